@@ -1,0 +1,161 @@
+"""Judging a model on rows it has not seen, beside the baselines on the same rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from purchasing_power.errors import DataError
+from purchasing_power.model.baselines import naive_score, prior_prediction, rfm_proba
+from purchasing_power.model.metrics import classification_metrics, ranking_metrics, regression_metrics
+from purchasing_power.model.purchasing_model import PurchasingModel, row_keys, unseen
+from purchasing_power.model.splits import split
+from purchasing_power.snapshot.target import Target
+from purchasing_power.snapshot.user_table import CUTOFF, USER, UserTable
+
+METRICS = ("average_precision", "auc", "auc_macro", "r2", "neg_mae", "neg_log_loss")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was predicted and what happened, on the same rows.
+
+    Attributes
+    ----------
+    rows
+        The judged rows of the user table.
+    y
+        Class codes or amounts, shape (n,).
+    model, rfm
+        Class probabilities (n, classes) or amounts (n,) of the model and of recency-frequency-money
+        regression.
+    naive
+        Spend of the last 28 days (currency), or a constant for a table without it; shape (n,).
+    prior
+        What the training rows alone say: class shares (n, classes) or the mean amount (n,).
+    """
+
+    rows: UserTable
+    y: np.ndarray
+    model: np.ndarray
+    rfm: np.ndarray
+    naive: np.ndarray
+    prior: np.ndarray
+
+    @property
+    def users(self) -> np.ndarray:
+        """User of each row."""
+        return self.rows.frame[USER].to_numpy()
+
+
+def held_back(table: UserTable, models: list[PurchasingModel]) -> UserTable:
+    """The table's test rows that none of the models was fitted or calibrated on.
+
+    Raises
+    ------
+    DataError
+        If no such row is left.
+    """
+    test = table.rows(split(table, models[0].training.seed).test)
+    for model in models:
+        if test.meta.kind != model.meta.kind:
+            raise DataError(
+                f"user table: got a {test.meta.kind} table; the model was trained on a {model.meta.kind} one. "
+                "Use a registered model of its own (-P model=NAME) for each kind of data."
+            )
+        test = test.rows(unseen(model, test))
+    if not len(test.frame):
+        raise DataError(
+            "held-back rows: the models were trained on every row of the last cutoff whose outcome is known. "
+            "Take a snapshot with a later last_cutoff, or wait until its horizon is over."
+        )
+    return test
+
+
+def judge(model: PurchasingModel, table: UserTable, rows: UserTable) -> Judged:
+    """Predict the rows with the model and with baselines fitted on the model's training rows in ``table``.
+
+    Parameters
+    ----------
+    table
+        A user table that holds the model's training rows.
+    rows
+        The rows to judge on, see :func:`held_back`.
+    """
+    target = model.target
+    train = training_rows(model, table)
+    y_train, y = target.labels(train), target.labels(rows.frame)
+    classes = max(len(target.classes), 2)
+    return Judged(
+        rows=rows,
+        y=y,
+        model=model.outputs(rows.frame),
+        rfm=rfm_proba(train, y_train, rows.frame, target.task, classes),
+        naive=naive_score(rows.frame, rows.meta),
+        prior=prior_prediction(y_train, len(y), target.task, classes),
+    )
+
+
+def training_rows(model: PurchasingModel, table: UserTable) -> pd.DataFrame:
+    """The rows of ``table`` that the model was fitted or calibrated on.
+
+    Raises
+    ------
+    DataError
+        If the table holds none of them.
+    """
+    if table.meta.kind == "panel":
+        cutoffs = pd.to_datetime([*model.training.cutoffs, *model.training.calibration_cutoffs])
+        known = table.frame[CUTOFF].isin(cutoffs) & table.frame[str(table.meta.spend_outcome)].notna()
+        frame = table.frame.loc[known]
+    else:
+        frame = table.frame.loc[np.isin(row_keys(table), model.seen)]
+    if not len(frame):
+        raise DataError(
+            "training rows: the user table holds none of the rows that the model was trained on. "
+            "Give the table it was trained on, or a later snapshot with the same first cutoff and step."
+        )
+    return frame
+
+
+def figures(target: Target, judged: Judged) -> dict[str, dict[str, float]]:
+    """Metrics of ``model``, ``naive`` and ``rfm`` on the same rows."""
+    if target.task == "regression":
+        naive = judged.naive if target.name == "spend" else judged.prior
+        return {
+            "model": regression_metrics(judged.y, judged.model),
+            "naive": regression_metrics(judged.y, naive),
+            "rfm": regression_metrics(judged.y, judged.rfm),
+        }
+    return {
+        "model": classification_metrics(judged.y, judged.model, target.positive),
+        "naive": ranking_metrics((judged.y == target.positive).astype(np.int64), judged.naive),
+        "rfm": classification_metrics(judged.y, judged.rfm, target.positive),
+    }
+
+
+def comparable(target: Target, metric: str, y: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Truth and score in the form that ``comparison`` takes for a metric.
+
+    Raises
+    ------
+    DataError
+        If the metric does not fit the target.
+    """
+    amounts = target.task == "regression"
+    if metric not in METRICS or amounts != (metric in ("r2", "neg_mae")):
+        allowed = "r2, neg_mae" if amounts else "average_precision, auc, auc_macro, neg_log_loss"
+        raise DataError(f"metric: got {metric!r} for a {target.task} target; allowed are auto, {allowed}.")
+    if amounts or metric in ("auc_macro", "neg_log_loss"):
+        return y, outputs
+    score = outputs if outputs.ndim == 1 else outputs[:, int(target.positive or 0)]
+    return (y == target.positive).astype(np.int64), score
+
+
+def naive_outputs(target: Target, metric: str, judged: Judged) -> np.ndarray:
+    """What the naive baseline answers, in the form that ``comparable`` takes."""
+    if metric in ("average_precision", "auc") or target.name == "spend":
+        return judged.naive
+    return judged.prior

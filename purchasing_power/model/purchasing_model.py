@@ -1,0 +1,203 @@
+"""A fitted purchasing-power model: features, head and calibration behind one ``predict``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+
+from purchasing_power.errors import DataError
+from purchasing_power.model.calibration import Calibrator, calibrated, fit_calibrator
+from purchasing_power.model.features import prepare, transformer
+from purchasing_power.model.heads import Head, fit_head, raw_scores
+from purchasing_power.model.params import ModelParams
+from purchasing_power.model.splits import Split
+from purchasing_power.snapshot.target import TIER_QUANTILES, TIERS, Target
+from purchasing_power.snapshot.user_table import CUTOFF, USER, UserTable, UserTableMeta
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a model has seen.
+
+    Attributes
+    ----------
+    cutoffs, calibration_cutoffs
+        ISO dates of the cutoffs fitted and calibrated on; empty for a flat table.
+    known_until
+        ISO date at which the last label window ends; ``None`` for a flat table. Rows of an earlier
+        cutoff are not unseen.
+    rows, calibration_rows
+        How many rows were fitted and calibrated on.
+    digest
+        Digest of the user table.
+    seed
+        Seed of everything random.
+    """
+
+    cutoffs: tuple[str, ...]
+    calibration_cutoffs: tuple[str, ...]
+    known_until: str | None
+    rows: int
+    calibration_rows: int
+    digest: str
+    seed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give a JSON-ready dict."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class PurchasingModel:
+    """Everything a prediction needs.
+
+    Attributes
+    ----------
+    score_levels
+        Scores between which the tier is middle: the quantiles 0.5 and 0.8 of the calibration rows'
+        scores, or the spend thresholds where spend is predicted.
+    seen
+        Keys (uint64, ascending) of the rows fitted and calibrated on, see :func:`row_keys`.
+    """
+
+    params: ModelParams
+    meta: UserTableMeta
+    target: Target
+    features: ColumnTransformer
+    head: Head
+    calibrator: Calibrator
+    score_levels: tuple[float, ...]
+    training: Training
+    seen: np.ndarray
+
+    def matrix(self, frame: pd.DataFrame) -> np.ndarray:
+        """Feature matrix, shape (n_rows, n_columns).
+
+        Raises
+        ------
+        DataError
+            If a feature column is missing or holds something that is no number where one is due.
+        """
+        missing = [name for name in self.meta.features if name not in frame]
+        if missing:
+            raise DataError(
+                f"user table: {len(missing)} columns are missing ({', '.join(missing[:10])}); the model needs all "
+                f"{len(self.meta.features)} of its features. Send them, with null where nothing is known."
+            )
+        return dense(self.features.transform(prepare(frame, self.meta)))
+
+    def outputs(self, frame: pd.DataFrame) -> np.ndarray:
+        """Calibrated class probabilities, shape (n_rows, classes), or amounts, shape (n_rows,)."""
+        values = calibrated(self.calibrator, raw_scores(self.head, self.matrix(frame)), self.target.task)
+        return np.maximum(values, 0.0) if self.target.name == "spend" else values
+
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Predict a row per user.
+
+        Returns
+        -------
+        pd.DataFrame
+            ``user_id`` (where given), ``score`` (probability of the positive class, or the predicted
+            amount), ``tier`` (low, middle, high), ``predicted`` and ``probability_<class>`` for classes,
+            ``expected_spend`` (currency) where spend is what is predicted.
+        """
+        outputs = self.outputs(frame)
+        columns: dict[str, Any] = {name: frame[name].to_numpy() for name in (USER,) if name in frame}
+        columns["score"] = self.score(outputs)
+        columns["tier"] = self._tiers(outputs)
+        if self.target.task != "regression":
+            columns["predicted"] = np.asarray(self.target.classes, object)[outputs.argmax(axis=1)]
+            columns |= {f"probability_{name}": outputs[:, code] for code, name in enumerate(self.target.classes)}
+        spend = self.expected_spend(outputs)
+        if spend is not None:
+            columns["expected_spend"] = spend
+        return pd.DataFrame(columns)
+
+    def score(self, outputs: np.ndarray) -> np.ndarray:
+        """One number a row by which users are ranked, shape (n_rows,)."""
+        return outputs if self.target.task == "regression" else outputs[:, int(self.target.positive or 0)]
+
+    def expected_spend(self, outputs: np.ndarray) -> np.ndarray | None:
+        """Spend (currency) to expect: predicted, or each tier's training mean weighted by its probability."""
+        if self.target.name == "spend":
+            return outputs
+        return outputs @ np.asarray(self.target.class_spend) if self.target.class_spend else None
+
+    def _tiers(self, outputs: np.ndarray) -> np.ndarray:
+        if self.target.name == "tier":
+            return np.asarray(TIERS, object)[outputs.argmax(axis=1)]
+        return np.asarray(TIERS, object)[np.searchsorted(self.score_levels, self.score(outputs), side="left")]
+
+
+def fit(
+    table: UserTable,
+    split: Split,
+    target: Target,
+    params: ModelParams,
+    seed: int = 0,
+    store: str | None = None,
+    threads: int = 0,
+) -> PurchasingModel:
+    """Fit features and head on the training rows, and calibrate on the calibration rows.
+
+    Parameters
+    ----------
+    store
+        Folder of the vector store; ``None`` keeps vectors in this process.
+    threads
+        Threads LightGBM may use; 0 takes all cores. The result depends on it in no way.
+    """
+    train, later = table.frame.iloc[split.train], table.frame.iloc[split.calibrate]
+    features = transformer(params, table.meta, seed, store)
+    X = dense(features.fit_transform(prepare(train, table.meta)))
+    classes = len(target.classes)
+    head = fit_head(params, X, target.labels(train), target.task, classes, seed, threads)
+    raw = raw_scores(head, dense(features.transform(prepare(later, table.meta))))
+    calibrator = fit_calibrator(raw, target.labels(later), target.task, classes)
+    outputs = calibrated(calibrator, raw, target.task)
+    scores = outputs if target.task == "regression" else outputs[:, int(target.positive or 0)]
+    levels = target.thresholds or tuple(float(q) for q in np.quantile(scores, TIER_QUANTILES))
+    seen = np.sort(row_keys(table.rows(split.known)))
+    training = _training(table, split, seed)
+    return PurchasingModel(params, table.meta, target, features, head, calibrator, levels, training, seen)
+
+
+def row_keys(table: UserTable) -> np.ndarray:
+    """A uint64 for each row, equal for the same user and cutoff (panel) or the same content (flat)."""
+    if table.meta.kind == "panel":
+        chosen = table.frame[[USER, CUTOFF]]
+    else:
+        names = [*table.meta.features, str(table.meta.label)]
+        chosen = table.frame[names].assign(documents=table.frame["documents"].map(lambda texts: "\n".join(texts)))
+    return pd.util.hash_pandas_object(chosen, index=False).to_numpy(np.uint64)
+
+
+def unseen(model: PurchasingModel, table: UserTable) -> np.ndarray:
+    """Positions of the rows that the model was neither fitted nor calibrated on, by key and by time."""
+    mask = ~np.isin(row_keys(table), model.seen)
+    if table.meta.kind == "panel" and model.training.known_until is not None:
+        mask &= (table.frame[CUTOFF] >= pd.Timestamp(model.training.known_until)).to_numpy()
+    return np.flatnonzero(mask)
+
+
+def dense(matrix: Any) -> np.ndarray:
+    """A float32 or float64 matrix, whatever the transformers gave."""
+    return np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix)
+
+
+def _training(table: UserTable, split: Split, seed: int) -> Training:
+    dates: list[tuple[str, ...]] = [(), ()]
+    until = None
+    if table.meta.kind == "panel":
+        cutoffs = table.frame[CUTOFF]
+        dates = [
+            tuple(f"{moment:%Y-%m-%d}" for moment in sorted(cutoffs.iloc[part].unique()))
+            for part in (split.train, split.calibrate)
+        ]
+        last = cutoffs.iloc[split.known].max() + pd.Timedelta(days=int(table.meta.horizon_days or 0))
+        until = f"{last:%Y-%m-%d}"
+    return Training(dates[0], dates[1], until, len(split.train), len(split.calibrate), table.digest(), seed)

@@ -1,0 +1,172 @@
+"""A flat file as a user table: any numeric and categorical columns, a text column and a label."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from purchasing_power.errors import DataError
+from purchasing_power.shop.flat_label import label_column
+from purchasing_power.shop.pseudonym import pseudonymise
+from purchasing_power.shop.tables import read_table
+from purchasing_power.shop.values import as_text, as_times, open_column
+from purchasing_power.snapshot.user_table import (
+    CUTOFF,
+    DOCUMENTS,
+    USER,
+    UserTable,
+    UserTableMeta,
+    documents_array,
+)
+
+log = logging.getLogger(__name__)
+
+_DATE = r"\s*\d{4}-\d{1,2}-\d{1,2}"
+_DAY = pd.Timedelta(days=1)
+
+
+def read_flat(
+    path: Path,
+    *,
+    text: str = "text",
+    label: str = "label",
+    user: str = "user_id",
+    key: bytes,
+    task: str = "auto",
+) -> tuple[UserTable, pd.DataFrame]:
+    """A CSV or Parquet file as a user table of kind ``"flat"``, and the rows that were set aside.
+
+    Parameters
+    ----------
+    text, user
+        Columns of the text and the user id. Without ``text`` the documents are empty; without
+        ``user`` every row is a user of its own.
+    label
+        Column to predict. Class labels are kept as text, numeric ones as float64.
+    key
+        Key of the user pseudonyms.
+    task
+        ``"binary"``, ``"multiclass"``, ``"regression"`` or ``"auto"``: found from the label.
+
+    Returns
+    -------
+    table, quarantine
+        The bad rows stand in ``quarantine`` as they were read, with ``row`` (1-based) and
+        ``reason``. What was left out of the table is told in ``table.meta.settings["notes"]``.
+
+    Raises
+    ------
+    DataError
+        If the file, the label or a named column is missing, or the label cannot be learned.
+    """
+    raw = _open(path).reset_index(drop=True)
+    _refuse_unusable(path, raw, text, label, user)
+    target, task, reasons = label_column(raw[label], task)
+    ids = as_text(raw[user]) if user in raw else pd.Series([f"row-{n + 1}" for n in raw.index], dtype="str")
+    reasons = reasons.where(ids.notna(), reasons.fillna("") + f"{user}: is missing ")
+    keep = reasons.isna().to_numpy()
+    features, notes = _features(raw[keep].drop(columns=[text, label, user], errors="ignore"))
+    documents, state = _documents(raw.loc[keep, text] if text in raw else None, int(keep.sum()), text)
+    frame = pd.DataFrame({USER: pseudonymise(ids[keep], key), **features, label: target[keep]})
+    frame = frame.reset_index(drop=True)
+    frame.insert(frame.shape[1] - 1, DOCUMENTS, documents)
+    numeric = tuple(name for name, column in features.items() if column.dtype == "float64")
+    meta = UserTableMeta(
+        kind="flat",
+        numeric=numeric,
+        categorical=tuple(name for name in features if name not in numeric),
+        label=label,
+        task=task,
+        blocks={"documents": state},
+        settings={"notes": notes},
+    )
+    _tell(notes, state, int((~keep).sum()), len(raw))
+    return UserTable(frame, meta), _quarantine(raw, ids, reasons, user, key)
+
+
+def _open(path: Path) -> pd.DataFrame:
+    if not path.exists() or path.suffix.lower() not in (".csv", ".parquet"):
+        state = "no such file" if not path.exists() else f"the ending is {path.suffix or 'missing'}"
+        raise DataError(f"flat file {path}: {state}; a .csv or a .parquet file is needed. Give its path.")
+    return read_table(path)
+
+
+def _refuse_unusable(path: Path, raw: pd.DataFrame, text: str, label: str, user: str) -> None:
+    got = ", ".join(map(str, raw.columns))
+    usual = {"label": "", "text": "text", "user": USER}
+    for parameter, column in {"label": label, "text": text, "user": user}.items():
+        if column not in raw and column != usual[parameter]:
+            raise DataError(
+                f"{path.name}: no column {column} (got: {got}); {parameter} must name one of them. "
+                f"Set the parameter {parameter}, as in -P {parameter}=COLUMN."
+            )
+    if not len(raw):
+        raise DataError(f"{path.name}: the table has no rows; at least two are needed. Fill it.")
+    if len({text, label, user}) < 3:
+        raise DataError(f"{path.name}: text={text}, label={label}, user={user}; name three different columns.")
+    taken = [column for column in (CUTOFF, DOCUMENTS, USER) if column in raw and column != user]
+    if taken:
+        raise DataError(f"{path.name}: a column is named {taken[0]}, which is reserved here. Rename the column.")
+
+
+def _features(raw: pd.DataFrame) -> tuple[dict[str, pd.Series], list[str]]:
+    features: dict[str, pd.Series] = {}
+    notes: list[str] = []
+    for name in raw.columns:
+        column, note = (None, "has no name: left out") if _unnamed(name) else _feature(raw[name])
+        if column is not None:
+            features[name] = column
+        if note:
+            notes.append(f"{name} {note}")
+    return features, notes
+
+
+def _unnamed(name: str) -> bool:
+    return not name.strip() or name.startswith(("Unnamed: ", "__index_level_"))
+
+
+def _feature(values: pd.Series) -> tuple[pd.Series | None, str]:
+    """A column as float64 or text; times become days since 1970, true and false 1 and 0."""
+    column, note = open_column(values)
+    if column is None:
+        return None, note
+    if column.isna().all():
+        return None, "is empty: left out"
+    if isinstance(column.dtype, pd.StringDtype):
+        present = column.dropna()
+        if present.str.lower().isin(["true", "false"]).all():
+            return column.str.lower().map({"true": 1.0, "false": 0.0}).astype("float64"), note
+        if not present.str.match(_DATE).all() or as_times(present).isna().any():
+            if len(present) == present.nunique() == len(column) > 1:
+                return None, "holds another text in every row, like an id: left out"
+            return column, note
+        column = as_times(column)
+    if column.dtype.kind == "M":
+        return ((column - pd.Timestamp(0)) / _DAY).astype("float64"), "is now days since 1970-01-01"
+    return column, note
+
+
+def _documents(values: pd.Series | None, rows: int, name: str) -> tuple[pd.Series, str]:
+    if values is None:
+        return documents_array(np.zeros(rows + 1), np.array([]), []), f"off: there is no column {name}"
+    codes, texts = pd.factorize(as_text(values))
+    offsets = np.concatenate([[0], np.cumsum(codes >= 0)])
+    state = "on" if len(texts) else f"off: the column {name} is empty"
+    return documents_array(offsets, codes[codes >= 0], list(texts)), state
+
+
+def _quarantine(raw: pd.DataFrame, ids: pd.Series, reasons: pd.Series, user: str, key: bytes) -> pd.DataFrame:
+    bad = raw[reasons.notna()]
+    hidden = {user: pseudonymise(ids[bad.index], key)} if user in raw else {}
+    told = reasons[bad.index].str.strip()
+    return bad.assign(**hidden, row=bad.index + 1, reason=told).reset_index(drop=True)
+
+
+def _tell(notes: list[str], state: str, bad: int, rows: int) -> None:
+    if bad:
+        log.warning("flat file: %d of %d rows quarantined", bad, rows)
+    for note in [*notes, f"documents are {state}"]:
+        log.info("flat file: %s", note)

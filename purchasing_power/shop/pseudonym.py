@@ -1,0 +1,91 @@
+"""Keyed pseudonyms: the same user always gets the same one, and nobody without the key can go back."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from purchasing_power.errors import DataError
+
+log = logging.getLogger(__name__)
+
+KEY_VARIABLE = "PURCHASING_POWER_KEY"
+KEY_FILE = "pseudonym.key"
+SHORTEST_KEY = 16
+_LENGTH = 32
+
+
+def read_key(workspace: Path) -> bytes:
+    """The pseudonym key: from the environment, else from the workspace, where it is made once (mode 600).
+
+    Raises
+    ------
+    DataError
+        If the key is shorter than 16 bytes.
+    """
+    from_environment = os.environ.get(KEY_VARIABLE, "")
+    if from_environment:
+        return _long_enough(from_environment.encode(), f"environment variable {KEY_VARIABLE}")
+    path = workspace / KEY_FILE
+    if not path.exists():
+        _make_key(path)
+    log.warning(
+        "%s is not set: user ids are replaced with the random key in %s and match within this workspace "
+        "only. Set %s to keep them the same everywhere.", KEY_VARIABLE, path, KEY_VARIABLE,
+    )
+    return _long_enough(path.read_text().strip().encode(), str(path))
+
+
+def _long_enough(key: bytes, source: str) -> bytes:
+    if len(key) < SHORTEST_KEY:
+        raise DataError(
+            f"pseudonym key: {source} holds {len(key)} bytes; at least {SHORTEST_KEY} are needed. "
+            "Make one with `python -c 'import secrets; print(secrets.token_hex(32))'`."
+        )
+    return key
+
+
+def _make_key(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # mkstemp gives mode 600; a link fails where another process was first, so that its key stays.
+    handle, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(32))
+        os.link(draft, path)
+    except FileExistsError:
+        log.info("another process made the key first")
+    finally:
+        os.unlink(draft)
+
+
+def pseudonymise(ids: pd.Series, key: bytes) -> pd.Series:
+    """HMAC-SHA-256 of each id, the first 32 hex characters; each distinct id is hashed once.
+
+    Parameters
+    ----------
+    ids
+        User ids as text, shape (n,); missing ones stay missing.
+
+    Returns
+    -------
+    pandas.Series
+        Text of the same length, name and index.
+
+    Raises
+    ------
+    DataError
+        If the key is empty.
+    """
+    if not key:
+        raise DataError(f"pseudonym key: it is empty; {SHORTEST_KEY} bytes are needed. Set {KEY_VARIABLE}.")
+    codes, distinct = pd.factorize(ids)
+    hashed = [hmac.digest(key, str(value).encode(), "sha256").hex()[:_LENGTH] for value in distinct]
+    values = pd.Series([*hashed, None], dtype="str").array.take(codes)
+    return pd.Series(values, index=ids.index, name=ids.name)

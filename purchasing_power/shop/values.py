@@ -1,0 +1,63 @@
+"""Values of a column given a type: text, number or time; what cannot be read becomes missing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+MISSING_WORDS = ("NA", "N/A", "NaN", "nan", "null", "NULL")
+
+
+def as_text(values: pd.Series) -> pd.Series:
+    """Values as text, whole numbers without a decimal point, blank ones as missing."""
+    if pd.api.types.is_float_dtype(values.dtype) and (values.dropna() % 1 == 0).all():
+        values = values.astype("Int64")
+    if not isinstance(values.dtype, pd.StringDtype):
+        values = values.astype("object").where(values.notna(), None)
+    text = values.astype("str")
+    return text.mask(text.str.strip() == "")
+
+
+def as_numbers(values: pd.Series) -> pd.Series:
+    """Values as float64, NaN where they are no numbers."""
+    if isinstance(values.dtype, pd.DatetimeTZDtype) or values.dtype.kind in "mM":
+        return pd.Series(np.nan, index=values.index)
+    return pd.to_numeric(values, errors="coerce").astype("float64")
+
+
+def as_times(values: pd.Series) -> pd.Series:
+    """Values as tz-naive UTC times in microseconds, NaT where they are no ISO 8601 times."""
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        # A bare number has no unit: read as nanoseconds it would silently become 1970.
+        return pd.Series(pd.NaT, index=values.index, dtype="datetime64[us]")
+    if not pd.api.types.is_datetime64_any_dtype(values.dtype):
+        text = values.astype("str")
+        # pandas reads the words "now" and "today" as the present.
+        text = text.where(text.str.match(r"\s*\d"))
+        values = pd.to_datetime(text, errors="coerce", utc=True, format="ISO8601")
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        values = values.dt.tz_convert("UTC").dt.tz_localize(None)
+    return values.astype("datetime64[us]")
+
+
+def open_column(values: pd.Series) -> tuple[pd.Series | None, str]:
+    """A column that no contract names as float64, time or text, and a note where something was lost.
+
+    Text that holds numbers alone becomes a number, so that a CSV file and a Parquet file of the
+    same rows give the same table; digits after a leading zero are a code and stay text. Infinite
+    numbers become missing. Lists and structures give ``None``.
+    """
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return as_times(values), ""
+    if values.dtype == "object" and not values.dropna().map(np.isscalar).all():
+        return None, "holds lists or structures: left out"
+    if not pd.api.types.is_numeric_dtype(values.dtype):
+        text = as_text(values)
+        text = text.mask(text.isin(MISSING_WORDS))
+        values = as_numbers(text)
+        if (values.isna() & text.notna()).any() or text.str.match(r"\s*0\d").any() or text.isna().all():
+            return text, ""
+    numbers = values.astype("float64")
+    infinite = np.isinf(numbers)
+    note = f"has {infinite.sum()} infinite values, now missing" if infinite.any() else ""
+    return numbers.mask(infinite), note

@@ -1,0 +1,81 @@
+"""A feature: one named aggregate over a block's rows, written once as an Ibis expression."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import ibis.expr.types as ir
+
+from purchasing_power.snapshot.history import History
+from purchasing_power.snapshot.settings import Plan
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of the user table.
+
+    Attributes
+    ----------
+    name
+        Column name; it carries the unit or the window.
+    unit
+        Unit of the values, such as ``"orders"``, ``"currency"``, ``"days"`` or ``"share"``.
+    meaning
+        One sentence for a reader who has not seen the code.
+    expression
+        Aggregate over a block's rows; the rows of one user at one cutoff make one value.
+    empty
+        Value for a user without such rows: 0 for counts and sums, NaN where nothing can be said.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    expression: Callable[[ir.Table], ir.Value]
+    empty: float = math.nan
+
+
+@dataclass(frozen=True)
+class Block:
+    """Features that share their rows.
+
+    Attributes
+    ----------
+    name
+        Name in ``UserTableMeta.blocks``.
+    needs
+        What switches the block on: tables (``"events"``) and columns (``"orders.store_id"``).
+    rows
+        Makes rows with columns ``user``, ``cutoff`` and, where time matters, ``age_days``.
+    features
+        The features, given what was fixed before the first cutoff.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    rows: Callable[[History], ir.Table]
+    features: Callable[[Plan], list[Feature]]
+
+    def missing(self, tables: dict[str, ir.Table]) -> str | None:
+        """Reason why the block is off, or ``None``."""
+        for need in self.needs:
+            table, _, column = need.partition(".")
+            if table not in tables:
+                return f"off: no {table} table"
+            if column and column not in tables[table].columns:
+                return f"off: {table} has no {column} column"
+        return None
+
+
+def slugs(values: Sequence[str]) -> list[str]:
+    """Lower-case name parts for values, letters of any script kept, made distinct by a number."""
+    seen: dict[str, int] = {}
+    names = []
+    for value in values:
+        slug = re.sub(r"\W+", "_", value.lower()).strip("_") or "other"
+        seen[slug] = seen.get(slug, 0) + 1
+        names.append(slug if seen[slug] == 1 else f"{slug}_{seen[slug]}")
+    return names

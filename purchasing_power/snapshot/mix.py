@@ -1,0 +1,122 @@
+"""What a user buys: products, categories and brands, their number, concentration and repetition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ibis.expr.types as ir
+
+from purchasing_power.snapshot.arithmetic import entropy, ratio, total
+from purchasing_power.snapshot.feature import Block, Feature, slugs
+from purchasing_power.snapshot.history import History
+from purchasing_power.snapshot.settings import Plan
+
+UNKNOWN = "Lines of unknown {0} count in the divisor only, so the shares need not add up to 1."
+
+
+def product_rows(history: History) -> ir.Table:
+    """One row per user, cutoff and product bought within the lookback."""
+    rows = history.at_cutoffs(history.lines.select("user", "second", "product", "amount"))
+    found = {
+        "first_age_days": rows.age_days.max(),
+        "last_age_days": rows.age_days.min(),
+        "lines": rows.count(),
+    }
+    return rows.group_by("user", "cutoff", "product").aggregate(amount=total(rows.amount), **found)
+
+
+def product_features(plan: Plan) -> list[Feature]:
+    """Number of products and how much of the spend repeats."""
+    days, recent = plan.lookback, plan.recent
+    repeated = f"Share of spend in the last {days} days on products bought in two orders or more of them."
+    new = f"Share of the products of the last {recent} days not bought before within the lookback."
+    return [
+        *_counts("products", plan, lambda t: t["product"].notnull()),
+        Feature(
+            f"repeat_product_share_{days}d",
+            "share",
+            repeated,
+            lambda t: ratio(total(t.amount, t.lines > 1), total(t.amount)),
+        ),
+        Feature(
+            f"new_product_share_{recent}d",
+            "share",
+            new,
+            lambda t: ratio(
+                t.count(where=t.first_age_days <= recent), t.count(where=t.last_age_days <= recent)
+            ),
+        ),
+        Feature(
+            f"top_product_share_{days}d",
+            "share",
+            f"Share of spend in the last {days} days on the product with the largest spend.",
+            lambda t: ratio(t.amount.max(), total(t.amount)),
+        ),
+    ]
+
+
+def category_features(plan: Plan) -> list[Feature]:
+    """Number, entropy and shares of categories."""
+    days = plan.lookback
+    return [
+        *_counts("categories", plan, lambda t: t.value.notnull()),
+        Feature(
+            f"category_entropy_{days}d",
+            "nats",
+            f"Entropy of spend over categories in the last {days} days, lines of unknown category left out.",
+            lambda t: entropy(t.amount, t.value.notnull()),
+        ),
+        Feature(
+            f"top_category_share_{days}d",
+            "share",
+            f"Share of spend in the last {days} days in the category with the largest spend. "
+            + UNKNOWN.format("category"),
+            lambda t: ratio(t.amount.max(where=t.value.notnull()), total(t.amount)),
+        ),
+        *_shares("category", plan.categories, days),
+    ]
+
+
+def brand_features(plan: Plan) -> list[Feature]:
+    """Number and shares of brands."""
+    counts = _counts("brands", plan, lambda t: t.value.notnull())
+    return [*counts, *_shares("brand", plan.brands, plan.lookback)]
+
+
+def _counts(stem: str, plan: Plan, known: Callable[[ir.Table], Any]) -> list[Feature]:
+    def within(days: int) -> Callable[[ir.Table], Any]:
+        return lambda t: t.count(where=known(t) & (t.last_age_days <= days))
+
+    meaning = f"Different {stem} bought in the last {{}} days, unknown ones left out."
+    return [
+        Feature(f"{stem}_{days}d", stem, meaning.format(days), within(days), 0.0)
+        for days in plan.spans(plan.recent)
+    ]
+
+
+def _shares(column: str, values: list[str], days: int) -> list[Feature]:
+    def share(value: str) -> Callable[[ir.Table], ir.Value]:
+        return lambda t: ratio(total(t.amount, t.value == value), total(t.amount))
+
+    return [
+        Feature(
+            f"{column}_share_{slug}",
+            "share",
+            f"Share of spend in the last {days} days on {column} {value}. " + UNKNOWN.format(column),
+            share(value),
+        )
+        for slug, value in zip(slugs(values), values, strict=True)
+    ]
+
+
+BLOCKS = [
+    Block("product_mix", ("orders",), product_rows, product_features),
+    Block(
+        "category_mix",
+        ("products.category",),
+        lambda history: history.spend_at("category"),
+        category_features,
+    ),
+    Block("brand_mix", ("products.brand",), lambda history: history.spend_at("brand"), brand_features),
+]

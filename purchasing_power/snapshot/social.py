@@ -1,0 +1,63 @@
+"""Whom a user follows, who follows the user, and how the followed shop."""
+
+from __future__ import annotations
+
+import ibis.expr.types as ir
+
+from purchasing_power.snapshot.arithmetic import mean, ratio, total
+from purchasing_power.snapshot.feature import Block, Feature
+from purchasing_power.snapshot.history import History, second_of
+from purchasing_power.snapshot.settings import Plan
+
+
+def rows(history: History) -> ir.Table:
+    """One row per user, cutoff and follow known then: ``out`` (the user follows), the friend's spend."""
+    spent = history.orders_at.filter(history.orders_at.age_days <= history.plan.recent)
+    spent = spent.group_by(friend=spent.user, moment=spent.cutoff).aggregate(spend=total(spent.amount))
+    edges = _edges(history)
+    known = edges.join(history.cutoffs, edges.second < history.cutoffs.cutoff)
+    known = known.left_join(spent, [known.friend == spent.friend, known.cutoff == spent.moment])
+    return known.select(
+        "user", "cutoff", "out", active=known.spend.notnull(), spend=known.spend.fill_null(0.0)
+    )
+
+
+def _edges(history: History) -> ir.Table:
+    """Follows in both directions: ``user``, ``friend``, ``second``, ``out``; undated ones always hold."""
+    follows = history.tables["follows"]
+    follower = history.people.select(user_id="user_id", follower="user")
+    followed = history.people.select(friend_id="user_id", followed="user")
+    pairs = follows.select("user_id", "friend_id", second=second_of(follows, "follows"))
+    pairs = pairs.join(follower, "user_id").join(followed, "friend_id")
+    out = pairs.select(user="follower", friend="followed", second="second", out=True)
+    return out.union(pairs.select(user="followed", friend="follower", second="second", out=False))
+
+
+def features(plan: Plan) -> list[Feature]:
+    """Numbers of follows in both directions and the recent spend of the followed."""
+    days = plan.recent
+    return [
+        Feature("follows_out", "users", "Users whom the user follows.", lambda t: t.count(where=t.out), 0.0),
+        Feature("follows_in", "users", "Users who follow the user.", lambda t: t.count(where=~t.out), 0.0),
+        Feature(
+            f"friend_spend_mean_{days}d",
+            "currency",
+            f"Mean amount paid in the last {days} days by those whom the user follows.",
+            lambda t: mean(t.spend, t.out),
+        ),
+        Feature(
+            f"friend_active_share_{days}d",
+            "share",
+            f"Share of those whom the user follows with an order in the last {days} days.",
+            lambda t: ratio(t.count(where=t.out & t.active), t.count(where=t.out)),
+        ),
+        Feature(
+            f"follower_active_share_{days}d",
+            "share",
+            f"Share of the user's followers with an order in the last {days} days.",
+            lambda t: ratio(t.count(where=~t.out & t.active), t.count(where=~t.out)),
+        ),
+    ]
+
+
+BLOCK = Block("social", ("follows",), rows, features)

@@ -1,0 +1,206 @@
+"""The user table: one row per user and cutoff, the one thing models, reports and requests speak about."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from purchasing_power.errors import DataError
+
+USER = "user_id"
+CUTOFF = "cutoff"
+DOCUMENTS = "documents"
+ROWS_FILE = "user_table.parquet"
+META_FILE = "user_table.json"
+
+
+@dataclass(frozen=True)
+class UserTableMeta:
+    """What each column of a user table is.
+
+    Attributes
+    ----------
+    kind
+        ``"panel"`` (many cutoffs, from shop tables) or ``"flat"`` (a file without time).
+    numeric, categorical
+        Names of the feature columns. Numeric columns are float64 with NaN for missing,
+        categorical ones are strings with missing values allowed.
+    label
+        The label column of a flat table; ``None`` for a panel.
+    task
+        ``"binary"``, ``"multiclass"`` or ``"regression"`` for a flat table; ``None`` for a panel,
+        whose task follows from the target.
+    horizon_days, lookback_days
+        Lengths of the label window and of the longest feature window; ``None`` for a flat table.
+    spend_outcome, orders_outcome
+        Columns that hold what happened in the horizon (currency, orders); NaN until it is over.
+    meanings
+        What a feature column says, in one sentence, where that is known.
+    blocks
+        State of each feature block: ``"on"`` or the reason why it is off.
+    settings
+        Anything a block fixed before the first cutoff, such as the categories that have a share of
+        their own; a request that carries raw orders is computed with the same.
+    """
+
+    kind: str
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+    label: str | None = None
+    task: str | None = None
+    horizon_days: int | None = None
+    lookback_days: int | None = None
+    spend_outcome: str | None = None
+    orders_outcome: str | None = None
+    meanings: dict[str, str] = field(default_factory=dict)
+    blocks: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Numeric, then categorical column names."""
+        return self.numeric + self.categorical
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> UserTableMeta:
+        """Build from what ``json.load`` gives."""
+        return cls(**{**values, "numeric": tuple(values["numeric"]), "categorical": tuple(values["categorical"])})
+
+
+@dataclass(frozen=True)
+class UserTable:
+    """Rows of a user table with their meaning.
+
+    ``frame`` holds ``user_id`` (str), ``cutoff`` (datetime64, panels only), the feature columns,
+    ``documents`` (Arrow ``list<dictionary<string>>``, newest first, a repeated text stands once per
+    purchase or writing) and the outcome or label columns. Its index is 0..n-1.
+    """
+
+    frame: pd.DataFrame
+    meta: UserTableMeta
+
+    def rows(self, index: np.ndarray) -> UserTable:
+        """Keep the rows at the given positions, in that order."""
+        return replace(self, frame=self.frame.iloc[index].reset_index(drop=True))
+
+    def digest(self) -> str:
+        """Hex digest (16 characters) of the rows' content and their order."""
+        return frame_digest(self.frame)
+
+
+def frame_digest(frame: pd.DataFrame) -> str:
+    """Hex digest (16 characters) of a frame's columns and values, lists of documents included."""
+    hasher = hashlib.sha256()
+    for name in frame.columns:
+        hasher.update(str(name).encode())
+        column = frame[name]
+        if name == DOCUMENTS:
+            offsets, codes, texts = document_codes(column)
+            text_hash = np.asarray(pd.util.hash_array(np.asarray(texts, dtype=object)), dtype=np.uint64)
+            hasher.update(offsets.tobytes())
+            hasher.update((text_hash[codes] if len(codes) else codes).tobytes())
+        else:
+            hasher.update(pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes())
+    return hasher.hexdigest()[:16]
+
+
+def documents_array(offsets: np.ndarray, codes: np.ndarray, texts: list[str]) -> pd.Series:
+    """Make a ``documents`` column from list offsets, text codes and distinct texts.
+
+    Parameters
+    ----------
+    offsets
+        Shape (n_rows + 1,), where each row's list starts and ends in ``codes``.
+    codes
+        Positions in ``texts``, shape (offsets[-1],).
+    """
+    values = pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(texts, pa.string()))
+    lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
+    return pd.Series(lists, dtype=pd.ArrowDtype(lists.type), name=DOCUMENTS)
+
+
+def document_codes(documents: pd.Series) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Split a ``documents`` column into list offsets, text codes and distinct texts.
+
+    Accepts the Arrow-backed column of a user table and a column of Python lists (a request);
+    a missing list counts as empty, a missing text is left out.
+    """
+    if isinstance(documents.dtype, pd.ArrowDtype):
+        array = pa.concat_arrays(_arrow(documents).chunks)
+        return _codes_of_arrow(array)
+    known: dict[str, int] = {}
+    offsets, codes = [0], []
+    for row in documents:
+        for text in row if isinstance(row, (list, tuple, np.ndarray)) else ():
+            if isinstance(text, str):
+                codes.append(known.setdefault(text, len(known)))
+        offsets.append(len(codes))
+    return np.asarray(offsets, np.int64), np.asarray(codes, np.int64), list(known)
+
+
+def _arrow(column: pd.Series) -> pa.ChunkedArray:
+    array = column.array.__arrow_array__()
+    chunked = array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
+    return chunked.unify_dictionaries()
+
+
+def _codes_of_arrow(array: pa.ListArray) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    values = array.flatten()
+    values = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
+    codes = values.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    lengths = array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    owner = np.repeat(np.arange(len(lengths)), lengths)[codes >= 0]
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(lengths)))])
+    return offsets.astype(np.int64), codes[codes >= 0], values.dictionary.to_pylist()
+
+
+def write(table: UserTable, folder: Path) -> Path:
+    """Write a user table to a folder: under a temporary name first, then renamed."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        arrow = pa.Table.from_pandas(table.frame.drop(columns=DOCUMENTS, errors="ignore"), preserve_index=False)
+        if DOCUMENTS in table.frame:
+            arrow = arrow.append_column(DOCUMENTS, _arrow(table.frame[DOCUMENTS]))
+        pq.write_table(arrow, draft / ROWS_FILE, compression="zstd")
+        (draft / META_FILE).write_text(json.dumps(asdict(table.meta), indent=1, ensure_ascii=False))
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return folder
+
+
+def read(folder: Path) -> UserTable:
+    """Read a user table that :func:`write` wrote.
+
+    Raises
+    ------
+    DataError
+        If the folder holds no user table.
+    """
+    if not (folder / META_FILE).exists() or not (folder / ROWS_FILE).exists():
+        raise DataError(
+            f"user table: no {ROWS_FILE} with {META_FILE} in {folder}. "
+            "Give the folder or the runs:/ URI that the snapshot step wrote."
+        )
+    meta = UserTableMeta.from_dict(json.loads((folder / META_FILE).read_text()))
+    arrow = pq.read_table(folder / ROWS_FILE)
+    columns = [name for name in arrow.column_names if name != DOCUMENTS]
+    frame = arrow.select(columns).to_pandas()
+    if DOCUMENTS in arrow.column_names:
+        documents = arrow.column(DOCUMENTS).unify_dictionaries()
+        frame[DOCUMENTS] = pd.Series(documents, dtype=pd.ArrowDtype(documents.type))
+    return UserTable(frame=frame, meta=meta)

@@ -1,0 +1,51 @@
+"""A user's documents as counts of distinct texts, so that text work is done once per text, not per purchase."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from purchasing_power.snapshot.user_table import document_codes
+
+
+@dataclass(frozen=True)
+class Bag:
+    """Distinct texts and how often each row has them.
+
+    Attributes
+    ----------
+    texts
+        The texts that occur in at least one row, each once.
+    counts
+        Times each row has each text, float32, shape (n_rows, n_texts).
+    """
+
+    texts: list[str]
+    counts: sparse.csr_matrix
+
+
+def bag(documents: pd.Series) -> Bag:
+    """Count the distinct texts of every row.
+
+    Parameters
+    ----------
+    documents
+        The ``documents`` column of a user table (Arrow ``list<dictionary<string>>``, no Python string
+        is made per entry) or lists of strings; missing lists and missing texts count as nothing.
+    """
+    offsets, codes, texts = document_codes(documents)
+    present = codes >= 0
+    if not present.all():
+        kept = np.concatenate([[0], np.cumsum(present)])
+        offsets, codes = kept[offsets], codes[present]
+    occurring = np.flatnonzero(np.bincount(codes, minlength=len(texts)))
+    position = np.zeros(len(texts), np.int32)
+    position[occurring] = np.arange(len(occurring), dtype=np.int32)
+    ones = np.ones(len(codes), np.float32)
+    shape = (len(offsets) - 1, len(occurring))
+    counts = sparse.csr_matrix((ones, position[codes], offsets), shape=shape)
+    counts.sum_duplicates()
+    return Bag(texts=[texts[code] for code in occurring], counts=counts)

@@ -1,0 +1,39 @@
+"""Counts of words and word sequences in distinct texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from scipy import sparse
+
+from purchasing_power.text.words import words
+
+
+def terms(text: str, ngram_max: int) -> Iterator[str]:
+    """Give the words of a text, then its sequences of 2 to ``ngram_max`` words joined by a space."""
+    found = words(text)
+    yield from found
+    for length in range(2, ngram_max + 1):
+        for start in range(len(found) - length + 1):
+            yield " ".join(found[start : start + length])
+
+
+def vocabulary(texts: Sequence[str], ngram_max: int) -> dict[str, int]:
+    """Number the terms of texts in alphabetical order."""
+    found = {term for text in texts for term in terms(text, ngram_max)}
+    return {term: column for column, term in enumerate(sorted(found))}
+
+
+def count(texts: Sequence[str], columns: dict[str, int], ngram_max: int) -> sparse.csr_matrix:
+    """Count known terms, float32, shape (n_texts, n_terms); unknown terms count as nothing."""
+    places: list[int] = []
+    ends = [0]
+    for text in texts:
+        places.extend(columns[term] for term in terms(text, ngram_max) if term in columns)
+        ends.append(len(places))
+    shape = (len(texts), len(columns))
+    data = np.ones(len(places), np.float32)
+    counts = sparse.csr_matrix((data, np.asarray(places, np.int32), np.asarray(ends)), shape=shape)
+    counts.sum_duplicates()
+    return counts

@@ -1,0 +1,73 @@
+"""Words of a text in whatever language: jieba segments runs of Chinese, a pattern splits the rest."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import unicodedata
+import warnings
+from collections.abc import Callable
+from functools import lru_cache
+
+from purchasing_power.text.stop_words import CHINESE, ENGLISH
+
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_HAN_RUN = re.compile(f"([{_HAN}]+)")
+# Skin tones and joiners lie outside the emoji ranges: a thumb is one word in every colour.
+_EMOJI = "\u2600-\u27bf\u2b50\u2b55\U0001f1e6-\U0001f1ff\U0001f300-\U0001f3fa\U0001f400-\U0001faff"
+_WORD = re.compile(rf"\d+(?:[.,]\d+)+|[^\W_]+(?:'[^\W_]+)*|[{_EMOJI}]")
+# Distinct texts whose words are kept: a study of many trials then splits each text once.
+_KEPT_TEXTS = 1 << 17
+# Longer texts are rarely seen twice and would fill the memory of a server.
+_KEPT_CHARACTERS = 1000
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Split a text as :func:`tokens` does, and remember the answer for short texts in this process."""
+    return _remembered(text) if len(text) <= _KEPT_CHARACTERS else _split(text)
+
+
+def tokens(text: str) -> list[str]:
+    """Words of a text, in order, lower case, stop words left out.
+
+    The language is found per run of characters: Han characters go to jieba, all others to a pattern
+    of letters and digits, so a mixed text needs no flag. Compatibility forms are made equal
+    (NFKC: full-width letters and digits become plain ones). Numbers are kept, with their decimal
+    mark; each emoji is a word of its own, without its skin tone; negations are kept; the rest of
+    the punctuation is dropped.
+    """
+    return list(words(text))
+
+
+@lru_cache(maxsize=_KEPT_TEXTS)
+def _remembered(text: str) -> tuple[str, ...]:
+    return _split(text)
+
+
+def _split(text: str) -> tuple[str, ...]:
+    found: list[str] = []
+    plain = unicodedata.normalize("NFKC", text).replace("\u2019", "'").lower()
+    # re.split with one group puts the Chinese runs at the odd places.
+    for place, run in enumerate(_HAN_RUN.split(plain)):
+        if place % 2:
+            found.extend(word for word in _chinese_cutter()(run) if word not in CHINESE)
+        else:
+            found.extend(word for word in _WORD.findall(run) if word not in ENGLISH)
+    return tuple(map(sys.intern, found))
+
+
+@lru_cache(maxsize=1)
+def _chinese_cutter() -> Callable[[str], list[str]]:
+    """Load jieba and its dictionary (about a second), only once a Chinese text has come."""
+    with warnings.catch_warnings():
+        # jieba 0.42.1 has invalid escapes in its patterns and asks for the deprecated pkg_resources.
+        warnings.simplefilter("ignore")
+        import jieba
+    jieba.setLogLevel(logging.WARNING)
+    cutter = jieba.Tokenizer()
+    # jieba would read and write a marshal file in the shared temporary folder, which another user of the
+    # machine can replace and two processes can race on: the dictionary is read from the package instead.
+    cutter.FREQ, cutter.total = cutter.gen_pfdict(cutter.get_dict_file())
+    cutter.initialized = True
+    return cutter.lcut

@@ -1,0 +1,57 @@
+"""Entry point ``main``: the whole life of a model, from raw tables to a watched version in production."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from steps.summary import summary
+from tracking.chain import run_steps
+from tracking.entry import Outputs, Parser, execute
+
+SHOP = ["ingest", "snapshot", "tune", "train", "evaluate", "promote", "score", "monitor"]
+FLAT = ["ingest", "tune", "train", "evaluate", "promote", "score"]
+
+
+def parser() -> Parser:
+    """Parameters of ``main``; each is checked by the step that it is handed to."""
+    return (
+        Parser(prog="main")
+        .add("data", "a shop folder, a flat CSV or Parquet file, or a sample")
+        .add("target", "what to predict")
+        .add("trials", "trials of the study")
+        .add("horizon", "outcome window, days")
+        .add("lookback", "longest feature window, days")
+        .add("first_cutoff", "earliest cutoff, or auto")
+        .add("last_cutoff", "latest cutoff, or auto")
+        .add("step", "days between cutoffs")
+        .add("representations", "text representations to try")
+        .add("encoder", "minilm, a model folder or a Hugging Face hub name")
+        .add("text", "flat file: the column of texts")
+        .add("label", "flat file: the column to predict")
+        .add("user", "flat file: the column of user ids")
+        .add("task", "flat file: what the label is")
+        .add("positive", "class whose probability is the score, or auto")
+        .add("model", "name of the registered model")
+        .add("workspace", "folder for the pseudonym key and caches")
+        .add("seed", "seed of everything random")
+    )
+
+
+def run(args: argparse.Namespace) -> Outputs:
+    """Run every step as a nested run, and print what came of it."""
+    given = {name: str(value) for name, value in vars(args).items()}
+    steps = FLAT if Path(args.data).is_file() else SHOP
+    outputs = run_steps(steps, given)
+    sys.stdout.write(summary(args.model, outputs) + "\n")
+    return {}
+
+
+def main() -> None:
+    """Run from the command line."""
+    execute("main", parser(), run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Entry point ``snapshot``: checked shop tables to a user table at many cutoffs."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import mlflow
+
+from purchasing_power.shop.tables import scan
+from purchasing_power.snapshot import user_table
+from purchasing_power.snapshot.build import build
+from purchasing_power.snapshot.settings import SnapshotSettings
+from tracking import runs
+from tracking.entry import Outputs, Parser, execute, optional_date, whole
+
+
+def parser() -> Parser:
+    """Parameters of ``snapshot``."""
+    return (
+        Parser(prog="snapshot")
+        .add("tables", "checked tables: a folder, a runs:/ URI, or latest")
+        .add("lookback", "longest feature window, days", whole)
+        .add("horizon", "outcome window, days", whole)
+        .add("first_cutoff", "earliest cutoff, YYYY-MM-DD or auto", optional_date)
+        .add("last_cutoff", "latest cutoff, YYYY-MM-DD or auto", optional_date)
+        .add("step", "days between cutoffs", whole)
+        .add("max_documents", "most texts a row keeps, newest first", whole)
+    )
+
+
+def run(args: argparse.Namespace) -> Outputs:
+    """Build the user table and log it."""
+    folder, _ = runs.fetch(args.tables, "tables")
+    names = ("lookback", "horizon", "first_cutoff", "last_cutoff", "step", "max_documents")
+    table = build(scan(folder), SnapshotSettings(**{name: getattr(args, name) for name in names}))
+    mlflow.log_metrics({"rows": len(table.frame), "features": len(table.meta.features)})
+    mlflow.log_dict(table.meta.blocks, "blocks.json")
+    mlflow.set_tag("users.digest", table.digest())
+    with tempfile.TemporaryDirectory() as scratch:
+        user_table.write(table, Path(scratch) / "users")
+        return {"users": runs.hand_over(Path(scratch) / "users", "users")}
+
+
+def main() -> None:
+    """Run from the command line."""
+    execute("snapshot", parser(), run)
+
+
+if __name__ == "__main__":
+    main()

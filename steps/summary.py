@@ -1,0 +1,50 @@
+"""What ``main`` prints at its end: the version in production, its figures, and where to go next."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import mlflow
+
+from tracking import registry, runs
+
+REPORTS = ("evaluation_report", "promotion_report", "monitor_report")
+
+
+def summary(model: str, outputs: dict[str, str]) -> str:
+    """Under 15 lines for a terminal."""
+    production = registry.at_stage(model, registry.PRODUCTION)
+    standing = f"version {production.version}" if production is not None else "no version yet"
+    lines = [
+        f"In production: {standing} of {model} (version {outputs['version']} was {outputs['gate']} by the gate)",
+        _figures(outputs["evaluation"]),
+    ]
+    if "monitor_verdict" in outputs:
+        lines.append(f"Monitoring: {outputs['monitor_verdict']}")
+    lines += [f"{name.replace('_', ' ').capitalize()}: {_short(outputs[name])}" for name in REPORTS if name in outputs]
+    store = mlflow.get_tracking_uri().replace(f"sqlite:///{os.getcwd()}/", "sqlite:///")
+    lines += [
+        f"Predictions: {outputs['predictions']}",
+        "Next, with the environment active (. .venv/bin/activate):",
+        f"  MLflow UI:  mlflow ui --backend-store-uri {store}",
+        f"  Serve:      mlflow run . -e serve --env-manager local -P model={model}",
+        f"  Monitor:    mlflow run . -e monitor --env-manager local -P model={model}",
+    ]
+    return "\n".join(lines)
+
+
+def _figures(uri: str) -> str:
+    path, _ = runs.fetch(uri, "evaluation")
+    said = json.loads(path.read_text(encoding="utf-8"))
+    parts = []
+    for name, label in (("auc", "AUC"), ("average_precision", "average precision"), ("gain_20", "caught in the top 20 %"), ("r2", "R2")):
+        if said["model"].get(name) is not None:
+            naive = said["naive"].get(name)
+            beside = f" (naive {naive:.3f})" if naive is not None else ""
+            parts.append(f"{label} {said['model'][name]:.3f}{beside}")
+    return f"On {said['rows']:,} held-back rows: " + ", ".join(parts)
+
+
+def _short(uri: str) -> str:
+    return os.path.relpath(runs.fetch(uri, "report")[0])

@@ -1,0 +1,99 @@
+"""Entry point ``train``: fit, calibrate, and register a model version as the candidate."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import mlflow
+import numpy as np
+
+from purchasing_power.model import bundle
+from purchasing_power.model.params import ModelParams, read_params
+from purchasing_power.model.purchasing_model import PurchasingModel, fit
+from purchasing_power.model.splits import folds, split
+from purchasing_power.model.validation import CrossValidation, primary_metric, timed_scores
+from purchasing_power.snapshot import user_table
+from purchasing_power.snapshot.target import TARGETS, fit_target
+from purchasing_power.snapshot.user_table import DOCUMENTS, UserTable, document_codes
+from steps.model_logging import example, log_and_register
+from tracking import registry, runs
+from tracking.entry import Outputs, Parser, choice, execute, whole
+
+
+def parser() -> Parser:
+    """Parameters of ``train``."""
+    return (
+        Parser(prog="train")
+        .add("users", "user table: a folder, a runs:/ URI, or latest")
+        .add("params", "model parameters: a JSON file, a runs:/ URI, latest (of tune), or default")
+        .add("target", "what to predict", choice(*TARGETS))
+        .add("positive", "class whose probability is the score, or auto")
+        .add("folds", "folds of the cross-validation that is logged beside the model; 0 leaves it out", whole)
+        .add("model", "name of the registered model")
+        .add("workspace", "folder for the vector store")
+        .add("seed", "seed of everything random", whole)
+    )
+
+
+def run(args: argparse.Namespace) -> Outputs:
+    """Train a model and register it."""
+    folder, uri = runs.fetch(args.users, "users")
+    table = user_table.read(folder)
+    params = ModelParams() if args.params == "default" else read_params(runs.fetch(args.params, "params")[0])
+    parts = split(table, args.seed)
+    target = fit_target(args.target, table, parts.train, args.positive)
+    store = str(Path(args.workspace) / "vectors")
+    mlflow.log_params({f"model.{name}": value for name, value in params.to_dict().items()})
+    _log_inputs(table, uri)
+    if args.folds:
+        pairs = folds(table, parts.known, args.folds, args.seed)
+        _log_validation(CrossValidation(table, pairs, args.target, args.positive, args.seed, store), params, primary_metric(target))
+    model = fit(table, parts, target, params, args.seed, store)
+    mlflow.log_dict(model.training.to_dict(), "training.json")
+    return _register(args, model, table, parts.known, uri, store)
+
+
+def _log_inputs(table: UserTable, uri: str) -> None:
+    frame = table.frame.drop(columns=DOCUMENTS)
+    dataset = mlflow.data.from_pandas(frame, source=uri, name="user_table", digest=table.digest())
+    mlflow.log_input(dataset, context="training")
+
+
+def _log_validation(validation: CrossValidation, params: ModelParams, metric: str) -> None:
+    scores, seconds = timed_scores(validation, params)
+    mlflow.log_metrics({f"cv.fold_{number}.{metric}": score for number, score in enumerate(scores)})
+    mlflow.log_metrics({f"cv.mean.{metric}": float(np.mean(scores)), "cv.seconds": seconds})
+
+
+def _register(
+    args: argparse.Namespace, model: PurchasingModel, table: UserTable, known: np.ndarray, uri: str, store: str
+) -> Outputs:
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = bundle.save(model, Path(scratch) / "bundle", _texts(table, known), store)
+        tags = {
+            registry.USERS_TAG: uri,
+            "users.digest": model.training.digest,
+            "target": model.target.name,
+            "trained_on": ", ".join(model.training.cutoffs) or f"{model.training.rows} rows",
+            "known_until": str(model.training.known_until),
+            **runs.commit_tags(),
+        }
+        registered = log_and_register(model, folder, example(model, table, known), args.model, tags)
+    return {"version": str(registered.version)}
+
+
+def _texts(table: UserTable, rows: np.ndarray) -> list[str]:
+    """Distinct texts of the training rows: their vectors go with the bundle."""
+    _, codes, texts = document_codes(table.frame[DOCUMENTS].iloc[rows])
+    return [texts[code] for code in np.unique(codes)]
+
+
+def main() -> None:
+    """Run from the command line."""
+    execute("train", parser(), run)
+
+
+if __name__ == "__main__":
+    main()

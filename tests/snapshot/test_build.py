@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import ibis
+import numpy as np
+import pandas as pd
+import pytest
+
+from purchasing_power.errors import DataError
+from purchasing_power.snapshot.build import build, features
+from purchasing_power.snapshot.settings import SnapshotSettings
+from purchasing_power.snapshot.user_table import DOCUMENTS, UserTable
+
+Tables = dict[str, pd.DataFrame]
+Scan = Callable[[Tables], dict[str, ibis.Table]]
+TIMES = {
+    "orders": "ordered_at",
+    "events": "occurred_at",
+    "texts": "written_at",
+    "follows": "since",
+    "campaigns": "sent_at",
+    "redemptions": "redeemed_at",
+}
+MIDDLE = pd.Timestamp("2024-07-07")
+PANEL = SnapshotSettings(first_cutoff=date(2024, 4, 14), last_cutoff=date(2024, 8, 4))
+JUNE = SnapshotSettings(first_cutoff=date(2024, 6, 2), last_cutoff=date(2024, 6, 2))
+
+
+def made(tables: dict[str, ibis.Table], settings: SnapshotSettings) -> UserTable:
+    return build(tables, settings, progress=False)
+
+
+def changed(frames: Tables, after: bool) -> Tables:
+    """Alter rows on one side of MIDDLE: a third removed, a third repeated by other users, money and texts new."""
+    found = dict(frames)
+    for name, time in TIMES.items():
+        frame = frames[name]
+        side = (frame[time] >= MIDDLE) if after else (frame[time] < MIDDLE)
+        mine, turn = frame[side], np.arange(side.sum()) % 3
+        again = mine[turn == 1].copy()
+        again["user_id"] = np.roll(again["user_id"].to_numpy(), 7)
+        if "order_id" in again:
+            again["order_id"] = again["order_id"] + "-again"
+        altered = pd.concat([mine[turn != 0], again])
+        for column in altered.columns.intersection(["amount", "discount", "quantity"]):
+            altered[column] = altered[column] * 3 + 1
+        for column in altered.columns.intersection(["text", "event"]):
+            altered[column] = altered[column] + "!"
+        found[name] = pd.concat([frame[~side], altered], ignore_index=True).drop_duplicates(ignore_index=True)
+    return found
+
+
+def lists(frame: pd.DataFrame) -> pd.DataFrame:
+    texts = [tuple(row) for row in frame[DOCUMENTS].array.__arrow_array__().to_pylist()]
+    return frame.assign(documents=pd.Series(texts, index=frame.index, dtype=object))
+
+
+def test_the_future_never_changes_a_feature(shop: Tables, panel: UserTable, scanned: Scan) -> None:
+    was = panel
+    now = made(scanned(changed(shop, after=True)), PANEL)
+    assert was.meta == now.meta
+    columns = ["user_id", "cutoff", *was.meta.features, DOCUMENTS]
+    known, again = (
+        lists(table.frame.loc[table.frame["cutoff"] <= MIDDLE, columns]).reset_index(drop=True)
+        for table in (was, now)
+    )
+    pd.testing.assert_frame_equal(known, again)
+    late = was.frame["cutoff"] > MIDDLE
+    assert not was.frame.loc[late, "spend_28d"].equals(
+        now.frame.loc[now.frame["cutoff"] > MIDDLE, "spend_28d"]
+    )
+
+
+def test_the_past_never_changes_a_label(shop: Tables, panel: UserTable, scanned: Scan) -> None:
+    was = panel
+    now = made(scanned(changed(shop, after=False)), PANEL)
+    outcomes = ["spend_next_28d", "orders_next_28d"]
+    keys = ["user_id", "cutoff"]
+    later = [
+        table.frame.loc[table.frame["cutoff"] >= MIDDLE, [*keys, *outcomes, "spend_168d"]]
+        for table in (was, now)
+    ]
+    both = later[0].merge(later[1], on=keys, suffixes=("", "_now"))
+    assert len(both) > 100
+    for outcome in outcomes:
+        pd.testing.assert_series_equal(both[outcome], both[f"{outcome}_now"], check_names=False)
+    assert not both["spend_168d"].equals(both["spend_168d_now"])
+
+
+def test_recency_frequency_and_money_equal_a_hand_computation(orders: Tables, scanned: Scan) -> None:
+    table = made(scanned(orders), JUNE)
+    found = table.frame.set_index("user_id")
+    expected = {
+        # ann: an order 12 hours, one 10 days and one 49.75 days before the cutoff.
+        "ann": {
+            "days_since_order": 0.5,
+            "days_since_first_order": 49.75,
+            "orders_7d": 1,
+            "spend_7d": 15.5,
+            "lines_7d": 2,
+            "quantity_7d": 3,
+            "orders_14d": 2,
+            "spend_14d": 35.5,
+            "spend_28d": 35.5,
+            "orders_56d": 3,
+            "spend_56d": 42.75,
+            "quantity_168d": 8,
+            "spend_28_56d_ago": 7.25,
+            "gap_days_mean": 24.625,
+            "gap_days_max": 39.75,
+            "gap_days_last": 9.5,
+            "overdue_ratio": 0.020305,
+            "gap_days_std": 21.38998,
+            "order_amount_mean": 14.25,
+            "order_amount_last": 15.5,
+            "lines_per_order": 1.333333,
+            "discount_share_168d": 0.06044,
+            "discounted_line_share_168d": 0.5,
+            "products_168d": 3,
+            "repeat_product_share_168d": 0.701754,
+            "spend_growth_28d": 1.487099,
+            "spend_next_28d": 0,
+            "orders_next_28d": 0,
+        },
+        # ben: an order exactly 28 days before (inside 28 days), one a second earlier, one at the cutoff (future).
+        "ben": {
+            "days_since_order": 28,
+            "orders_14d": 0,
+            "spend_14d": 0,
+            "orders_28d": 1,
+            "spend_28d": 100,
+            "orders_56d": 2,
+            "spend_56d": 150,
+            "spend_next_28d": 30,
+            "orders_next_28d": 1,
+        },
+        # cid: an order 92.67 days before; of two later ones the second falls on the end of the horizon.
+        "cid": {
+            "days_since_order": 92.666667,
+            "orders_84d": 0,
+            "spend_84d": 0,
+            "orders_168d": 1,
+            "spend_168d": 9.99,
+            "quantity_168d": 3,
+            "gap_days_mean": np.nan,
+            "spend_next_28d": 40,
+            "orders_next_28d": 1,
+        },
+    }
+    assert list(found.index) == ["ann", "ben", "cid"]
+    for user, values in expected.items():
+        np.testing.assert_allclose(
+            found.loc[user, list(values)].astype(float), list(values.values()), atol=1e-6, rtol=2e-6
+        )
+
+
+def test_a_user_without_orders_has_a_row_of_zeros_and_missing_values(orders: Tables, scanned: Scan) -> None:
+    joined = pd.to_datetime(["2024-01-01", "2024-06-02", None]).astype("datetime64[us]")
+    users = pd.DataFrame({"user_id": ["eva", "fay", "gus"], "age": [30.0, 40.0, None], "joined_at": joined})
+    frame = made(scanned({**orders, "users": users}), JUNE).frame.set_index("user_id")
+    assert list(frame.index) == ["ann", "ben", "cid", "eva", "gus"]
+    eva = frame.loc["eva"]
+    assert (
+        eva[["orders_168d", "spend_28d", "products_168d", "spend_growth_28d", "spend_next_28d"]] == 0
+    ).all()
+    assert eva[["days_since_order", "order_amount_mean", "gap_days_std", "category_share_food"]].isna().all()
+    assert eva["age"] == 30
+    assert list(eva[DOCUMENTS]) == []
+
+
+def test_shares_count_unknown_categories_in_the_divisor(orders: Tables, scanned: Scan) -> None:
+    ann = made(scanned(orders), JUNE).frame.set_index("user_id").loc["ann"]
+    assert ann["category_share_drink"] == pytest.approx(30 / 42.75, abs=1e-6)
+    assert ann["category_share_food"] == pytest.approx(5.5 / 42.75, abs=1e-6)
+    assert ann["categories_168d"] == 2
+    assert ann["brands_168d"] == 2
+    shares = np.array([30, 5.5]) / 35.5
+    assert ann["category_entropy_168d"] == pytest.approx(-(shares * np.log(shares)).sum(), abs=1e-5)
+    assert ann["top_category_share_168d"] == pytest.approx(30 / 42.75, abs=1e-6)
+
+
+def test_a_missing_table_switches_its_block_off_and_says_so(orders: Tables, scanned: Scan) -> None:
+    bare = orders["orders"].drop(columns="discount")
+    table = made(scanned({"orders": bare}), JUNE)
+    off = {name: state for name, state in table.meta.blocks.items() if state != "on"}
+    assert off == {
+        "discounts": "off: orders has no discount column",
+        "coupons": "off: orders has no coupon_discount column",
+        "campaigns": "off: no campaigns table",
+        "redemptions": "off: no redemptions table",
+        "category_mix": "off: no products table",
+        "brand_mix": "off: no products table",
+        "stores": "off: orders has no store_id column",
+        "social": "off: no follows table",
+        "behaviour": "off: no events table",
+        "texts": "off: no texts table",
+        "profile": "off: no users table",
+        "documents": "off: no texts table and no titles of products",
+    }
+    assert table.meta.categorical == ()
+    assert [list(texts) for texts in table.frame[DOCUMENTS]] == [[], [], []]
+
+
+def test_every_block_is_on_when_every_table_is_there(panel: UserTable) -> None:
+    table = panel
+    assert set(table.meta.blocks.values()) == {"on"}
+    assert set(table.meta.features) | {
+        "user_id",
+        "cutoff",
+        DOCUMENTS,
+        "spend_next_28d",
+        "orders_next_28d",
+    } == set(table.frame.columns)
+    assert (table.frame[list(table.meta.numeric)].dtypes == "float64").all()
+    assert np.isfinite(table.frame[list(table.meta.numeric)].fillna(0)).all(axis=None)
+
+
+@pytest.mark.parametrize("lookback", [7, 30])
+def test_windows_longer_than_the_lookback_are_left_out(shop: Tables, scanned: Scan, lookback: int) -> None:
+    settings = SnapshotSettings(lookback, first_cutoff=date(2024, 4, 14), last_cutoff=date(2024, 5, 12))
+    table = made(scanned(shop), settings)
+    days = {int(found) for name in table.meta.numeric for found in re.findall(r"(\d+)d", name)}
+    assert max(days) <= lookback
+    assert f"products_{lookback}d" in table.meta.numeric
+
+
+def test_two_builds_have_the_same_digest(shop: Tables, panel: UserTable, scanned: Scan) -> None:
+    shuffled = {name: frame.sample(frac=1, random_state=5) for name, frame in shop.items()}
+    assert panel.digest() == made(scanned(shuffled), PANEL).digest()
+
+
+def test_features_of_a_request_equal_those_of_the_table(shop: Tables, panel: UserTable, scanned: Scan) -> None:
+    table = panel
+    last = table.frame[table.frame["cutoff"] == "2024-08-04"].reset_index(drop=True)
+    request = features(scanned(shop), [date(2024, 8, 4)], table.meta.settings)
+    columns = ["user_id", "cutoff", *table.meta.features, DOCUMENTS]
+    pd.testing.assert_frame_equal(lists(last[columns]), lists(request[columns]))
+
+
+def test_an_outcome_is_missing_until_its_horizon_is_over(shop: Tables, scanned: Scan) -> None:
+    frame = made(scanned(shop), SnapshotSettings()).frame
+    end = shop["orders"]["ordered_at"].max().normalize()
+    ripe = frame["cutoff"] + pd.Timedelta(days=28) <= end
+    assert ripe.any() and not ripe.all()
+    assert (frame["spend_next_28d"].notna() == ripe).all()
+    assert (frame["orders_next_28d"].notna() == ripe).all()
+
+
+def test_rows_are_sorted_by_cutoff_and_user(panel: UserTable) -> None:
+    frame = panel.frame
+    assert frame[["cutoff", "user_id"]].equals(
+        frame[["cutoff", "user_id"]].sort_values(["cutoff", "user_id"])
+    )
+    assert not frame.duplicated(["cutoff", "user_id"]).any()
+
+
+def test_a_shop_without_orders_is_refused(orders: Tables, scanned: Scan) -> None:
+    with pytest.raises(DataError, match="0 rows"):
+        made(scanned({"orders": orders["orders"].iloc[:0]}), SnapshotSettings())
+    with pytest.raises(DataError, match="orders is required"):
+        made(scanned({"products": orders["products"]}), SnapshotSettings())
+
+
+def test_a_horizon_without_any_order_is_refused(orders: Tables, scanned: Scan) -> None:
+    settings = SnapshotSettings(first_cutoff=date(2024, 7, 7), last_cutoff=date(2024, 7, 7), horizon=7)
+    with pytest.raises(DataError, match="no orders in the 7 days"):
+        made(scanned(orders), settings)
+
+
+def test_a_profile_column_named_like_a_feature_is_refused(orders: Tables, scanned: Scan) -> None:
+    users: Any = pd.DataFrame({"user_id": ["ann"], "spend_28d": [1.0]})
+    with pytest.raises(DataError, match=r"1 profile columns .*spend_28d"):
+        made(scanned({**orders, "users": users}), JUNE)

@@ -1,0 +1,56 @@
+"""Laws of the entry points: MLproject is the only home of defaults, and wrong parameters are met."""
+
+from __future__ import annotations
+
+import importlib
+import re
+
+import pytest
+
+from tracking.chain import entry_points
+from tracking.entry import Parser, choice, number, optional_date, whole, words
+
+POINTS = entry_points()
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_mlproject_and_parser_have_the_same_parameters(name: str) -> None:
+    point = POINTS[name]
+    parser = importlib.import_module(point.module).parser()
+    assert parser.names == list(point.defaults)
+    assert re.findall(r"--(\w+) {(\w+)}", point.command) == [(key, key) for key in point.defaults]
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_a_parser_has_no_defaults_and_takes_those_of_mlproject(name: str) -> None:
+    point = POINTS[name]
+    parser = importlib.import_module(point.module).parser()
+    assert all(action.default is None for action in parser._actions if action.dest != "help")
+    assert len(vars(parser.parse_args(point.arguments({})))) == len(point.defaults)
+
+
+def test_a_default_is_the_same_wherever_a_parameter_appears() -> None:
+    homes: dict[str, dict[str, str]] = {}
+    for point in POINTS.values():
+        for key, value in point.defaults.items():
+            homes.setdefault(key, {})[point.name] = value
+    differing = {key: found for key, found in homes.items() if len(set(found.values())) > 1}
+    assert set(differing) == {"trials", "version"}  # a retrain tries fewer; each step acts on its own stage
+
+
+def test_a_typo_is_answered_with_the_nearest_parameter(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = Parser(prog="train").add("target", "what").add("seed", "seed", whole)
+    with pytest.raises(SystemExit) as stop:
+        parser.parse_args(["--target", "tier", "--seed", "0", "--targte", "spend"])
+    assert stop.value.code == 2
+    assert "unknown parameter 'targte'; allowed are target, seed. Did you mean target?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [(whole, "-1"), (whole, "many"), (number, "nan"), (number, "x"), (optional_date, "3.12.2017"), (choice("a"), "b"), (words("a"), "a,c"), (words("a"), ",")],
+)
+def test_a_value_of_the_wrong_kind_is_refused(kind, wrong, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        Parser(prog="step").add("it", "it", kind).parse_args(["--it", wrong])
+    assert "argument --it" in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""MLflow plumbing that the steps and the monitoring jobs share."""

@@ -1,0 +1,129 @@
+"""What every entry point does around its work: parse, open its run, report errors, hand over outputs."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import NoReturn
+
+import mlflow
+
+from purchasing_power.errors import DataError
+from tracking import runs
+
+Outputs = dict[str, str]
+BAD_INPUT = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser without defaults: they stand in MLproject alone."""
+
+    def add(self, name: str, what: str, kind: Callable[[str], object] = str) -> Parser:
+        """Add the required parameter ``--name``; ``what`` is its line in ``--help``."""
+        self.add_argument(f"--{name}", dest=name, type=kind, required=True, help=what, metavar="VALUE")
+        return self
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the parameters."""
+        return [action.dest for action in self._actions if action.dest != "help"]
+
+    def parse_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+        """Parse, and answer an unknown parameter with the allowed ones and the nearest spelling."""
+        known, extra = self.parse_known_args(args, namespace)
+        unknown = [word[2:].partition("=")[0] for word in extra if word.startswith("--")] or extra
+        if unknown:
+            near = difflib.get_close_matches(unknown[0], self.names, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            self.error(f"unknown parameter {unknown[0]!r}; allowed are {', '.join(self.names)}.{hint}")
+        return known
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2 and one line that says what is wrong."""
+        sys.stderr.write(f"error: {message}\n")
+        raise SystemExit(BAD_INPUT)
+
+
+def optional_date(text: str) -> date | None:
+    """A date written YYYY-MM-DD, or ``None`` for ``auto``."""
+    if text == "auto":
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}; a date as YYYY-MM-DD or auto is allowed") from None
+
+
+def whole(text: str) -> int:
+    """A whole number >= 0."""
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}; a whole number is allowed") from None
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"got {value}; it must be 0 or more")
+    return value
+
+
+def number(text: str) -> float:
+    """A finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}; a number is allowed") from None
+    if value != value or value in (float("inf"), float("-inf")):
+        raise argparse.ArgumentTypeError(f"got {text!r}; a finite number is allowed")
+    return value
+
+
+def choice(*values: str) -> Callable[[str], str]:
+    """One of the given words."""
+
+    def parse(text: str) -> str:
+        if text not in values:
+            raise argparse.ArgumentTypeError(f"got {text!r}; allowed are {', '.join(values)}")
+        return text
+
+    return parse
+
+
+def words(*allowed: str) -> Callable[[str], list[str]]:
+    """A comma-separated list of the given words."""
+
+    def parse(text: str) -> list[str]:
+        chosen = [word.strip() for word in text.split(",") if word.strip()]
+        wrong = [word for word in chosen if word not in allowed]
+        if wrong or not chosen:
+            got = repr(wrong[0]) if wrong else "nothing"
+            raise argparse.ArgumentTypeError(f"got {got}; allowed are {', '.join(allowed)}, separated by commas")
+        return chosen
+
+    return parse
+
+
+def execute(
+    name: str, parser: Parser, work: Callable[[argparse.Namespace], Outputs | None], argv: Sequence[str] | None = None
+) -> None:
+    """Run one entry point in its own process: parse, open the run, work, print the outputs.
+
+    Bad input ends with exit code 2 and one message without a traceback; the run is then FAILED.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    for noisy in ("mlflow", "alembic", "httpx", "pandera"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    args = parser.parse_args(argv)
+    runs.prepare()
+    try:
+        with mlflow.start_run(run_name=name):
+            runs.mark(name)
+            outputs = work(args) or {}
+            runs.record(outputs)
+    except DataError as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(BAD_INPUT) from None
+    for key, value in outputs.items():
+        sys.stdout.write(f"{key}={value}\n")
