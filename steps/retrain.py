@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
 
 from purchasing_power.snapshot.target import TARGETS
-from tracking import runs
+from tracking import registry, runs
 from tracking.chain import run_steps
 from tracking.entry import Outputs, Parser, choice, execute, whole
 
-STEPS = ["snapshot", "tune", "train", "evaluate", "promote"]
+AFTER_SNAPSHOT = ["tune", "train", "evaluate", "promote"]
+# How the production version's user table was cut; the new one is cut the same way.
+KEPT = ("lookback", "horizon", "step", "first_cutoff", "max_documents")
 
 
 def parser() -> Parser:
@@ -17,6 +23,7 @@ def parser() -> Parser:
     return (
         Parser(prog="retrain")
         .add("tables", "checked tables: a folder, a runs:/ URI, or latest")
+        .add("users", "a flat user table to train on in place of a new snapshot, or none")
         .add("last_cutoff", "latest cutoff, YYYY-MM-DD; auto is the last that the orders reach")
         .add("target", "what to predict", choice(*TARGETS))
         .add("trials", "trials of the study", whole)
@@ -28,9 +35,28 @@ def parser() -> Parser:
 
 def run(args: argparse.Namespace) -> Outputs:
     """Run the steps as nested runs; the gate decides whether the result is promoted."""
-    given = {name: str(value) for name, value in vars(args).items()}
-    given["tables"] = runs.fetch(args.tables, "tables")[1]
-    return run_steps(STEPS, given)
+    given = {name: str(value) for name, value in vars(args).items() if name not in ("users", "tables")}
+    if args.users != "none":
+        return run_steps(AFTER_SNAPSHOT, {**given, "users": runs.fetch(args.users, "users")[1]})
+    tables = runs.fetch(args.tables, "tables")[1]
+    return run_steps(["snapshot", *AFTER_SNAPSHOT], {**given, **as_production(args.model), "tables": tables})
+
+
+def as_production(model: str) -> dict[str, str]:
+    """Snapshot settings and encoder of the version in production; empty where there is none."""
+    version = registry.at_stage(model, registry.PRODUCTION)
+    if version is None:
+        return {}
+    uri = version.tags[registry.USERS_TAG]
+    found = {"like": uri, "encoder": registry.open_bundle(version).params.encoder}
+    if uri.startswith("runs:/"):
+        try:
+            params = MlflowClient().get_run(uri.split("/")[1]).data.params
+        except MlflowException:
+            return found
+        # mlflow run logs values as the shell quotes them.
+        found |= {name: shlex.split(params[name])[0] for name in KEPT if name in params}
+    return found
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ def parser() -> Parser:
         .add("last_cutoff", "latest cutoff, YYYY-MM-DD or auto", optional_date)
         .add("step", "days between cutoffs", whole)
         .add("max_documents", "most texts a row keeps, newest first", whole)
+        .add("like", "an earlier user table whose columns are kept (a folder or a runs:/ URI), or none")
     )
 
 
@@ -34,7 +35,9 @@ def run(args: argparse.Namespace) -> Outputs:
     """Build the user table and log it."""
     folder, _ = runs.fetch(args.tables, "tables")
     names = ("lookback", "horizon", "first_cutoff", "last_cutoff", "step", "max_documents")
-    table = build(scan(folder), SnapshotSettings(**{name: getattr(args, name) for name in names}))
+    settings = SnapshotSettings(**{name: getattr(args, name) for name in names})
+    kept = None if args.like == "none" else user_table.read(runs.fetch(args.like, "users")[0]).meta.settings
+    table = build(scan(folder), settings, kept=kept)
     mlflow.log_metrics({"rows": len(table.frame), "features": len(table.meta.features)})
     mlflow.log_dict(table.meta.blocks, "blocks.json")
     mlflow.set_tag("users.digest", table.digest())

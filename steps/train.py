@@ -8,6 +8,7 @@ from pathlib import Path
 
 import mlflow
 import numpy as np
+from mlflow.store.artifact.runs_artifact_repo import RunsArtifactRepository
 
 from purchasing_power.model import bundle
 from purchasing_power.model.params import ModelParams, read_params
@@ -16,7 +17,8 @@ from purchasing_power.model.splits import folds, split
 from purchasing_power.model.validation import CrossValidation, primary_metric, timed_scores
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.target import TARGETS, fit_target
-from purchasing_power.snapshot.user_table import DOCUMENTS, UserTable, document_codes
+from purchasing_power.snapshot.user_table import DOCUMENTS, UserTable, distinct_texts
+from purchasing_power.text.store import warm
 from steps.model_logging import example, log_and_register
 from tracking import registry, runs
 from tracking.entry import Outputs, Parser, choice, execute, whole
@@ -45,6 +47,8 @@ def run(args: argparse.Namespace) -> Outputs:
     parts = split(table, args.seed)
     target = fit_target(args.target, table, parts.train, args.positive)
     store = str(Path(args.workspace) / "vectors")
+    if "encoder" in params.text_blocks:
+        warm(params.encoder, distinct_texts(table, parts.known), store)
     mlflow.log_params({f"model.{name}": value for name, value in params.to_dict().items()})
     _log_inputs(table, uri)
     if args.folds:
@@ -57,7 +61,9 @@ def run(args: argparse.Namespace) -> Outputs:
 
 def _log_inputs(table: UserTable, uri: str) -> None:
     frame = table.frame.drop(columns=DOCUMENTS)
-    dataset = mlflow.data.from_pandas(frame, source=uri, name="user_table", digest=table.digest())
+    # A dataset's source must be where the artifact lies; the run that made it is on the version's tags.
+    source = RunsArtifactRepository.get_underlying_uri(uri) if uri.startswith("runs:/") else uri
+    dataset = mlflow.data.from_pandas(frame, source=source, name="user_table", digest=table.digest())
     mlflow.log_input(dataset, context="training")
 
 
@@ -71,7 +77,7 @@ def _register(
     args: argparse.Namespace, model: PurchasingModel, table: UserTable, known: np.ndarray, uri: str, store: str
 ) -> Outputs:
     with tempfile.TemporaryDirectory() as scratch:
-        folder = bundle.save(model, Path(scratch) / "bundle", _texts(table, known), store)
+        folder = bundle.save(model, Path(scratch) / "bundle", distinct_texts(table, known), store)
         tags = {
             registry.USERS_TAG: uri,
             "users.digest": model.training.digest,
@@ -82,12 +88,6 @@ def _register(
         }
         registered = log_and_register(model, folder, example(model, table, known), args.model, tags)
     return {"version": str(registered.version)}
-
-
-def _texts(table: UserTable, rows: np.ndarray) -> list[str]:
-    """Distinct texts of the training rows: their vectors go with the bundle."""
-    _, codes, texts = document_codes(table.frame[DOCUMENTS].iloc[rows])
-    return [texts[code] for code in np.unique(codes)]
 
 
 def main() -> None:

@@ -17,6 +17,8 @@ from purchasing_power.model.splits import folds, split
 from purchasing_power.model.validation import CrossValidation, primary_metric
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.target import TARGETS, fit_target
+from purchasing_power.snapshot.user_table import distinct_texts
+from purchasing_power.text.store import warm
 from steps.study import best, open_study, search
 from steps.study_report import study_report
 from tracking import runs
@@ -55,6 +57,8 @@ def run(args: argparse.Namespace) -> Outputs:
     validation = CrossValidation(
         table, pairs, args.target, args.positive, args.seed, str(workspace / "vectors"), args.threads
     )
+    if {"encoder", "both"} & set(args.representations):
+        warm(args.encoder, distinct_texts(table), validation.store)
     storage = f"sqlite:///{workspace / 'studies.db'}" if args.storage == "auto" else args.storage
     first = space.starting_points(args.representations, args.heads)
     study = open_study(_name(args, table.digest()), storage, args.seed, first)

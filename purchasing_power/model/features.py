@@ -125,7 +125,6 @@ def _text(name: str, params: ModelParams, seed: int, store: str | None) -> BaseE
         components=params.text_components,
         weighting=params.weighting,
         seed=seed,
-        progress=True,
     )
 
 

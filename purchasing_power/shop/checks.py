@@ -66,10 +66,11 @@ def check_table(name: str, raw: pd.DataFrame, schema: pa.DataFrameSchema) -> Che
 
 def describe(counts: TableCounts) -> str:
     """The reasons of a table as text: count, first row and what to do; never a value of a row."""
-    return " ".join(
-        f"{count:,} {'row' if count == 1 else 'rows'}: {reason} (first: row {counts.first_rows[reason]}). {_remedy(reason)}"
-        for reason, count in counts.reasons.items()
-    )
+    parts = []
+    for reason, count in counts.reasons.items():
+        rows = f"{count:,} {'row' if count == 1 else 'rows'}"
+        parts.append(f"{rows}: {reason} (first: row {counts.first_rows[reason]}). {_remedy(reason)}")
+    return " ".join(parts)
 
 
 def _remedy(reason: str) -> str:

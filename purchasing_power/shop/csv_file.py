@@ -12,6 +12,7 @@ import pyarrow.csv as pacsv
 from purchasing_power.errors import DataError
 
 _CHUNK = 1 << 24
+_LONGEST_ROW = 1 << 24
 
 
 def read_csv(path: Path) -> pd.DataFrame:
@@ -24,13 +25,7 @@ def read_csv(path: Path) -> pd.DataFrame:
         rows of another width than its header.
     """
     _check_utf8(path)
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        header = next(csv.reader(handle), [])
-    if not header or len(set(header)) < len(header):
-        raise DataError(
-            f"{path.name}: the header has {len(header)} columns, {len(set(header))} distinct; every column "
-            "needs a name of its own in the first line. Write the header line."
-        )
+    header = _header(path)
     broken: list[int] = []
 
     def skip(row: pacsv.InvalidRow) -> str:
@@ -41,7 +36,7 @@ def read_csv(path: Path) -> pd.DataFrame:
         arrow = pacsv.read_csv(
             path,
             # One thread keeps the row numbers that the message needs.
-            read_options=pacsv.ReadOptions(use_threads=False, block_size=_CHUNK),
+            read_options=pacsv.ReadOptions(use_threads=False, block_size=_LONGEST_ROW),
             parse_options=pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
             convert_options=pacsv.ConvertOptions(
                 column_types={name: pa.large_string() for name in header},
@@ -60,6 +55,17 @@ def read_csv(path: Path) -> pd.DataFrame:
             "every row has as many fields as the header. Put fields that hold commas in double quotes."
         )
     return arrow.to_pandas()
+
+
+def _header(path: Path) -> list[str]:
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        header = next(csv.reader(handle), [])
+    if not header or len(set(header)) < len(header):
+        raise DataError(
+            f"{path.name}: the header has {len(header)} columns, {len(set(header))} distinct; every column "
+            "needs a name of its own in the first line. Write the header line."
+        )
+    return header
 
 
 def _check_utf8(path: Path) -> None:

@@ -72,7 +72,8 @@ def read_flat(
     documents, state = _documents(raw.loc[keep, text] if text in raw else None, int(keep.sum()), text)
     frame = pd.DataFrame({USER: pseudonymise(ids[keep], key), **features, label: target[keep]})
     frame = frame.reset_index(drop=True)
-    frame.insert(frame.shape[1] - 1, DOCUMENTS, documents)
+    # Last, where reading a written user table puts it: the digest goes by the order of the columns.
+    frame[DOCUMENTS] = documents
     numeric = tuple(name for name, column in features.items() if column.dtype == "float64")
     meta = UserTableMeta(
         kind="flat",

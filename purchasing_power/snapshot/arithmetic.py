@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-TICKS = 10_000.0
+TICKS = 1_000_000.0
 CENTS = 100.0
 
 
 def total(column: Any, where: Any = None) -> Any:
     """Sum of a column, 0 over no rows.
 
-    Values are rounded to 1/10,000 first: sums of whole numbers below 2**53 are exact in floating
-    point, so threads cannot change a last bit and two builds have the same digest.
+    Values are counted in millionths first: sums of integers are exact, so threads cannot change a
+    last bit and two builds have the same digest.
     """
     return (column.cast("float64") * TICKS).round().sum(where=where).fill_null(0) / TICKS
 
@@ -27,13 +27,13 @@ def mean(column: Any, where: Any = None) -> Any:
     return ratio(total(column, where), column.count(where=where))
 
 
-def spread(column: Any, where: Any = None) -> Any:
-    """Sample standard deviation from exact sums of values rounded to 1/100; missing below two values."""
-    count = column.count(where=where).cast("float64")
-    cents = (column.cast("float64") * CENTS).round().cast("float64")
-    first, second = cents.sum(where=where), (cents * cents).sum(where=where)
+def spread(column: Any, scale: float = CENTS) -> Any:
+    """Sample standard deviation from exact sums of values rounded to 1/scale; missing below two values."""
+    count = column.count().cast("float64")
+    ticks = (column.cast("float64") * scale).round().cast("float64")
+    first, second = ticks.sum(), (ticks * ticks).sum()
     variance = (second - first * first / count.nullif(0.0)) / (count - 1.0).nullif(0.0)
-    return (variance < 0).ifelse(0.0, variance).sqrt() / CENTS
+    return (variance < 0).ifelse(0.0, variance).sqrt() / scale
 
 
 def growth(later: Any, earlier: Any) -> Any:

@@ -29,7 +29,7 @@ from purchasing_power.snapshot.documents import documents, missing
 from purchasing_power.snapshot.feature import Block
 from purchasing_power.snapshot.history import TIMES, History
 from purchasing_power.snapshot.outcome import names, outcome
-from purchasing_power.snapshot.plan import make_plan
+from purchasing_power.snapshot.plan import keep_plan, make_plan
 from purchasing_power.snapshot.profile import profile
 from purchasing_power.snapshot.settings import Plan, SnapshotSettings, cutoffs, end_of_data
 from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, USER, UserTable, UserTableMeta
@@ -52,9 +52,18 @@ log = logging.getLogger(__name__)
 
 
 def build(
-    tables: dict[str, ir.Table], settings: SnapshotSettings | None = None, progress: bool = True
+    tables: dict[str, ir.Table],
+    settings: SnapshotSettings | None = None,
+    progress: bool = True,
+    kept: dict[str, Any] | None = None,
 ) -> UserTable:
     """Build the user table of a shop, features, documents and outcomes, sorted by cutoff and user.
+
+    Parameters
+    ----------
+    kept
+        ``UserTableMeta.settings`` of an earlier table whose columns are kept, so that a model trained on
+        it can score this one; ``None`` chooses categories, brands and events anew.
 
     Raises
     ------
@@ -64,7 +73,7 @@ def build(
     settings = settings or SnapshotSettings()
     first_order, last_order = _span(tables)
     days = cutoffs(settings, first_order, last_order)
-    plan = make_plan(tables, settings, days[0])
+    plan = keep_plan(kept, tables, settings) if kept else make_plan(tables, settings, days[0])
     history = History(tables, days, plan)
     frame, states = _frame(history, progress)
     found = outcome(history, frame[["user", "cutoff"]], end_of_data(last_order))
@@ -79,6 +88,7 @@ def build(
         lookback_days=plan.lookback,
         spend_outcome=spend,
         orders_outcome=orders,
+        meanings={each.name: each.meaning for block in BLOCKS for each in block.features(plan)},
         blocks=states,
         settings=asdict(plan),
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
+from purchasing_power.errors import DataError
 from purchasing_power.snapshot.arithmetic import total
 from purchasing_power.snapshot.history import TIMES, midnight, seconds
 from purchasing_power.snapshot.settings import Plan, SnapshotSettings
@@ -28,6 +31,30 @@ def make_plan(tables: dict[str, ir.Table], settings: SnapshotSettings, first: da
         profile_numeric=numeric,
         profile_categorical=categorical,
     )
+
+
+def keep_plan(kept: dict[str, Any], tables: dict[str, ir.Table], settings: SnapshotSettings) -> Plan:
+    """The plan of an earlier user table with the lengths of ``settings``, so that columns keep their names.
+
+    Raises
+    ------
+    DataError
+        If the users table has lost a profile column.
+    """
+    plan = replace(
+        Plan(**kept),
+        lookback=settings.lookback,
+        horizon=settings.horizon,
+        max_documents=settings.max_documents,
+    )
+    had = [*plan.profile_numeric, *plan.profile_categorical]
+    lost = [name for name in had if "users" not in tables or name not in tables["users"].columns]
+    if lost:
+        raise DataError(
+            f"users: {len(lost)} profile columns of the earlier user table are gone ({', '.join(lost[:10])}); all "
+            f"{len(had)} are needed. Bring them back, or take a snapshot without keeping the earlier table's columns."
+        )
+    return plan
 
 
 def profile_columns(tables: dict[str, ir.Table]) -> tuple[list[str], list[str]]:

@@ -11,6 +11,7 @@ import ibis.expr.types as ir
 
 from purchasing_power.snapshot.arithmetic import growth, mean, ratio, spread, total
 from purchasing_power.snapshot.feature import Block, Feature
+from purchasing_power.snapshot.history import DAY
 from purchasing_power.snapshot.settings import Plan
 
 PERIOD = 28
@@ -34,7 +35,12 @@ def _gaps() -> list[Feature]:
     gap = "days between an order and the one before it, both within the lookback"
     return [
         Feature("gap_days_mean", "days", f"Mean of the {gap}.", lambda t: mean(t.gap_days)),
-        Feature("gap_days_std", "days", f"Standard deviation of the {gap}.", lambda t: spread(t.gap_days)),
+        Feature(
+            "gap_days_std",
+            "days",
+            f"Standard deviation of the {gap}.",
+            lambda t: spread(t.gap_days, float(DAY)),
+        ),
         Feature("gap_days_max", "days", f"Longest of the {gap}.", lambda t: t.gap_days.max()),
         Feature("gap_days_last", "days", f"Last of the {gap}.", last),
         Feature(

@@ -100,9 +100,9 @@ class UserTable:
 
 
 def frame_digest(frame: pd.DataFrame) -> str:
-    """Hex digest (16 characters) of a frame's columns and values, lists of documents included."""
+    """Hex digest (16 characters) of a frame's columns and values; the order of columns does not matter."""
     hasher = hashlib.sha256()
-    for name in frame.columns:
+    for name in sorted(frame.columns):
         hasher.update(str(name).encode())
         column = frame[name]
         if name == DOCUMENTS:
@@ -147,6 +147,13 @@ def document_codes(documents: pd.Series) -> tuple[np.ndarray, np.ndarray, list[s
                 codes.append(known.setdefault(text, len(known)))
         offsets.append(len(codes))
     return np.asarray(offsets, np.int64), np.asarray(codes, np.int64), list(known)
+
+
+def distinct_texts(table: UserTable, rows: np.ndarray | None = None) -> list[str]:
+    """Distinct texts in the documents of the given rows, by default of all."""
+    column = table.frame[DOCUMENTS]
+    _, codes, texts = document_codes(column if rows is None else column.iloc[rows])
+    return [texts[code] for code in np.unique(codes)]
 
 
 def _arrow(column: pd.Series) -> pa.ChunkedArray:

@@ -176,6 +176,11 @@ def vectors(
     return result[[place[text] for text in texts]]
 
 
+def warm(encoder: str, texts: Sequence[str], folder: str | None) -> None:
+    """Encode the distinct texts that the store in ``folder`` lacks, with a bar; later look-ups find them."""
+    vectors(Encoder.open(encoder), texts, VectorStore(folder), progress=True)
+
+
 def _digests(texts: Sequence[str]) -> list[bytes]:
     # A lone surrogate is a str that UTF-8 refuses; it must still have a digest of its own.
     return [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]

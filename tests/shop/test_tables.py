@@ -48,9 +48,8 @@ def test_a_character_cut_by_the_reading_buffer_is_no_error(tmp_path: Path, monke
     text = "很好用😀" * 9
     (tmp_path / "orders.csv").write_text(f"a\n{text}\n", encoding="utf-8")
     (tmp_path / "users.csv").write_bytes(f"a\n{text}".encode()[:-1])
-    monkeypatch.setattr("purchasing_power.shop.csv_file.pacsv.ReadOptions", lambda **_: None)
     assert read_table(tmp_path / "orders.csv")["a"].tolist() == [text]
-    with pytest.raises(DataError, match="byte 134 is not UTF-8"):
+    with pytest.raises(DataError, match="byte 115 is not UTF-8"):
         read_table(tmp_path / "users.csv")
 
 

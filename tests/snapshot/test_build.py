@@ -233,7 +233,9 @@ def test_two_builds_have_the_same_digest(shop: Tables, panel: UserTable, scanned
     assert panel.digest() == made(scanned(shuffled), PANEL).digest()
 
 
-def test_features_of_a_request_equal_those_of_the_table(shop: Tables, panel: UserTable, scanned: Scan) -> None:
+def test_features_of_a_request_equal_those_of_the_table(
+    shop: Tables, panel: UserTable, scanned: Scan
+) -> None:
     table = panel
     last = table.frame[table.frame["cutoff"] == "2024-08-04"].reset_index(drop=True)
     request = features(scanned(shop), [date(2024, 8, 4)], table.meta.settings)

@@ -24,7 +24,9 @@ def written(orders: Tables) -> Tables:
     texts = pd.DataFrame(
         {
             "user_id": ["ann", "ann", "ann", "ben"],
-            "written_at": pd.to_datetime(["2024-06-01 13:00", "2024-05-25", "2024-06-02", "2023-01-01"], format="mixed"),
+            "written_at": pd.to_datetime(
+                ["2024-06-01 13:00", "2024-05-25", "2024-06-02", "2023-01-01"], format="mixed"
+            ),
             "text": ["很好 🙂", "a review", "from the future", "before the lookback"],
         }
     )

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from purchasing_power.errors import DataError
+from purchasing_power.shop.flat import read_flat
+from purchasing_power.shop.pseudonym import pseudonymise
+from purchasing_power.snapshot.user_table import document_codes, read, write
+
+KEY = b"a key of some length"
+
+
+def _frame(rows: int = 30, **columns: Any) -> pd.DataFrame:
+    frame = {
+        "user_id": [f"user {n // 2}" for n in range(rows)],
+        "age": [20.0 + n % 7 for n in range(rows)],
+        "city": ["London", "上海", None] * (rows // 3),
+        "text": ["很好 😀", "too dear", None] * (rows // 3),
+        "label": ["yes", "no"] * (rows // 2),
+    }
+    return pd.DataFrame({**frame, **columns})
+
+
+def _save(folder: Path, frame: pd.DataFrame, ending: str = "csv") -> Path:
+    path = folder / f"flat.{ending}"
+    if ending == "csv":
+        frame.to_csv(path, index=False)
+    else:
+        frame.to_parquet(path)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_flat_file_is_a_user_table(tmp_path: Path, ending: str) -> None:
+    table, quarantine = read_flat(_save(tmp_path, _frame(), ending), key=KEY)
+    assert quarantine.empty
+    assert list(table.frame.columns) == ["user_id", "age", "city", "label", "documents"]
+    assert (table.meta.kind, table.meta.label, table.meta.task) == ("flat", "label", "binary")
+    assert (table.meta.numeric, table.meta.categorical) == (("age",), ("city",))
+    assert table.meta.blocks == {"documents": "on"}
+    assert table.frame["user_id"][0] == pseudonymise(pd.Series(["user 0"]), KEY)[0] == table.frame["user_id"][1]
+    offsets, codes, texts = document_codes(table.frame["documents"])
+    assert offsets[:4].tolist() == [0, 1, 2, 2]
+    assert [texts[code] for code in codes[:3]] == ["很好 😀", "too dear", "很好 😀"]
+    assert read(write(table, tmp_path / "table")).digest() == table.digest()
+
+
+@pytest.mark.parametrize(
+    ("label", "task"),
+    [
+        (["a", "b"] * 15, "binary"),
+        ([0, 1] * 15, "binary"),
+        ([True, False] * 15, "binary"),
+        ([0.5, 1.5] * 15, "binary"),
+        (["a", "b", "c"] * 10, "multiclass"),
+        ([1, 2, 3] * 10, "multiclass"),
+        ([1.5, 2, 3] * 10, "regression"),
+        (list(range(30)), "regression"),
+    ],
+)
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_the_task_follows_from_the_label(tmp_path: Path, label: list[Any], task: str, ending: str) -> None:
+    table, quarantine = read_flat(_save(tmp_path, _frame(label=label), ending), key=KEY)
+    assert table.meta.task == task and quarantine.empty
+    if task == "regression":
+        assert table.frame["label"].tolist() == [float(value) for value in label]
+    else:
+        assert table.frame["label"].tolist() == [str(value) for value in label]
+
+
+def test_a_named_task_is_taken(tmp_path: Path) -> None:
+    path = _save(tmp_path, _frame(label=[1, 2, 3] * 10))
+    assert read_flat(path, key=KEY, task="regression")[0].frame["label"].dtype == "float64"
+    with pytest.raises(DataError, match="3 classes; task=binary needs 2"):
+        read_flat(path, key=KEY, task="binary")
+    with pytest.raises(DataError, match="allowed are auto, binary"):
+        read_flat(path, key=KEY, task="ranking")
+
+
+def test_rows_without_a_label_or_a_user_are_set_aside_and_none_is_lost(tmp_path: Path) -> None:
+    frame = _frame()
+    frame.loc[3, "label"] = None
+    frame.loc[5, "user_id"] = None
+    frame.loc[7, ["label", "user_id"]] = None
+    table, quarantine = read_flat(_save(tmp_path, frame), key=KEY)
+    assert len(table.frame) + len(quarantine) == 30
+    assert quarantine["row"].tolist() == [4, 6, 8]
+    assert quarantine["reason"].tolist() == [
+        "label: is missing", "user_id: is missing", "label: is missing user_id: is missing",
+    ]
+    assert not quarantine["user_id"].str.startswith("user").fillna(False).any()
+    assert table.frame.index.tolist() == list(range(27))
+    assert len(table.frame["documents"]) == 27
+
+
+def test_a_few_unreadable_numbers_in_a_numeric_label_are_set_aside(tmp_path: Path) -> None:
+    label = [f"{n}.5" for n in range(29)] + ["about 7"]
+    table, quarantine = read_flat(_save(tmp_path, _frame(label=label)), key=KEY)
+    assert table.meta.task == "regression" and len(table.frame) == 29
+    assert quarantine["reason"].tolist() == ["label: is not a finite number"]
+
+
+def test_an_infinite_numeric_label_is_set_aside(tmp_path: Path) -> None:
+    label = [n + 0.5 for n in range(29)] + [np.inf]
+    _, quarantine = read_flat(_save(tmp_path, _frame(label=label)), key=KEY)
+    assert quarantine["row"].tolist() == [30]
+
+
+def test_each_column_becomes_a_number_or_a_category(tmp_path: Path) -> None:
+    frame = _frame(
+        flag=[True, False] * 15,
+        day=["2024-01-01", "2024-01-02"] * 15,
+        size=["1", "NA", "3+"] * 10,
+        rate=[1.0, np.inf, 2.0] * 10,
+        code=["007", "008"] * 15,
+        nothing=[None] * 30,
+        name=[f"n{n}" for n in range(30)],
+    )
+    for ending in ("csv", "parquet"):
+        table, _ = read_flat(_save(tmp_path, frame, ending), key=KEY)
+        assert table.meta.numeric == ("age", "flag", "day", "rate")
+        assert table.meta.categorical == ("city", "size", "code")
+        assert (table.frame[list(table.meta.numeric)].dtypes == "float64").all()
+        assert table.frame["flag"][:2].tolist() == [1.0, 0.0]
+        assert table.frame["day"][:2].tolist() == [19723.0, 19724.0]
+        assert np.isnan(table.frame["rate"][1]) and pd.isna(table.frame["size"][1])
+        notes = " | ".join(table.meta.settings["notes"])
+        for word in ("day is now days", "rate has 10 infinite", "nothing is empty", "name holds another text"):
+            assert word in notes
+
+
+def test_columns_may_be_named(tmp_path: Path) -> None:
+    frame = _frame().rename(columns={"user_id": "client", "text": "review", "label": "bought"})
+    table, _ = read_flat(_save(tmp_path, frame), key=KEY, text="review", label="bought", user="client")
+    assert list(table.frame.columns) == ["user_id", "age", "city", "bought", "documents"]
+
+
+def test_without_a_user_column_every_row_is_a_user_of_its_own(tmp_path: Path) -> None:
+    table, _ = read_flat(_save(tmp_path, _frame().drop(columns="user_id")), key=KEY)
+    assert table.frame["user_id"].nunique() == 30
+    assert table.frame["user_id"][1] == pseudonymise(pd.Series(["row-2"]), KEY)[0]
+
+
+def test_without_a_text_column_documents_are_empty_and_it_is_said(tmp_path: Path) -> None:
+    table, _ = read_flat(_save(tmp_path, _frame().drop(columns="text")), key=KEY)
+    offsets, _, texts = document_codes(table.frame["documents"])
+    assert offsets.tolist() == [0] * 31 and texts == []
+    assert table.meta.blocks["documents"] == "off: there is no column text"
+
+
+def test_an_index_column_without_a_name_is_no_feature(tmp_path: Path) -> None:
+    path = tmp_path / "flat.csv"
+    _frame().to_csv(path)
+    assert read_flat(path, key=KEY)[0].meta.features == ("age", "city")
+
+
+@pytest.mark.parametrize(
+    ("frame", "options", "message"),
+    [
+        (_frame().drop(columns="label"), {}, r"no column label \(got: user_id.*Set the parameter label"),
+        (_frame(), {"text": "review"}, "no column review.*parameter text"),
+        (_frame(), {"user": "client"}, "no column client.*parameter user"),
+        (_frame()[:0], {}, "no rows"),
+        (_frame(label=["yes"] * 30), {}, "1 distinct values"),
+        (_frame(label=[None] * 30), {}, "missing in all 30 rows"),
+        (_frame(label=["word"] * 30), {"task": "regression"}, "0 distinct values"),
+        (_frame(label=[f"x{n}" for n in range(30)]), {}, "30 classes in 30 rows"),
+        (_frame(documents=[1] * 30), {}, "named documents, which is reserved"),
+        (_frame(), {"text": "label"}, "three different columns"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused(
+    tmp_path: Path, frame: pd.DataFrame, options: dict[str, str], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        read_flat(_save(tmp_path, frame), key=KEY, **options)
+
+
+def test_a_missing_file_another_ending_and_another_encoding_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file"):
+        read_flat(tmp_path / "none.csv", key=KEY)
+    (tmp_path / "flat.xlsx").write_text("x")
+    with pytest.raises(DataError, match=r"ending is \.xlsx"):
+        read_flat(tmp_path / "flat.xlsx", key=KEY)
+    (tmp_path / "flat.csv").write_bytes("text,label\n很好,a\n".encode("gb18030"))
+    with pytest.raises(DataError, match="byte 11 is not UTF-8"):
+        read_flat(tmp_path / "flat.csv", key=KEY)
