@@ -102,9 +102,8 @@ def main() -> None:
 
 def report(median: dict[str, float], table: UserTable, columns: list[str]) -> None:
     print(f"{len(table.frame):,} rows, {table.frame['cutoff'].nunique()} cutoffs, file reads included")
-    print(
-        f"all columns: {len(table.meta.numeric)} numeric, {len(table.meta.categorical)} categorical, documents, outcomes"
-    )
+    kinds = f"{len(table.meta.numeric)} numeric, {len(table.meta.categorical)} categorical"
+    print(f"all columns: {kinds}, documents, outcomes")
     print(f"compared and equal: {len(columns)} numeric columns (features and outcomes)\n")
     for name, seconds in median.items():
         print(f"{name:<32}{seconds:8.2f} s")

@@ -12,6 +12,7 @@ import pandas as pd
 WINDOWS = (7, 14, 28, 56, 84, 168)
 DAY = pd.Timedelta(days=1)
 LOOKBACK = 168
+OUTCOMES = ["spend_next_28d", "orders_next_28d"]
 MONEY = ["quantity", "amount", "discount", "coupon_discount"]
 
 
@@ -35,7 +36,7 @@ def build(
         found += [mix_features(window(rows, cutoff), by, mix[by]) for by, rows in spend.items()]
         found += [promotion_features(window(rows, cutoff), name) for name, rows in promotions.items()]
         found.append(outcomes(orders, cutoff))
-        known = np.flatnonzero((since < cutoff).to_numpy())
+        known = np.flatnonzero(since < cutoff)
         part = pd.concat(found, axis=1).reindex(known)
         part.insert(0, "cutoff", cutoff)
         part.insert(0, "user_id", people[known])
@@ -131,7 +132,7 @@ def rhythm(
 ) -> dict[str, pd.Series]:
     gaps = by["gap"].agg(["mean", "std", "max", "last"])
     result = {f"gap_days_{name}": gaps[name] for name in gaps}
-    result["overdue_ratio"] = found["days_since_order"] / gaps["mean"]
+    result["overdue_ratio"] = found["days_since_order"] / gaps["mean"].clip(lower=1)
     for days in (14, 56):
         weight = np.exp(-np.log(2) / days * rows["age"])
         result[f"spend_decayed_{days}d"] = (weight * rows["amount"]).groupby(rows["user"]).sum()
@@ -144,10 +145,11 @@ def rhythm(
     counts = (
         rows.groupby(["user", number]).size().unstack(fill_value=0).reindex(columns=range(1, 7), fill_value=0)
     )
-    halves = [spends[[1, 2, 3]].sum(axis=1), spends[[4, 5, 6]].sum(axis=1)]
     result["spend_growth_28d"] = np.log((spends[1] + 1) / (spends[2] + 1))
     result["orders_growth_28d"] = np.log((counts[1] + 1) / (counts[2] + 1))
-    result["spend_growth_84d"] = np.log((halves[0] + 1) / (halves[1] + 1))
+    result["spend_growth_84d"] = np.log(
+        (spends[[1, 2, 3]].sum(axis=1) + 1) / (spends[[4, 5, 6]].sum(axis=1) + 1)
+    )
     result["orders_growth_84d"] = np.log(
         (counts[[1, 2, 3]].sum(axis=1) + 1) / (counts[[4, 5, 6]].sum(axis=1) + 1)
     )
@@ -249,4 +251,4 @@ def promotion_features(rows: pd.DataFrame, name: str) -> pd.DataFrame:
 def outcomes(orders: pd.DataFrame, cutoff: pd.Timestamp) -> pd.DataFrame:
     start, stop = orders["time"].searchsorted([cutoff, cutoff + 28 * DAY])
     sums = orders.iloc[start:stop].groupby("user")["amount"].agg(["sum", "size"])
-    return sums.set_axis(["spend_next_28d", "orders_next_28d"], axis=1)
+    return sums.set_axis(OUTCOMES, axis=1)

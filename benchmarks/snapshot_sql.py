@@ -22,10 +22,12 @@ CREATE TEMP TABLE people AS
         UNION ALL SELECT user_id, TIMESTAMP '1900-01-01' FROM '{folder}/users.parquet'
     ) GROUP BY user_id;
 CREATE TEMP TABLE products AS
-    SELECT product_id, category, brand, row_number() OVER ()::INT AS p FROM '{folder}/products.parquet';
+    SELECT product_id, category, brand, row_number() OVER ()::INT AS p
+    FROM (SELECT DISTINCT product_id FROM '{folder}/orders.parquet')
+    LEFT JOIN '{folder}/products.parquet' USING (product_id);
 CREATE TEMP TABLE lines AS
     SELECT u, order_id, ordered_at, p, category, brand, quantity, amount, discount, coupon_discount, store_id
-    FROM '{folder}/orders.parquet' JOIN people USING (user_id) LEFT JOIN products USING (product_id);
+    FROM '{folder}/orders.parquet' JOIN people USING (user_id) JOIN products USING (product_id);
 CREATE TEMP TABLE orders AS
     SELECT *, row_number() OVER w AS n, lag(ordered_at) OVER w AS previous FROM (
         SELECT u, order_id, min(ordered_at) AS ordered_at, min(store_id) AS store_id, count(*) AS lines,
@@ -48,7 +50,7 @@ ORDERS = """
 CREATE TEMP TABLE by_order AS SELECT u, cutoff, {windows} {periods}
     min(age) AS days_since_order, max(age) AS days_since_first_order,
     avg(gap) AS gap_days_mean, stddev_samp(gap) AS gap_days_std, max(gap) AS gap_days_max,
-    arg_max(gap, n) AS gap_days_last, min(age) / avg(gap) AS overdue_ratio,
+    arg_max(gap, n) AS gap_days_last, min(age) / CASE WHEN avg(gap) < 1 THEN 1 ELSE avg(gap) END AS overdue_ratio,
     sum(amount * exp(-ln(2) / 14 * age)) AS spend_decayed_14d, sum(exp(-ln(2) / 14 * age)) AS orders_decayed_14d,
     sum(amount * exp(-ln(2) / 56 * age)) AS spend_decayed_56d, sum(exp(-ln(2) / 56 * age)) AS orders_decayed_56d,
     ln((count(*) FILTER (age <= 28) + 1) / (count(*) FILTER (age > 28 AND age <= 56) + 1)) AS orders_growth_28d,
@@ -78,7 +80,7 @@ CREATE TEMP TABLE by_store AS
 MIX = """
 CREATE TEMP TABLE by_product AS
     SELECT u, cutoff, count(*) FILTER (youngest <= 28) AS products_28d, count(*) AS products_168d,
-        sum(amount) FILTER (n > 1) / nullif(sum(amount), 0) AS repeat_product_share_168d,
+        coalesce(sum(amount) FILTER (n > 1), 0) / nullif(sum(amount), 0) AS repeat_product_share_168d,
         count(*) FILTER (oldest <= 28) / nullif(count(*) FILTER (youngest <= 28), 0) AS new_product_share_28d,
         max(amount) / nullif(sum(amount), 0) AS top_product_share_168d
     FROM (
@@ -120,13 +122,16 @@ CREATE TEMP TABLE by_{name} AS
 """
 
 JOIN = """
-SELECT user_id, cutoff, * EXCLUDE (user_id, cutoff, u, s1, s2, s3, s4, s5, s6, campaigns_different, redemptions_different),
+SELECT user_id, cutoff, * EXCLUDE (
+        user_id, cutoff, u, s1, s2, s3, s4, s5, s6, campaigns_different, redemptions_different
+    ),
     s2 AS spend_28_56d_ago, s3 AS spend_56_84d_ago, s4 AS spend_84_112d_ago, s5 AS spend_112_140d_ago,
     s6 AS spend_140_168d_ago, ln((s1 + 1) / (s2 + 1)) AS spend_growth_28d,
     ln((s1 + s2 + s3 + 1) / (s4 + s5 + s6 + 1)) AS spend_growth_84d,
     (2.5 * s1 + 1.5 * s2 + 0.5 * s3 - 0.5 * s4 - 1.5 * s5 - 2.5 * s6) / 17.5 AS spend_slope_168d,
     list_aggregate([s1, s2, s3, s4, s5, s6], 'stddev_samp') AS spend_std_168d,
-    (s1 > 0)::INT + (s2 > 0)::INT + (s3 > 0)::INT + (s4 > 0)::INT + (s5 > 0)::INT + (s6 > 0)::INT AS active_periods_168d,
+    (s1 > 0)::INT + (s2 > 0)::INT + (s3 > 0)::INT + (s4 > 0)::INT + (s5 > 0)::INT
+        + (s6 > 0)::INT AS active_periods_168d,
     least(s1, s2, s3, s4, s5, s6) AS spend_least_168d, redemptions_different AS campaigns_redeemed
 FROM (SELECT user_id, u, cutoff FROM people JOIN cutoffs ON since < cutoff)
 LEFT JOIN by_order USING (u, cutoff) LEFT JOIN by_store USING (u, cutoff) LEFT JOIN by_product USING (u, cutoff)

@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 
 from steps.summary import summary
-from tracking.chain import run_steps
+from tracking import registry
+from tracking.chain import check_steps, run_steps
 from tracking.entry import Outputs, Parser, execute
 
-SHOP = ["ingest", "snapshot", "tune", "train", "evaluate", "promote", "score", "monitor"]
-FLAT = ["ingest", "tune", "train", "evaluate", "promote", "score"]
+SHOP = ["ingest", "snapshot", "tune", "train", "evaluate", "promote"]
+FLAT = [step for step in SHOP if step != "snapshot"]
+# What needs a version in production; a flat file has no later rows to monitor.
+SHOP_USE, FLAT_USE = ["score", "monitor"], ["score"]
 
 
 def parser() -> Parser:
@@ -42,8 +45,14 @@ def parser() -> Parser:
 def run(args: argparse.Namespace) -> Outputs:
     """Run every step as a nested run, and print what came of it."""
     given = {name: str(value) for name, value in vars(args).items()}
-    steps = FLAT if Path(args.data).is_file() else SHOP
-    outputs = run_steps(steps, given)
+    given["output"] = str(Path(args.workspace) / "predictions.parquet")
+    flat = Path(args.data).is_file()
+    check_steps((FLAT + FLAT_USE) if flat else (SHOP + SHOP_USE), given)
+    outputs = run_steps(FLAT if flat else SHOP, given)
+    production = registry.at_stage(args.model, registry.PRODUCTION)
+    if production is not None:
+        outputs["version"] = str(production.version)
+        outputs |= run_steps(FLAT_USE if flat else SHOP_USE, {**given, **outputs})
     sys.stdout.write(summary(args.model, outputs) + "\n")
     return {}
 

@@ -17,15 +17,16 @@ def summary(model: str, outputs: dict[str, str]) -> str:
     production = registry.at_stage(model, registry.PRODUCTION)
     standing = f"version {production.version}" if production is not None else "no version yet"
     lines = [
-        f"In production: {standing} of {model} (version {outputs['version']} was {outputs['gate']} by the gate)",
+        f"In production: {standing} of {model} (version {outputs['candidate']} was {outputs['gate']} by the gate)",
         _figures(outputs["evaluation"]),
     ]
     if "monitor_verdict" in outputs:
         lines.append(f"Monitoring: {outputs['monitor_verdict']}")
     lines += [f"{name.replace('_', ' ').capitalize()}: {_short(outputs[name])}" for name in REPORTS if name in outputs]
     store = mlflow.get_tracking_uri().replace(f"sqlite:///{os.getcwd()}/", "sqlite:///")
+    if "predictions" in outputs:
+        lines.append(f"Predictions: {outputs['predictions']}")
     lines += [
-        f"Predictions: {outputs['predictions']}",
         "Next, with the environment active (. .venv/bin/activate):",
         f"  MLflow UI:  mlflow ui --backend-store-uri {store}",
         f"  Serve:      mlflow run . -e serve --env-manager local -P model={model}",
@@ -47,4 +48,5 @@ def _figures(uri: str) -> str:
 
 
 def _short(uri: str) -> str:
-    return os.path.relpath(runs.fetch(uri, "report")[0])
+    where = runs.location(uri)
+    return os.path.relpath(where) if os.path.exists(where) and not os.path.relpath(where).startswith("..") else where

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+import warnings
 from pathlib import Path
 
 import mlflow
 import numpy as np
-from mlflow.store.artifact.runs_artifact_repo import RunsArtifactRepository
 
 from purchasing_power.model import bundle
 from purchasing_power.model.params import ModelParams, read_params
@@ -62,8 +62,11 @@ def run(args: argparse.Namespace) -> Outputs:
 def _log_inputs(table: UserTable, uri: str) -> None:
     frame = table.frame.drop(columns=DOCUMENTS)
     # A dataset's source must be where the artifact lies; the run that made it is on the version's tags.
-    source = RunsArtifactRepository.get_underlying_uri(uri) if uri.startswith("runs:/") else uri
-    dataset = mlflow.data.from_pandas(frame, source=source, name="user_table", digest=table.digest())
+    source = runs.location(uri) if uri.startswith("runs:/") else uri
+    with warnings.catch_warnings():
+        # MLflow finds two ways to read a local path, both the same.
+        warnings.simplefilter("ignore", UserWarning)
+        dataset = mlflow.data.from_pandas(frame, source=source, name="user_table", digest=table.digest())
     mlflow.log_input(dataset, context="training")
 
 
@@ -87,7 +90,7 @@ def _register(
             **runs.commit_tags(),
         }
         registered = log_and_register(model, folder, example(model, table, known), args.model, tags)
-    return {"version": str(registered.version)}
+    return {"version": str(registered.version), "candidate": str(registered.version)}
 
 
 def main() -> None:

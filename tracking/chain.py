@@ -50,6 +50,13 @@ def entry_points() -> dict[str, EntryPoint]:
     }
 
 
+def check_steps(names: list[str], given: dict[str, str]) -> None:
+    """Check the parameters of entry points before the first one starts; a wrong one ends the process."""
+    known = entry_points()
+    for name in names:
+        _parse(known[name], _chosen(known[name], given))
+
+
 def run_steps(names: list[str], given: dict[str, str]) -> dict[str, str]:
     """Run entry points in order, each as a run nested in the active one, and collect their outputs.
 
@@ -57,9 +64,8 @@ def run_steps(names: list[str], given: dict[str, str]) -> dict[str, str]:
     ``given``, else its default in MLproject. Every parameter is checked before the first step starts.
     Modules are imported once, in this process.
     """
+    check_steps(names, given)
     known = entry_points()
-    for name in names:
-        _parse(known[name], _chosen(known[name], given))
     outputs: dict[str, str] = {}
     for name in names:
         step = known[name]

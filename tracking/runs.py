@@ -12,7 +12,10 @@ from pathlib import Path
 import mlflow
 import psutil
 from mlflow.entities import Run, ViewType
+from mlflow.store.artifact.runs_artifact_repo import RunsArtifactRepository
 from mlflow.tracking import MlflowClient
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.uri import is_local_uri
 
 from purchasing_power.errors import DataError
 
@@ -107,6 +110,12 @@ def fetch(uri: str, output: str) -> tuple[Path, str]:
         return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri)), uri
     except Exception as error:
         raise DataError(f"{output}: cannot fetch {uri} ({error}). Give a path, a runs:/ URI or latest.") from error
+
+
+def location(uri: str) -> str:
+    """Where a ``runs:/`` artifact lies: a local path where it is one, else the URI of the artifact store."""
+    held = RunsArtifactRepository.get_underlying_uri(uri)
+    return local_file_uri_to_path(held) if is_local_uri(held) else str(held)
 
 
 def hand_over(folder: Path, name: str) -> str:

@@ -14,7 +14,6 @@ from typing import Any
 import lightgbm
 import numpy as np
 from safetensors.numpy import load_file, save_file
-from skops import io as skops
 
 from purchasing_power.errors import DataError
 from purchasing_power.model.features import set_encoder
@@ -90,6 +89,8 @@ def load(folder: Path) -> PurchasingModel:
 
 
 def _write(model: PurchasingModel, folder: Path, warm_texts: list[str], store: str | None) -> None:
+    from skops import io as skops
+
     description = {
         "format": FORMAT,
         "params": model.params.to_dict(),
@@ -127,6 +128,9 @@ def _load_head(folder: Path) -> Any:
 
 
 def _load_skops(path: Path) -> Any:
+    # Importing skops imports every part of scikit-learn, and torch with it: only who needs it pays.
+    from skops import io as skops
+
     unknown = sorted(set(skops.get_untrusted_types(file=path)) - set(TRUSTED))
     if unknown:
         raise DataError(

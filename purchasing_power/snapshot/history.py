@@ -115,10 +115,10 @@ class History:
 
     @cached_property
     def orders_at(self) -> ir.Table:
-        """Orders within the lookback of every cutoff; ``gap_days`` where the order before is too."""
+        """Orders within the lookback of every cutoff; ``gap_seconds`` where the order before is too."""
         rows = self.at_cutoffs(self.orders)
-        gap = (rows.second - rows.previous) / float(DAY)
-        return rows.mutate(gap_days=(rows.previous >= rows.opens).ifelse(gap, ibis.null("float64"))).cache()
+        gap = rows.second - rows.previous
+        return rows.mutate(gap_seconds=(rows.previous >= rows.opens).ifelse(gap, ibis.null("int64"))).cache()
 
     def spend_at(self, column: str) -> ir.Table:
         """Spend by a column's value per user and cutoff: ``value``, ``amount``, ``last_age_days``."""

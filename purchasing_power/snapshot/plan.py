@@ -6,12 +6,13 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from purchasing_power.errors import DataError
 from purchasing_power.snapshot.arithmetic import total
-from purchasing_power.snapshot.history import TIMES, midnight, seconds
+from purchasing_power.snapshot.history import TIMES
 from purchasing_power.snapshot.settings import Plan, SnapshotSettings
 
 CATEGORIES, BRANDS, EVENTS = 12, 3, 6
@@ -67,7 +68,8 @@ def profile_columns(tables: dict[str, ir.Table]) -> tuple[list[str], list[str]]:
 
 
 def _before(table: ir.Table, time: str, first: date) -> ir.Table:
-    return table.filter(seconds(table[time]) < midnight(first))
+    # Compared as it stands, so that Parquet row groups after the first cutoff are not read.
+    return table.filter(table[time] < ibis.timestamp(first.isoformat()))
 
 
 def _bought_most(tables: dict[str, ir.Table], column: str, most: int, first: date) -> list[str]:

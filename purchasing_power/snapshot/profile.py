@@ -18,14 +18,13 @@ def profile(history: History, population: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Numeric columns as float64, categorical ones as str; missing for a user without a profile.
+        Numeric columns as float64, categorical ones as str; missing for a user without a
+        profile and for a column that the users table of a request lacks.
     """
-    plan = history.plan
-    users = history.tables["users"].select("user_id", *plan.profile_numeric, *plan.profile_categorical)
-    numbered = users.join(history.people, "user_id")
-    known = numbered.select("user", *plan.profile_numeric, *plan.profile_categorical).to_pandas()
-    found = (
-        population[["user"]].merge(known, how="left", on="user", validate="many_to_one").drop(columns="user")
-    )
+    plan, users = history.plan, history.tables["users"]
+    wanted = [*plan.profile_numeric, *plan.profile_categorical]
+    present = [name for name in wanted if name in users.columns]
+    known = users.join(history.people, "user_id").select("user", *present).to_pandas()
+    found = population[["user"]].merge(known, how="left", on="user", validate="many_to_one")
     kinds = dict.fromkeys(plan.profile_numeric, "float64") | dict.fromkeys(plan.profile_categorical, "str")
-    return found.astype(kinds)
+    return found.reindex(columns=wanted).astype(kinds)

@@ -9,7 +9,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from purchasing_power.snapshot.arithmetic import growth, mean, ratio, spread, total
+from purchasing_power.snapshot.arithmetic import growth, mean, spread, total
 from purchasing_power.snapshot.feature import Block, Feature
 from purchasing_power.snapshot.history import DAY
 from purchasing_power.snapshot.settings import Plan
@@ -29,25 +29,28 @@ def features(plan: Plan) -> list[Feature]:
 
 
 def _gaps() -> list[Feature]:
-    def last(t: ir.Table) -> Any:
-        return t.gap_days.argmax(t.number)
+    def average(t: ir.Table) -> Any:
+        return mean(t.gap_seconds) / DAY
 
     gap = "days between an order and the one before it, both within the lookback"
+    late = "Days since the last order over the mean gap (one day at least): above 1 the user is later than usual."
     return [
-        Feature("gap_days_mean", "days", f"Mean of the {gap}.", lambda t: mean(t.gap_days)),
+        Feature("gap_days_mean", "days", f"Mean of the {gap}.", average),
         Feature(
             "gap_days_std",
             "days",
             f"Standard deviation of the {gap}.",
-            lambda t: spread(t.gap_days, float(DAY)),
+            lambda t: spread(t.gap_seconds, 1.0) / DAY,
         ),
-        Feature("gap_days_max", "days", f"Longest of the {gap}.", lambda t: t.gap_days.max()),
-        Feature("gap_days_last", "days", f"Last of the {gap}.", last),
+        Feature("gap_days_max", "days", f"Longest of the {gap}.", lambda t: t.gap_seconds.max() / DAY),
+        Feature(
+            "gap_days_last", "days", f"Last of the {gap}.", lambda t: t.gap_seconds.argmax(t.number) / DAY
+        ),
         Feature(
             "overdue_ratio",
             "ratio",
-            "Days since the last order over the mean gap: above 1 the user is later than usual.",
-            lambda t: ratio(t.age_days.min(), mean(t.gap_days)),
+            late,
+            lambda t: t.age_days.min() / (average(t) < 1.0).ifelse(1.0, average(t)),
         ),
     ]
 
@@ -125,8 +128,10 @@ def _over_periods(periods: int) -> list[Feature]:
         return sum(spend * (step / scale) for spend, step in zip(spends(t), steps, strict=True))
 
     def deviation(t: ir.Table) -> Any:
-        average = sum(spends(t)) / periods
-        return (sum((spend - average) * (spend - average) for spend in spends(t)) / (periods - 1)).sqrt()
+        found = spends(t)
+        average = sum(found) / periods
+        squares = sum(spend * spend for spend in found) - average * average * periods
+        return ((squares < 0).ifelse(0.0, squares) / (periods - 1)).sqrt()
 
     over = f"over the {periods} periods of {PERIOD} days before the cutoff"
     return [

@@ -243,6 +243,15 @@ def test_features_of_a_request_equal_those_of_the_table(
     pd.testing.assert_frame_equal(lists(last[columns]), lists(request[columns]))
 
 
+def test_a_request_whose_users_lack_a_profile_column_gets_it_missing(
+    shop: Tables, panel: UserTable, scanned: Scan
+) -> None:
+    bare = {**shop, "users": shop["users"].drop(columns=["age", "city"])}
+    request = features(scanned(bare), [date(2024, 8, 4)], panel.meta.settings)
+    assert set(panel.meta.features) <= set(request.columns)
+    assert request[["age", "city"]].isna().all(axis=None)
+
+
 def test_an_outcome_is_missing_until_its_horizon_is_over(shop: Tables, scanned: Scan) -> None:
     frame = made(scanned(shop), SnapshotSettings()).frame
     end = shop["orders"]["ordered_at"].max().normalize()

@@ -1,0 +1,153 @@
+"""Laws of a study: the database is the truth, the runs mirror it, nothing is lost by a kill."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mlflow
+import optuna
+import pytest
+from mlflow.tracking import MlflowClient
+from optuna.trial import Trial, TrialState
+
+from purchasing_power.errors import DataError
+from purchasing_power.model.params import ModelParams
+from steps import study as studies
+from steps.study_report import study_report
+from tracking import runs
+
+
+@pytest.fixture
+def parent(tmp_path: Path) -> mlflow.ActiveRun:
+    runs.prepare()
+    mlflow.create_experiment("studies", artifact_location=f"file://{tmp_path}/artifacts")
+    mlflow.set_experiment("studies")
+    with mlflow.start_run() as run:
+        yield run
+
+
+def opened(tmp_path: Path, seed: int = 0) -> optuna.Study:
+    return studies.open_study("law", f"sqlite:///{tmp_path}/studies.db", seed, [])
+
+
+def objective(trial: Trial, after_fold) -> tuple[ModelParams, list[float]]:
+    x = trial.suggest_float("x", 0, 1)
+    scores = [x, x / 2]
+    for number, score in enumerate(scores):
+        after_fold(number, score)
+    return ModelParams(C=0.5 + x), scores
+
+
+def search(study: optuna.Study, parent, trials: int, made=objective) -> list:
+    studies.search(study, made, trials, parent.info.run_id, parent.info.experiment_id)
+    query = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
+    return MlflowClient().search_runs([parent.info.experiment_id], query)
+
+
+def test_every_trial_is_a_child_run_with_its_parameters_scores_time_and_state(parent, tmp_path: Path) -> None:
+    study = opened(tmp_path)
+    found = {run.data.tags["mlflow.runName"]: run for run in search(study, parent, 6)}
+    assert len(found) == len(study.trials) == 6
+    for trial in study.trials:
+        run = found[f"trial {trial.number}"]
+        assert run.info.status == {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED"}[trial.state]
+        assert float(run.data.params["x"]) == trial.params["x"]
+        assert run.data.metrics["fold_0"] == trial.intermediate_values[0]
+        assert run.data.metrics["seconds"] >= 0
+        assert run.data.tags["trial.state"] == trial.state.name
+        if trial.state == TrialState.COMPLETE:
+            assert run.data.metrics["score"] == trial.value
+
+
+def test_a_trial_that_is_worse_than_the_others_is_pruned(parent, tmp_path: Path) -> None:
+    study = opened(tmp_path)
+    search(study, parent, 4)
+    study.enqueue_trial({"x": 0.0})
+    search(study, parent, 5)
+    assert study.trials[-1].state == TrialState.PRUNED
+
+
+def test_a_study_goes_on_where_it_stopped_and_stops_when_it_has_enough(parent, tmp_path: Path) -> None:
+    search(opened(tmp_path), parent, 3)
+    assert len(search(opened(tmp_path, seed=1), parent, 5)) == 5
+    assert len(search(opened(tmp_path), parent, 5)) == 5
+
+
+def test_the_same_seed_draws_the_same_trials(parent, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        search(opened(tmp_path / name, seed=7), parent, 6)
+    drawn = [[trial.params["x"] for trial in opened(tmp_path / name).trials] for name in ("a", "b")]
+    assert drawn[0] == drawn[1]
+
+
+def test_a_failed_trial_is_a_failed_run_and_ends_the_search(parent, tmp_path: Path) -> None:
+    def broken(trial: Trial, after_fold) -> tuple[ModelParams, list[float]]:
+        raise RuntimeError("no")
+
+    study = opened(tmp_path)
+    with pytest.raises(RuntimeError):
+        search(study, parent, 2, broken)
+    studies.reconcile(study)
+    run = MlflowClient().get_run(study.trials[0].user_attrs[studies.RUN_ID])
+    assert (study.trials[0].state, run.info.status) == (TrialState.FAIL, "FAILED")
+
+
+def test_no_complete_trial_is_said(parent, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no trial completed"):
+        studies.best(opened(tmp_path))
+
+
+def test_a_storage_that_cannot_be_opened_is_said() -> None:
+    with pytest.raises(DataError, match="cannot open sqlite:////no/such"):
+        studies.open_study("law", "sqlite:////no/such/place.db", 0, [])
+
+
+def test_the_report_shows_history_importance_and_slices_without_network(parent, tmp_path: Path) -> None:
+    study = opened(tmp_path)
+    search(study, parent, 6)
+    page = study_report(study, "average_precision")
+    for title in ("Optimization History", "Hyperparameter Importances", "Slice Plot"):
+        assert title in page
+    assert f"{study.best_value:.4f} average_precision" in page
+    assert '<script src="' not in page
+
+
+WORKER = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+import mlflow
+from steps import study as studies
+mlflow.set_tracking_uri(sys.argv[2])
+
+def hang(trial, after_fold):
+    trial.suggest_float("x", 0, 1)
+    print("started", flush=True)
+    time.sleep(600)
+
+study = studies.open_study("law", sys.argv[3], 0, [])
+studies.search(study, hang, 1, sys.argv[4], sys.argv[5])
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_killed_in_the_middle_of_a_trial_loses_nothing(parent, tmp_path: Path) -> None:
+    storage = f"sqlite:///{tmp_path}/studies.db"
+    opened(tmp_path)
+    given = [str(runs.ROOT), mlflow.get_tracking_uri(), storage, parent.info.run_id, parent.info.experiment_id]
+    worker = subprocess.Popen([sys.executable, "-c", WORKER, *given], stdout=subprocess.PIPE, text=True)
+    try:
+        assert worker.stdout.readline() == "started\n"
+    finally:
+        worker.kill()
+        worker.wait()
+    time.sleep(studies.GRACE_S + 2)
+    study = opened(tmp_path)
+    search(study, parent, 2)
+    states = [trial.state for trial in study.trials]
+    assert states == [TrialState.FAIL, TrialState.COMPLETE, TrialState.COMPLETE]
+    assert study.trials[1].params == study.trials[0].params  # the killed draw was tried again
+    assert MlflowClient().get_run(study.trials[0].user_attrs[studies.RUN_ID]).info.status == "FAILED"
