@@ -22,10 +22,8 @@ def build(
     """Features and outcomes of every cutoff; ``mix`` maps category and brand to {column name: value}."""
     lines, people, since = read_lines(folder)
     orders = make_orders(lines)
-    promotions = {
-        name: read_timed(folder, name, time, people)
-        for name, time in (("campaigns", "sent_at"), ("redemptions", "redeemed_at"))
-    }
+    times = {"campaigns": "sent_at", "redemptions": "redeemed_at"}
+    promotions = {name: read_timed(folder, name, time, people) for name, time in times.items()}
     spend = {by: spend_by(lines, by) for by in mix}
     end = lines["time"].iloc[-1].normalize()
     parts = []
@@ -164,7 +162,7 @@ def basket(rows: pd.DataFrame, by: pd.api.typing.DataFrameGroupBy) -> dict[str, 
     amount = by["amount"].agg(["mean", "std", "max", "last", "sum"])
     lines = by["lines"].agg(["mean", "max", "sum"])
     return {
-        **{f"order_amount_{name}": amount[name] for name in ("mean", "std", "max", "last")},
+        **{f"order_amount_{name}": amount[name] for name in amount if name != "sum"},
         "order_amount_mean_28d": rows[rows["age"] <= 28].groupby("user")["amount"].mean(),
         "lines_per_order": lines["mean"],
         "lines_max": lines["max"],
@@ -209,15 +207,13 @@ def product_features(lines: pd.DataFrame) -> pd.DataFrame:
     by = rows.groupby("user")
     spend, recent = by["amount"].sum(), (rows["min"] <= 28).groupby("user").sum()
     repeated = rows["amount"].where(rows["size"] > 1, 0.0).groupby("user").sum()
-    return pd.DataFrame(
-        {
-            "products_28d": recent,
-            "products_168d": by.size(),
-            "repeat_product_share_168d": repeated / spend,
-            "new_product_share_28d": (rows["max"] <= 28).groupby("user").sum() / recent,
-            "top_product_share_168d": by["amount"].max() / spend,
-        }
-    )
+    found = {
+        "products_28d": recent,
+        "products_168d": by.size(),
+        "repeat_product_share_168d": repeated / spend,
+    }
+    found["new_product_share_28d"] = (rows["max"] <= 28).groupby("user").sum() / recent
+    return pd.DataFrame({**found, "top_product_share_168d": by["amount"].max() / spend})
 
 
 def mix_features(spend: pd.DataFrame, by: str, columns: dict[str, str]) -> pd.DataFrame:

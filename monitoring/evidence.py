@@ -23,10 +23,12 @@ class ColumnDrift:
         Share of users (0 to 1) that would have to move for both sides to be alike: the largest distance of
         the distribution functions (Kolmogorov-Smirnov), the total variation distance of categories, or the
         difference of the missing shares, whichever is largest.
-    shown
-        What ``reference`` and ``current`` are: ``"mean"``, ``"share missing"`` or ``"share of <category>"``.
-    reference, current
-        That figure on either side; NaN where there is none.
+    place
+        Where the sides differ most: ``"at most <value>"``, a category, or ``"missing"``.
+    reference_share, current_share
+        Share of users there, 0 to 1.
+    reference_mean, current_mean
+        Mean of the values that are present; NaN for categories.
     meaning
         What the column says, in one sentence; empty where that is not known.
     """
@@ -36,9 +38,11 @@ class ColumnDrift:
     test: str
     p_value: float
     effect: float
-    shown: str
-    reference: float
-    current: float
+    place: str
+    reference_share: float
+    current_share: float
+    reference_mean: float
+    current_mean: float
     meaning: str = ""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitoring.evidence import ColumnDrift, Evidence, Realised
+from purchasing_power.errors import DataError
 from purchasing_power.model.comparison import METRIC_NAMES
 
 RETRAIN = ("when_needed", "never", "always")
@@ -35,6 +36,16 @@ class Policy:
     drift_share: float
     min_users: int
     retrain: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.drift_share <= 1:
+            raise DataError(
+                f"drift_share: got {self.drift_share:g}; a share from 0 to 1 is allowed. Set one of them."
+            )
+        if self.retrain not in RETRAIN:
+            raise DataError(
+                f"retrain: got {self.retrain!r}; allowed are {', '.join(RETRAIN)}. Set one of them."
+            )
 
 
 @dataclass(frozen=True)
@@ -162,5 +173,8 @@ def _retrain_reason(columns: bool, score: bool, poor: bool, mode: str) -> str:
     elif columns and score:
         why = "Drift of both columns and scores calls for retraining"
     else:
-        return "Nothing calls for retraining: that takes drift of both columns and scores, or performance below the promise."
+        return (
+            "Nothing calls for retraining: that takes drift of both columns and scores, or performance below "
+            "the promise."
+        )
     return f"{why}, but it is switched off (retrain=never)." if mode == "never" else f"{why}."

@@ -10,11 +10,11 @@ import mlflow
 import numpy as np
 from mlflow.entities.model_registry import ModelVersion
 
-from purchasing_power.model.comparison import Comparison, Interval, interval, paired_bootstrap
+from purchasing_power.model.comparison import Comparison, Interval, MetricName, interval, paired_bootstrap
 from purchasing_power.model.evaluation import Evaluation
 from purchasing_power.model.explain import drivers
 from purchasing_power.model.judge import Judged, comparable, figures, held_back, judge, naive_outputs
-from purchasing_power.model.purchasing_model import PurchasingModel
+from purchasing_power.model.purchasing_model import PurchasingModel, ranking
 from purchasing_power.model.report import evaluation_report
 from purchasing_power.model.validation import primary_metric
 from purchasing_power.snapshot import user_table
@@ -45,19 +45,28 @@ def run(args: argparse.Namespace) -> Outputs:
     for name, values in found.items():
         mlflow.log_metrics({f"{name}.{key}": value for key, value in values.items() if math.isfinite(value)})
     draws = {"replicates": args.replicates, "seed": args.seed}
-    evaluation = _evaluation(version, model, judged, found, _intervals(model, judged, draws), _floor(model, judged, draws))
+    evaluation = _evaluation(
+        version, model, judged, found, _intervals(model, judged, draws), _floor(model, judged, draws)
+    )
     registry.tag(version, {f"evaluation.{key}": f"{value:.6f}" for key, value in found["model"].items()})
-    said = {name: {key: _json_number(value) for key, value in values.items()} for name, values in found.items()}
+    said = {
+        name: {key: _json_number(value) for key, value in values.items()} for name, values in found.items()
+    }
     return {
         "evaluation_report": runs.write_text(evaluation_report(evaluation), "evaluation.html"),
-        "evaluation": runs.write_text(json.dumps({**said, "rows": len(judged.y)}, indent=1), "evaluation.json"),
+        "evaluation": runs.write_text(
+            json.dumps({**said, "rows": len(judged.y)}, indent=1), "evaluation.json"
+        ),
     }
 
 
 def _intervals(model: PurchasingModel, judged: Judged, draws: dict[str, int]) -> dict[str, Interval]:
     target = model.target
-    names = ("r2",) if target.task == "regression" else ("auc", "average_precision")
-    found = {}
+    if target.task == "regression":
+        names: tuple[MetricName, ...] = ("r2",)
+    else:
+        names = ("auc_macro",) if target.positive is None else ("auc", "average_precision")
+    found: dict[str, Interval] = {}
     for name in names:
         y, score = comparable(target, name, judged.y, judged.model)
         found[name] = interval(y, score, judged.users, metric=name, **draws)
@@ -82,7 +91,7 @@ def _evaluation(
     target, training = model.target, model.training
     # A naive score that ranks nobody is chance; the report then says so by itself.
     named = [name for name in found if name != "naive" or np.ptp(judged.naive) > 0]
-    rfm = judged.rfm if judged.rfm.ndim == 1 else judged.rfm[:, int(target.positive or 0)]
+    rfm = ranking(target, judged.rfm)
     scores = {"naive": judged.naive, "rfm": rfm}
     return Evaluation(
         title=f"{version.name}, version {version.version}",
@@ -110,14 +119,14 @@ def _evaluation(
 
 def sought(model: PurchasingModel) -> str:
     """Whom the score finds, in words that follow "finds 62 % of"."""
-    days = model.meta.horizon_days
+    days, target = model.meta.horizon_days, model.target
+    if target.name == "label":
+        named = "" if target.positive is None else f" = {target.classes[target.positive]}"
+        return f"{target.column}{named}" if target.classes else f"the total {target.column}"
     return {
         "tier": f"the top-fifth spenders of the next {days} days",
         "intent": f"those who buy in the next {days} days",
         "spend": f"the spend of the next {days} days",
-        "label": f"{model.target.column} = {model.target.classes[model.target.positive or 0]}"
-        if model.target.classes
-        else f"the total {model.target.column}",
     }[model.target.name]
 
 

@@ -44,7 +44,11 @@ def run(args: argparse.Namespace) -> Outputs:
 def _shop(args: argparse.Namespace, source: Path, key: bytes, scratch: Path) -> Outputs:
     report = take_in(source, scratch / "tables", key=key, max_amount=args.max_amount)
     mlflow.log_metrics(
-        {f"{name}.{what}": getattr(counts, what) for name, counts in report.tables.items() for what in COUNTED}
+        {
+            f"{name}.{what}": getattr(counts, what)
+            for name, counts in report.tables.items()
+            for what in COUNTED
+        }
     )
     runs.write_text(report.summary(), "intake.txt")
     return {"tables": runs.hand_over(scratch / "tables", "tables")}
@@ -61,7 +65,11 @@ def _flat(args: argparse.Namespace, source: Path, key: bytes, scratch: Path) -> 
     write_tables({"quarantine": quarantine}, scratch / "quarantine")
     runs.hand_over(scratch / "quarantine", "quarantine")
     mlflow.log_metrics(
-        {"flat.read": len(table.frame) + len(quarantine), "flat.kept": len(table.frame), "flat.quarantined": len(quarantine)}
+        {
+            "flat.read": len(table.frame) + len(quarantine),
+            "flat.kept": len(table.frame),
+            "flat.quarantined": len(quarantine),
+        }
     )
     return {"users": runs.hand_over(scratch / "users", "users")}
 

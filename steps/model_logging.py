@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import Array
 
 from purchasing_power.model.purchasing_model import PurchasingModel
@@ -53,13 +53,13 @@ def example(model: PurchasingModel, table: UserTable, rows: np.ndarray) -> pd.Da
 
 def signature(model: PurchasingModel, answer: pd.DataFrame) -> ModelSignature:
     """Inputs are the model's features by name, ``user_id`` and ``documents``; outputs are what predict gives."""
-    inputs = [ColSpec(DataType.string, USER, required=False)]
+    inputs: list[ColSpec | TensorSpec] = [ColSpec(DataType.string, USER, required=False)]
     inputs += [ColSpec(DataType.double, name) for name in model.meta.numeric]
     inputs += [ColSpec(DataType.string, name) for name in model.meta.categorical]
     inputs += [ColSpec(Array(DataType.string), DOCUMENTS, required=False)]
-    outputs = [
+    outputs: list[ColSpec | TensorSpec] = [
         ColSpec(DataType.double if pd.api.types.is_numeric_dtype(answer[name]) else DataType.string, name)
-        for name in answer
+        for name in map(str, answer.columns)
     ]
     return ModelSignature(Schema(inputs), Schema(outputs))
 

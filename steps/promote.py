@@ -131,7 +131,9 @@ def _write(
             "gate": verdict,
             "gate.against": str(production.version) if production is not None else "none",
             "gate.reasons": " ".join(decision.reasons)[:4900],
-            "gate.figures": json.dumps({**{k: round(v, 6) for k, v in figures.items()}, "metric": evidence.challenger.metric}),
+            "gate.figures": json.dumps(
+                {**{k: round(v, 6) for k, v in figures.items()}, "metric": evidence.challenger.metric}
+            ),
         },
     )
     mlflow.log_dict({"decision": asdict(decision), "evidence": asdict(evidence)}, "gate.json")

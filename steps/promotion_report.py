@@ -13,7 +13,8 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</t
 <meta name="viewport" content="width=device-width">
 <style>body{{font:16px/1.55 system-ui,sans-serif;max-width:880px;margin:2.5rem auto;padding:0 1rem;color:#1f2933}}
 h1{{font-size:1.6rem;border-left:.5rem solid {colour};padding-left:.8rem}}li{{margin:.4rem 0}}
-table{{border-collapse:collapse;margin:1rem 0}}td,th{{padding:.4rem .9rem;border-bottom:1px solid #d9e2ec;text-align:right}}
+table{{border-collapse:collapse;margin:1rem 0}}
+td,th{{padding:.4rem .9rem;border-bottom:1px solid #d9e2ec;text-align:right}}
 td:first-child,th:first-child{{text-align:left}}.muted{{color:#52606d}}</style>
 <h1>{title}</h1><p class="muted">{size}</p><h2>Why</h2><ul>{reasons}</ul>
 <h2>Figures on the same held-back rows</h2>

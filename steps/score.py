@@ -39,8 +39,10 @@ def run(args: argparse.Namespace) -> Outputs:
     if CUTOFF in rows.frame:
         predictions[CUTOFF] = rows.frame[CUTOFF].to_numpy()
     output = write_parquet(predictions, Path(args.output))
-    tiers = predictions["tier"].value_counts(normalize=True)
-    mlflow.log_metrics({"users": len(predictions), **{f"tier_share.{tier}": share for tier, share in tiers.items()}})
+    mlflow.log_metric("users", len(predictions))
+    if "tier" in predictions:
+        shares = predictions["tier"].value_counts(normalize=True)
+        mlflow.log_metrics({f"tier_share.{tier}": share for tier, share in shares.items()})
     mlflow.log_artifact(str(output), "predictions")
     return {"predictions": str(output)}
 
@@ -59,7 +61,9 @@ def at_cutoff(table: UserTable, cutoff: date | None) -> UserTable:
     chosen = moments.max() if cutoff is None else pd.Timestamp(cutoff)
     if not (moments == chosen).any():
         have = ", ".join(f"{moment:%Y-%m-%d}" for moment in sorted(moments.unique()))
-        raise DataError(f"cutoff: got {cutoff}; the user table holds {have}. Name one of them, or take a new snapshot.")
+        raise DataError(
+            f"cutoff: got {cutoff}; the user table holds {have}. Name one of them, or take a new snapshot."
+        )
     return table.rows((moments == chosen).to_numpy().nonzero()[0])
 
 

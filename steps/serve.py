@@ -54,7 +54,9 @@ def run(args: argparse.Namespace) -> Outputs:
             )
             while time.monotonic() < end:
                 if server.poll() is not None:
-                    raise DataError(f"serve: the server ended with exit code {server.returncode}. Read its log above.")
+                    raise DataError(
+                        f"serve: the server ended with exit code {server.returncode}. Read its log above."
+                    )
                 time.sleep(0.2)
     except Stopped:
         sys.stderr.write("stopped\n")
@@ -103,14 +105,18 @@ def _wait_healthy(server: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + HEALTHY_WITHIN_S
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise DataError(f"serve: the server ended with exit code {server.returncode}. Read its log above.")
+            raise DataError(
+                f"serve: the server ended with exit code {server.returncode}. Read its log above."
+            )
         try:
             with urllib.request.urlopen(f"http://{HOST}:{port}/ping", timeout=2) as answer:
                 if answer.status == 200:
                     return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    raise DataError(f"serve: not healthy after {HEALTHY_WITHIN_S} s. Read its log above; fewer workers may help.")
+    raise DataError(
+        f"serve: not healthy after {HEALTHY_WITHIN_S} s. Read its log above; fewer workers may help."
+    )
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
@@ -147,7 +153,9 @@ def _free_port() -> int:
 def _check_free(port: int) -> None:
     with socket.socket() as probe:
         if probe.connect_ex((HOST, port)) == 0:
-            raise DataError(f"port: {port} is taken by another server. Stop it, or choose another port (0 finds one).")
+            raise DataError(
+                f"port: {port} is taken by another server. Stop it, or choose another port (0 finds one)."
+            )
 
 
 def main() -> None:

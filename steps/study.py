@@ -54,7 +54,9 @@ def open_study(name: str, storage: str, seed: int, first: list[dict[str, Any]]) 
     study = optuna.create_study(
         study_name=name,
         storage=rows,
-        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, group=True),
+        sampler=optuna.samplers.TPESampler(
+            seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, group=True
+        ),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS),
         direction="maximize",
         load_if_exists=True,
@@ -113,7 +115,12 @@ def best(study: optuna.Study) -> FrozenTrial:
 
 def _tracked(trial: Trial, objective: Objective, parent: str, experiment: str) -> float:
     client = MlflowClient()
-    tags = {"mlflow.parentRunId": parent, "mlflow.runName": f"trial {trial.number}", "step": "trial", **process_tags()}
+    tags = {
+        "mlflow.parentRunId": parent,
+        "mlflow.runName": f"trial {trial.number}",
+        "step": "trial",
+        **process_tags(),
+    }
     run_id = client.create_run(experiment, tags=tags).info.run_id
     trial.set_user_attr(RUN_ID, run_id)
 

@@ -25,14 +25,17 @@ def study_report(study: optuna.Study, metric: str) -> str:
     )
     ranked = sorted(complete, key=lambda trial: -(trial.value or 0.0))[:10]
     rows = "".join(
-        f"<tr><td>{trial.number}<td>{trial.value:.4f}<td>{html.escape(_words(trial.params))}" for trial in ranked
+        f"<tr><td>{trial.number}<td>{trial.value:.4f}<td>{html.escape(_words(trial.params))}"
+        for trial in ranked
     )
     table = f"<table><tr><th>trial<th>{html.escape(metric)}<th>parameters{rows}</table>"
     figures = "".join(
         figure.to_html(full_html=False, include_plotlyjs="inline" if number == 0 else False)
         for number, figure in enumerate(_figures(study))
     )
-    return TEMPLATE.format(title=f"Study {html.escape(study.study_name)}", summary=summary, table=table, figures=figures)
+    return TEMPLATE.format(
+        title=f"Study {html.escape(study.study_name)}", summary=summary, table=table, figures=figures
+    )
 
 
 def _figures(study: optuna.Study) -> list[Figure]:
@@ -48,4 +51,7 @@ def _figures(study: optuna.Study) -> list[Figure]:
 
 
 def _words(params: dict[str, object]) -> str:
-    return ", ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in params.items())
+    return ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in params.items()
+    )

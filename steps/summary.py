@@ -9,6 +9,13 @@ import mlflow
 
 from tracking import registry, runs
 
+FIGURES = (
+    ("auc", "AUC"),
+    ("average_precision", "average precision"),
+    ("gain_20", "caught in the top 20 %"),
+    ("r2", "R2"),
+)
+OF_CLASSES = (("auc_macro", "AUC over classes"), ("accuracy", "accuracy"))
 REPORTS = ("evaluation_report", "promotion_report", "monitor_report")
 
 
@@ -22,7 +29,11 @@ def summary(model: str, outputs: dict[str, str]) -> str:
     ]
     if "monitor_verdict" in outputs:
         lines.append(f"Monitoring: {outputs['monitor_verdict']}")
-    lines += [f"{name.replace('_', ' ').capitalize()}: {_short(outputs[name])}" for name in REPORTS if name in outputs]
+    lines += [
+        f"{name.replace('_', ' ').capitalize()}: {_short(outputs[name])}"
+        for name in REPORTS
+        if name in outputs
+    ]
     store = mlflow.get_tracking_uri().replace(f"sqlite:///{os.getcwd()}/", "sqlite:///")
     if "predictions" in outputs:
         lines.append(f"Predictions: {outputs['predictions']}")
@@ -30,16 +41,22 @@ def summary(model: str, outputs: dict[str, str]) -> str:
         "Next, with the environment active (. .venv/bin/activate):",
         f"  MLflow UI:  mlflow ui --backend-store-uri {store}",
         f"  Serve:      mlflow run . -e serve --env-manager local -P model={model}",
-        f"  Monitor:    mlflow run . -e monitor --env-manager local -P model={model}",
+        f"  Monitor:    {_monitor(model, 'monitor_report' in outputs)}",
     ]
     return "\n".join(lines)
+
+
+def _monitor(model: str, shop: bool) -> str:
+    command = f"mlflow run . -e monitor --env-manager local -P model={model}"
+    return command if shop else f"ingest a later file (-e ingest -P data=FILE), then {command}"
 
 
 def _figures(uri: str) -> str:
     path, _ = runs.fetch(uri, "evaluation")
     said = json.loads(path.read_text(encoding="utf-8"))
+    shown = FIGURES if said["model"].get("auc") is not None or "r2" in said["model"] else OF_CLASSES
     parts = []
-    for name, label in (("auc", "AUC"), ("average_precision", "average precision"), ("gain_20", "caught in the top 20 %"), ("r2", "R2")):
+    for name, label in shown:
         if said["model"].get(name) is not None:
             naive = said["naive"].get(name)
             beside = f" (naive {naive:.3f})" if naive is not None else ""
@@ -49,4 +66,8 @@ def _figures(uri: str) -> str:
 
 def _short(uri: str) -> str:
     where = runs.location(uri)
-    return os.path.relpath(where) if os.path.exists(where) and not os.path.relpath(where).startswith("..") else where
+    return (
+        os.path.relpath(where)
+        if os.path.exists(where) and not os.path.relpath(where).startswith("..")
+        else where
+    )

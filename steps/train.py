@@ -9,6 +9,7 @@ from pathlib import Path
 
 import mlflow
 import numpy as np
+from mlflow.data.pandas_dataset import from_pandas
 
 from purchasing_power.model import bundle
 from purchasing_power.model.params import ModelParams, read_params
@@ -53,7 +54,11 @@ def run(args: argparse.Namespace) -> Outputs:
     _log_inputs(table, uri)
     if args.folds:
         pairs = folds(table, parts.known, args.folds, args.seed)
-        _log_validation(CrossValidation(table, pairs, args.target, args.positive, args.seed, store), params, primary_metric(target))
+        _log_validation(
+            CrossValidation(table, pairs, args.target, args.positive, args.seed, store),
+            params,
+            primary_metric(target),
+        )
     model = fit(table, parts, target, params, args.seed, store)
     mlflow.log_dict(model.training.to_dict(), "training.json")
     return _register(args, model, table, parts.known, uri, store)
@@ -66,7 +71,7 @@ def _log_inputs(table: UserTable, uri: str) -> None:
     with warnings.catch_warnings():
         # MLflow finds two ways to read a local path, both the same.
         warnings.simplefilter("ignore", UserWarning)
-        dataset = mlflow.data.from_pandas(frame, source=source, name="user_table", digest=table.digest())
+        dataset = from_pandas(frame, source=source, name="user_table", digest=table.digest())
     mlflow.log_input(dataset, context="training")
 
 
@@ -77,7 +82,12 @@ def _log_validation(validation: CrossValidation, params: ModelParams, metric: st
 
 
 def _register(
-    args: argparse.Namespace, model: PurchasingModel, table: UserTable, known: np.ndarray, uri: str, store: str
+    args: argparse.Namespace,
+    model: PurchasingModel,
+    table: UserTable,
+    known: np.ndarray,
+    uri: str,
+    store: str,
 ) -> Outputs:
     with tempfile.TemporaryDirectory() as scratch:
         folder = bundle.save(model, Path(scratch) / "bundle", distinct_texts(table, known), store)

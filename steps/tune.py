@@ -83,7 +83,16 @@ def _objective(
 def _name(args: argparse.Namespace, digest: str) -> str:
     if args.study != "auto":
         return str(args.study)
-    parts = [digest, args.target, args.positive, args.folds, args.representations, args.heads, args.encoder, args.seed]
+    parts = [
+        digest,
+        args.target,
+        args.positive,
+        args.folds,
+        args.representations,
+        args.heads,
+        args.encoder,
+        args.seed,
+    ]
     return f"study-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]}"
 
 

@@ -32,7 +32,7 @@ class Parser(argparse.ArgumentParser):
         """Names of the parameters."""
         return [action.dest for action in self._actions if action.dest != "help"]
 
-    def parse_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    def parse_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
         """Parse, and answer an unknown parameter with the allowed ones and the nearest spelling."""
         known, extra = self.parse_known_args(args, namespace)
         unknown = [word[2:].partition("=")[0] for word in extra if word.startswith("--")] or extra
@@ -99,14 +99,19 @@ def words(*allowed: str) -> Callable[[str], list[str]]:
         wrong = [word for word in chosen if word not in allowed]
         if wrong or not chosen:
             got = repr(wrong[0]) if wrong else "nothing"
-            raise argparse.ArgumentTypeError(f"got {got}; allowed are {', '.join(allowed)}, separated by commas")
+            raise argparse.ArgumentTypeError(
+                f"got {got}; allowed are {', '.join(allowed)}, separated by commas"
+            )
         return chosen
 
     return parse
 
 
 def execute(
-    name: str, parser: Parser, work: Callable[[argparse.Namespace], Outputs | None], argv: Sequence[str] | None = None
+    name: str,
+    parser: Parser,
+    work: Callable[[argparse.Namespace], Outputs | None],
+    argv: Sequence[str] | None = None,
 ) -> None:
     """Run one entry point in its own process: parse, open the run, work, print the outputs.
 

@@ -47,8 +47,8 @@ def find(model: str, version: str) -> ModelVersion:
     if found is None:
         have = [str(one.version) for one in MlflowClient().search_model_versions(f"name = '{model}'")]
         raise DataError(
-            f"model {model}: no version {version!r}; registered versions are {', '.join(sorted(have, key=int)) or 'none'}, "
-            f"stages are {', '.join(STAGES)}. Train a model first, or name one that exists."
+            f"model {model}: no version {version!r}; registered versions are "
+            f"{', '.join(sorted(have, key=int)) or 'none'}, stages are {', '.join(STAGES)}. Train a model first, or name one that exists."
         )
     return found
 

@@ -37,7 +37,9 @@ TRUSTED = (
 LIBRARIES = ("lightgbm", "numpy", "pandas", "scikit-learn", "skops", "torch", "transformers")
 
 
-def save(model: PurchasingModel, folder: Path, warm_texts: list[str] | None = None, store: str | None = None) -> Path:
+def save(
+    model: PurchasingModel, folder: Path, warm_texts: list[str] | None = None, store: str | None = None
+) -> Path:
     """Write a bundle: to a temporary folder first, then renamed.
 
     Parameters
@@ -134,8 +136,8 @@ def _load_skops(path: Path) -> Any:
     unknown = sorted(set(skops.get_untrusted_types(file=path)) - set(TRUSTED))
     if unknown:
         raise DataError(
-            f"model bundle: {path.name} holds {', '.join(unknown[:5])}; only numpy's, scikit-learn's and this library's classes "
-            "are loaded. The file was not written by this library: train the model again."
+            f"model bundle: {path.name} holds {', '.join(unknown[:5])}; only classes of numpy, "
+            "scikit-learn and this library are loaded. The file was not written by this library: train the model again."
         )
     return skops.load(path, trusted=list(TRUSTED))
 

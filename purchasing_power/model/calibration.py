@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from scipy.special import expit, softmax
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-Calibrator = LogisticRegression | LinearRegression | None
+Calibrator: TypeAlias = LogisticRegression | LinearRegression | None
 
 
 def fit_calibrator(raw: np.ndarray, y: np.ndarray, task: str, classes: int) -> Calibrator:

@@ -20,7 +20,9 @@ def column_contributions(model: PurchasingModel, frame: pd.DataFrame) -> pd.Data
     """
     added = contributions(model.head, model.matrix(frame), model.target.positive)
     groups = column_groups(model.features, model.meta)
-    return pd.DataFrame({name: added[:, columns].sum(axis=1) for name, columns in groups.items()}, index=frame.index)
+    return pd.DataFrame(
+        {name: added[:, columns].sum(axis=1) for name, columns in groups.items()}, index=frame.index
+    )
 
 
 def drivers(
@@ -34,12 +36,13 @@ def drivers(
     size = column_contributions(model, frame).abs()
     values = size.to_numpy(np.float64)
     rng = np.random.default_rng(seed)
-    weights = rng.multinomial(len(values), np.full(len(values), 1 / len(values)), size=replicates) / len(values)
+    rows = len(values)
+    weights = rng.multinomial(rows, np.full(rows, 1 / rows), size=replicates) / rows
     low, high = np.quantile(weights @ values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     mean = values.mean(axis=0)
     meanings = model.meta.meanings
     found = [
         Driver(name, float(mean[at]), float(low[at]), float(high[at]), meanings.get(name, ""))
-        for at, name in enumerate(size)
+        for at, name in enumerate(map(str, size.columns))
     ]
     return tuple(sorted(found, key=lambda driver: -driver.importance))

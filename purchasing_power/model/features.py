@@ -43,7 +43,9 @@ def blocks(
     return chosen
 
 
-def transformer(params: ModelParams, meta: UserTableMeta, seed: int, store: str | None = None) -> ColumnTransformer:
+def transformer(
+    params: ModelParams, meta: UserTableMeta, seed: int, store: str | None = None
+) -> ColumnTransformer:
     """An unfitted ColumnTransformer of :func:`blocks`; its output is dense, shape (n_rows, n_columns)."""
     return ColumnTransformer(blocks(params, meta, seed, store), sparse_threshold=0.0)
 
@@ -89,7 +91,9 @@ def prepare(frame: pd.DataFrame, meta: UserTableMeta) -> pd.DataFrame:
     categorical = frame.loc[:, list(meta.categorical)].astype(object)
     categorical = categorical.where(categorical.notna(), None)
     prepared = pd.concat([numeric, categorical], axis=1)
-    prepared[DOCUMENTS] = frame[DOCUMENTS] if DOCUMENTS in frame else pd.Series([[]] * len(frame), index=frame.index)
+    prepared[DOCUMENTS] = (
+        frame[DOCUMENTS] if DOCUMENTS in frame else pd.Series([[]] * len(frame), index=frame.index)
+    )
     return prepared
 
 
@@ -98,14 +102,18 @@ def _numeric(linear: bool, seed: int) -> BaseEstimator | str:
         return "passthrough"
     return make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True),
-        QuantileTransformer(n_quantiles=QUANTILES, output_distribution="normal", subsample=50_000, random_state=seed),
+        QuantileTransformer(
+            n_quantiles=QUANTILES, output_distribution="normal", subsample=50_000, random_state=seed
+        ),
         StandardScaler(),
     )
 
 
 def _categorical() -> BaseEstimator:
     return make_pipeline(
-        SimpleImputer(strategy="constant", fill_value="missing", missing_values=None, keep_empty_features=True),
+        SimpleImputer(
+            strategy="constant", fill_value="missing", missing_values=None, keep_empty_features=True
+        ),
         OneHotEncoder(
             handle_unknown="infrequent_if_exist",
             min_frequency=RARE_ROWS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import lightgbm
 import numpy as np
@@ -11,7 +11,7 @@ from sklearn.svm import LinearSVC, LinearSVR
 
 from purchasing_power.model.params import ModelParams
 
-Head = lightgbm.Booster | LogisticRegression | Ridge | LinearSVC | LinearSVR
+Head: TypeAlias = lightgbm.Booster | LogisticRegression | Ridge | LinearSVC | LinearSVR
 
 
 def fit_head(
@@ -34,7 +34,9 @@ def fit_head(
     if task == "regression":
         linear = {
             "logistic": Ridge(alpha=1.0 / params.C),
-            "svm": LinearSVR(C=params.C, loss="squared_epsilon_insensitive", random_state=seed, max_iter=5_000),
+            "svm": LinearSVR(
+                C=params.C, loss="squared_epsilon_insensitive", random_state=seed, max_iter=5_000
+            ),
         }[params.head]
         return linear.fit(X, y)
     linear = {
@@ -56,18 +58,19 @@ def raw_scores(head: Head, X: np.ndarray) -> np.ndarray:
 def contributions(head: Head, X: np.ndarray, positive: int | None) -> np.ndarray:
     """How much each matrix column adds to the raw score of the positive class, shape (n_rows, n_columns).
 
+    Where no class is positive, it is the mean size over the classes.
+
     Trees: SHAP values (Lundberg et al. 2020, From local explanations to global understanding with
     explainable AI for trees). Linear heads: coefficient times the distance from the column's mean.
     """
     if isinstance(head, lightgbm.Booster):
         shap: Any = np.asarray(head.predict(X, pred_contrib=True))
-        width = X.shape[1] + 1
-        start = width * positive if positive is not None and shap.shape[1] > width else 0
-        return shap[:, start : start + width - 1]
-    coefficients = np.atleast_2d(head.coef_)
-    row = coefficients[positive if positive is not None and len(coefficients) > 1 else 0]
-    sign = -1.0 if positive == 0 and len(coefficients) == 1 else 1.0
-    return sign * row * (X - X.mean(axis=0))
+        parts = shap.reshape(len(X), -1, X.shape[1] + 1)[:, :, :-1].transpose(1, 0, 2)
+    else:
+        parts = np.atleast_2d(head.coef_)[:, None, :] * (X - X.mean(axis=0))[None]
+    if len(parts) == 1:
+        return -parts[0] if positive == 0 else parts[0]
+    return np.abs(parts).mean(axis=0) if positive is None else parts[positive]
 
 
 def _fit_lightgbm(

@@ -129,6 +129,9 @@ def figures(target: Target, judged: Judged) -> dict[str, dict[str, float]]:
             "naive": regression_metrics(judged.y, naive),
             "rfm": regression_metrics(judged.y, judged.rfm),
         }
+    if target.positive is None:
+        parts = {"model": judged.model, "naive": judged.prior, "rfm": judged.rfm}
+        return {name: classification_metrics(judged.y, proba, None) for name, proba in parts.items()}
     return {
         "model": classification_metrics(judged.y, judged.model, target.positive),
         "naive": ranking_metrics((judged.y == target.positive).astype(np.int64), judged.naive),
@@ -136,7 +139,9 @@ def figures(target: Target, judged: Judged) -> dict[str, dict[str, float]]:
     }
 
 
-def comparable(target: Target, metric: str, y: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def comparable(
+    target: Target, metric: str, y: np.ndarray, outputs: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Truth and score in the form that ``comparison`` takes for a metric.
 
     Raises
@@ -150,7 +155,11 @@ def comparable(target: Target, metric: str, y: np.ndarray, outputs: np.ndarray) 
         raise DataError(f"metric: got {metric!r} for a {target.task} target; allowed are auto, {allowed}.")
     if amounts or metric in ("auc_macro", "neg_log_loss"):
         return y, outputs
-    score = outputs if outputs.ndim == 1 else outputs[:, int(target.positive or 0)]
+    if target.positive is None:
+        raise DataError(
+            f"metric: {metric} needs a positive class, and none was named. Use auto, auc_macro or neg_log_loss."
+        )
+    score = outputs if outputs.ndim == 1 else outputs[:, target.positive]
     return (y == target.positive).astype(np.int64), score
 
 

@@ -102,24 +102,28 @@ class PurchasingModel:
         -------
         pd.DataFrame
             ``user_id`` (where given), ``score`` (probability of the positive class, or the predicted
-            amount), ``tier`` (low, middle, high), ``predicted`` and ``probability_<class>`` for classes,
-            ``expected_spend`` (currency) where spend is what is predicted.
+            amount) and ``tier`` (low, middle, high) unless the label has more than two classes and none
+            was named positive, ``predicted`` and ``probability_<class>`` for classes, ``expected_spend``
+            (currency) where spend is what is predicted.
         """
         outputs = self.outputs(frame)
         columns: dict[str, Any] = {name: frame[name].to_numpy() for name in (USER,) if name in frame}
-        columns["score"] = self.score(outputs)
-        columns["tier"] = self._tiers(outputs)
+        if self.target.positive is not None or self.target.task == "regression":
+            columns["score"] = self.score(outputs)
+            columns["tier"] = self._tiers(outputs)
         if self.target.task != "regression":
             columns["predicted"] = np.asarray(self.target.classes, object)[outputs.argmax(axis=1)]
-            columns |= {f"probability_{name}": outputs[:, code] for code, name in enumerate(self.target.classes)}
+            columns |= {
+                f"probability_{name}": outputs[:, code] for code, name in enumerate(self.target.classes)
+            }
         spend = self.expected_spend(outputs)
         if spend is not None:
             columns["expected_spend"] = spend
         return pd.DataFrame(columns)
 
     def score(self, outputs: np.ndarray) -> np.ndarray:
-        """One number a row by which users are ranked, shape (n_rows,)."""
-        return outputs if self.target.task == "regression" else outputs[:, int(self.target.positive or 0)]
+        """One number a row by which users are ranked, shape (n_rows,); the likeliest class's where none is positive."""
+        return ranking(self.target, outputs)
 
     def expected_spend(self, outputs: np.ndarray) -> np.ndarray | None:
         """Spend (currency) to expect: predicted, or each tier's training mean weighted by its probability."""
@@ -159,11 +163,18 @@ def fit(
     raw = raw_scores(head, dense(features.transform(prepare(later, table.meta))))
     calibrator = fit_calibrator(raw, target.labels(later), target.task, classes)
     outputs = calibrated(calibrator, raw, target.task)
-    scores = outputs if target.task == "regression" else outputs[:, int(target.positive or 0)]
+    scores = ranking(target, outputs)
     levels = target.thresholds or tuple(float(q) for q in np.quantile(scores, TIER_QUANTILES))
     seen = np.sort(row_keys(table.rows(split.known)))
     training = _training(table, split, seed)
     return PurchasingModel(params, table.meta, target, features, head, calibrator, levels, training, seen)
+
+
+def ranking(target: Target, outputs: np.ndarray) -> np.ndarray:
+    """Amounts, or probabilities of the positive class, or of each row's likeliest class; shape (n_rows,)."""
+    if target.task == "regression":
+        return outputs
+    return outputs.max(axis=1) if target.positive is None else outputs[:, target.positive]
 
 
 def row_keys(table: UserTable) -> np.ndarray:
@@ -172,7 +183,9 @@ def row_keys(table: UserTable) -> np.ndarray:
         chosen = table.frame[[USER, CUTOFF]]
     else:
         names = [*table.meta.features, str(table.meta.label)]
-        chosen = table.frame[names].assign(documents=table.frame["documents"].map(lambda texts: "\n".join(texts)))
+        chosen = table.frame[names].assign(
+            documents=table.frame["documents"].map(lambda texts: "\n".join(texts))
+        )
     return pd.util.hash_pandas_object(chosen, index=False).to_numpy(np.uint64)
 
 

@@ -35,8 +35,8 @@ def draw(trial: Draws, representations: list[str], heads: list[str], encoder: st
 def starting_points(representations: list[str], heads: list[str]) -> list[dict[str, Any]]:
     """Draws to try first: one sound setting for each head, with the richest representation, trees first."""
     richest = max(representations, key=("none", "tfidf", "encoder", "both").index)
-    text = {} if richest == "none" else {"text_components": 16, "weighting": "log_count"}
-    points = {
+    text: dict[str, Any] = {} if richest == "none" else {"text_components": 16, "weighting": "log_count"}
+    points: dict[str, dict[str, Any]] = {
         "lightgbm": {
             "trees": 250,
             "learning_rate": 0.03,
@@ -48,7 +48,11 @@ def starting_points(representations: list[str], heads: list[str]) -> list[dict[s
         "logistic": {"C": 0.01, "class_weight": "none"},
         "svm": {"C": 0.001, "class_weight": "none"},
     }
-    return [{"representation": richest, "head": head, **text, **own} for head, own in points.items() if head in heads]
+    return [
+        {"representation": richest, "head": head, **text, **own}
+        for head, own in points.items()
+        if head in heads
+    ]
 
 
 def _trees(trial: Draws) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.metrics import average_precision_score, r2_score, roc_auc_score
 
 from purchasing_power.model.calibration import calibrated
+from purchasing_power.model.comparison import MetricName
 from purchasing_power.model.features import block_key, blocks, prepare
 from purchasing_power.model.heads import fit_head, raw_scores
 from purchasing_power.model.params import ModelParams
@@ -66,7 +67,9 @@ class CrossValidation:
         if number not in self._targets:
             self._targets[number] = fit_target(self.target_name, self.table, fit_rows, self.positive)
         target = self._targets[number]
-        pairs = [self._block(number, params, name) for name, _, _ in blocks(params, self.table.meta, self.seed)]
+        pairs = [
+            self._block(number, params, name) for name, _, _ in blocks(params, self.table.meta, self.seed)
+        ]
         X, later = (np.hstack([pair[side] for pair in pairs]) for side in (0, 1))
         frame = self.table.frame
         y = target.labels(frame.iloc[fit_rows])
@@ -89,15 +92,15 @@ class CrossValidation:
         return blocks(params, self.table.meta, self.seed, self.store)
 
 
-def primary_metric(target: Target) -> str:
+def primary_metric(target: Target) -> MetricName:
     """Name of the figure a model is chosen by.
 
-    ``average_precision`` of the positive class, ``auc_macro`` (one against the rest) for a flat table
-    with more than two classes, ``r2`` for a regression.
+    ``average_precision`` of the positive class, ``auc_macro`` (one against the rest) where no class is
+    positive, ``r2`` for a regression.
     """
     if target.task == "regression":
         return "r2"
-    return "auc_macro" if target.name == "label" and target.task == "multiclass" else "average_precision"
+    return "auc_macro" if target.positive is None else "average_precision"
 
 
 def primary_score(target: Target, y: np.ndarray, outputs: np.ndarray) -> float:
@@ -109,7 +112,11 @@ def primary_score(target: Target, y: np.ndarray, outputs: np.ndarray) -> float:
         present = [code for code in range(outputs.shape[1]) if 0 < (y == code).sum() < len(y)]
         return float(np.mean([roc_auc_score(y == code, outputs[:, code]) for code in present]))
     positive = y == target.positive
-    return float(average_precision_score(positive, outputs[:, int(target.positive or 0)])) if positive.any() else np.nan
+    return (
+        float(average_precision_score(positive, outputs[:, int(target.positive or 0)]))
+        if positive.any()
+        else np.nan
+    )
 
 
 def timed_scores(validation: CrossValidation, params: ModelParams) -> tuple[list[float], float]:

@@ -85,9 +85,17 @@ def schemas(max_amount: float = MAX_AMOUNT, now: datetime | None = None) -> dict
     time, maybe_time = _time(last), _time(last, required=False)
     maybe_money = _number(max_amount, required=False)
     columns: dict[str, dict[str, pa.Column]] = {
-        "orders": {"user_id": text, "order_id": text, "product_id": text, "ordered_at": time,
-                   "quantity": _number(), "amount": _number(max_amount), "discount": maybe_money,
-                   "coupon_discount": maybe_money, "store_id": maybe_text},
+        "orders": {
+            "user_id": text,
+            "order_id": text,
+            "product_id": text,
+            "ordered_at": time,
+            "quantity": _number(),
+            "amount": _number(max_amount),
+            "discount": maybe_money,
+            "coupon_discount": maybe_money,
+            "store_id": maybe_text,
+        },
         "products": {"product_id": text, "title": text, "category": maybe_text, "brand": maybe_text},
         "events": {"user_id": text, "occurred_at": time, "event": text, "product_id": maybe_text},
         "texts": {"user_id": text, "written_at": time, "text": text, "kind": maybe_text},

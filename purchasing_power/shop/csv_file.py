@@ -80,7 +80,7 @@ def _check_utf8(path: Path) -> None:
                 # A character cut by the end of a chunk is read again with the next one.
                 if len(data) - error.start >= 4 or len(chunk) < _CHUNK:
                     raise _not_utf8(path, start + error.start) from None
-                start, rest = start + error.start, data[error.start:]
+                start, rest = start + error.start, data[error.start :]
     if rest:
         raise _not_utf8(path, start)
 

@@ -107,10 +107,14 @@ def _refuse_unusable(path: Path, raw: pd.DataFrame, text: str, label: str, user:
     if not len(raw):
         raise DataError(f"{path.name}: the table has no rows; at least two are needed. Fill it.")
     if len({text, label, user}) < 3:
-        raise DataError(f"{path.name}: text={text}, label={label}, user={user}; name three different columns.")
+        raise DataError(
+            f"{path.name}: text={text}, label={label}, user={user}; name three different columns."
+        )
     taken = [column for column in (CUTOFF, DOCUMENTS, USER) if column in raw and column != user]
     if taken:
-        raise DataError(f"{path.name}: a column is named {taken[0]}, which is reserved here. Rename the column.")
+        raise DataError(
+            f"{path.name}: a column is named {taken[0]}, which is reserved here. Rename the column."
+        )
 
 
 def _features(raw: pd.DataFrame) -> tuple[dict[str, pd.Series], list[str]]:

@@ -23,13 +23,17 @@ def label_column(values: pd.Series, task: str) -> tuple[pd.Series, str, pd.Serie
         If the task is unknown, or the label has no value, a single one, or does not fit the task.
     """
     if task not in TASKS:
-        raise DataError(f"task: got {task}; allowed are {', '.join(TASKS)}. Set the parameter task to one of them.")
+        raise DataError(
+            f"task: got {task}; allowed are {', '.join(TASKS)}. Set the parameter task to one of them."
+        )
     text = as_text(values)
     text = text.mask(text.isin(MISSING_WORDS))
     numbers = as_numbers(text)
     numbers = numbers.where(np.isfinite(numbers))
     if text.isna().all():
-        raise DataError(f"{values.name}: the label is missing in all {len(values)} rows. Name another column.")
+        raise DataError(
+            f"{values.name}: the label is missing in all {len(values)} rows. Name another column."
+        )
     found = _task(text, numbers) if task == "auto" else task
     if found == "regression":
         target, broken = numbers, numbers.isna()
@@ -58,7 +62,9 @@ def _refuse_unlearnable(name: str, target: pd.Series, task: str) -> None:
             "Add rows of another class, or name another column with the parameter label."
         )
     if task == "binary" and distinct != 2:
-        raise DataError(f"{name}: {distinct} classes; task=binary needs 2. Set task=multiclass, or merge classes.")
+        raise DataError(
+            f"{name}: {distinct} classes; task=binary needs 2. Set task=multiclass, or merge classes."
+        )
     if task == "multiclass" and distinct > max(MOST_NUMERIC_CLASSES, len(target) / 2):
         raise DataError(
             f"{name}: {distinct} classes in {len(target)} rows; a class needs rows to learn from. "

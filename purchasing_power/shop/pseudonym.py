@@ -37,7 +37,10 @@ def read_key(workspace: Path) -> bytes:
         _make_key(path)
     log.warning(
         "%s is not set: user ids are replaced with the random key in %s and match within this workspace "
-        "only. Set %s to keep them the same everywhere.", KEY_VARIABLE, path, KEY_VARIABLE,
+        "only. Set %s to keep them the same everywhere.",
+        KEY_VARIABLE,
+        path,
+        KEY_VARIABLE,
     )
     return _long_enough(path.read_text().strip().encode(), str(path))
 

@@ -16,10 +16,16 @@ _NOUNS_ZH = ["茶叶", "面霜", "耳机", "外套", "拼图", "小说", "瑜伽
 _GRADES = ["budget", "classic", "premium"]
 _GRADES_ZH = ["实惠", "经典", "高端"]
 _PRAISE = [
-    "Love this {}, buying again!", "{}很好用，下次还会买 😀", "Great {} ❤️ fast parcel", "物流很快，{}不错 👍"
+    "Love this {}, buying again!",
+    "{}很好用，下次还会买 😀",
+    "Great {} ❤️ fast parcel",
+    "物流很快，{}不错 👍",
 ]
 _BLAME = [
-    "The {} is too dear for me.", "{}太贵了，不会再买 😞", "Returned the {}, not worth it", "{}等打折再说 🤔"
+    "The {} is too dear for me.",
+    "{}太贵了，不会再买 😞",
+    "Returned the {}, not worth it",
+    "{}等打折再说 🤔",
 ]
 _SEARCH = ["cheap {}", "{} 优惠券", "best {}", "{} 推荐"]
 

@@ -32,7 +32,8 @@ class Target:
     classes
         Class names by code; empty for a regression.
     positive
-        Code of the class whose probability is the score; ``None`` for a regression.
+        Code of the class whose probability is the score; ``None`` for a regression, and for a label of
+        more than two classes of which none was named.
     thresholds
         Spend (currency) at the tier quantiles 0.5 and 0.8 of the training rows; empty unless spend is
         what is predicted.
@@ -73,7 +74,7 @@ class Target:
             return (values.to_numpy(np.float64) > 0).astype(np.int64)
         if self.name == "tier":
             return np.searchsorted(self.thresholds, values.to_numpy(np.float64), side="left")
-        codes = pd.Index(self.classes).get_indexer(values.astype(str))
+        codes = pd.Index(self.classes).get_indexer(pd.Index(values.astype(str)))
         if (codes < 0).any():
             unseen = int((codes < 0).sum())
             raise DataError(
@@ -103,8 +104,8 @@ def fit_target(name: str, table: UserTable, rows: np.ndarray, positive: str = "a
     rows
         Positions of the training rows, shape (n,).
     positive
-        Class whose probability is the score; ``"auto"`` takes the last one in sorted order
-        (``high`` of the tiers, ``1`` of 0 and 1).
+        Class whose probability is the score; ``"auto"`` takes ``high`` of the tiers and the last in sorted
+        order of two (``1`` of 0 and 1), and none of a label with more classes.
 
     Raises
     ------
@@ -117,7 +118,9 @@ def fit_target(name: str, table: UserTable, rows: np.ndarray, positive: str = "a
     name = ("label" if flat else "tier") if name == "auto" else name
     if flat != (name == "label"):
         allowed = "label" if flat else "intent, spend, tier"
-        raise DataError(f"target: got {name!r} for a {table.meta.kind} user table; allowed are auto, {allowed}.")
+        raise DataError(
+            f"target: got {name!r} for a {table.meta.kind} user table; allowed are auto, {allowed}."
+        )
     frame = table.frame.iloc[rows]
     target = _label_target(table, frame) if flat else _outcome_target(name, table, frame)
     target = _with_positive(target, positive)
@@ -163,7 +166,8 @@ def _with_positive(target: Target, positive: str) -> Target:
     if target.task == "regression":
         return target
     if positive == "auto":
-        return replace(target, positive=len(target.classes) - 1)
+        named = target.name == "tier" or len(target.classes) == 2
+        return replace(target, positive=len(target.classes) - 1 if named else None)
     if positive not in target.classes:
         raise DataError(
             f"positive: got {positive!r}; allowed are auto, {', '.join(target.classes[:10])}. Name one of the classes."

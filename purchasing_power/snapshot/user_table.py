@@ -75,7 +75,9 @@ class UserTableMeta:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> UserTableMeta:
         """Build from what ``json.load`` gives."""
-        return cls(**{**values, "numeric": tuple(values["numeric"]), "categorical": tuple(values["categorical"])})
+        return cls(
+            **{**values, "numeric": tuple(values["numeric"]), "categorical": tuple(values["categorical"])}
+        )
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,9 @@ def write(table: UserTable, folder: Path) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        arrow = pa.Table.from_pandas(table.frame.drop(columns=DOCUMENTS, errors="ignore"), preserve_index=False)
+        arrow = pa.Table.from_pandas(
+            table.frame.drop(columns=DOCUMENTS, errors="ignore"), preserve_index=False
+        )
         if DOCUMENTS in table.frame:
             arrow = arrow.append_column(DOCUMENTS, _arrow(table.frame[DOCUMENTS]))
         pq.write_table(arrow, draft / ROWS_FILE, compression="zstd")

@@ -37,9 +37,18 @@ def test_training_twice_gives_the_same_predictions_with_any_number_of_threads() 
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize(
     ("table", "target"),
-    [(panel(), "tier"), (panel(), "intent"), (panel(), "spend"), (flat(), "auto"), (flat(classes=3), "auto"), (flat(classes=0), "auto")],
+    [
+        (panel(), "tier"),
+        (panel(), "intent"),
+        (panel(), "spend"),
+        (flat(), "auto"),
+        (flat(classes=3), "auto"),
+        (flat(classes=0), "auto"),
+    ],
 )
-def test_a_saved_bundle_predicts_as_the_model_did(table: UserTable, target: str, head: str, tmp_path: Path) -> None:
+def test_a_saved_bundle_predicts_as_the_model_did(
+    table: UserTable, target: str, head: str, tmp_path: Path
+) -> None:
     model = trained(table, target, head=head)
     loaded = bundle.load(bundle.save(model, tmp_path / "bundle"))
     pd.testing.assert_frame_equal(model.predict(table.frame), loaded.predict(table.frame))
@@ -67,6 +76,18 @@ def test_nulls_infinities_and_unseen_categories_pass(head: str) -> None:
     )
     odd["documents"] = pd.Series([None, [], ["😀" * 5000], ["red wine", None]], dtype=object)
     assert np.isfinite(model.predict(odd)["score"]).all()
+
+
+def test_a_label_of_many_classes_has_a_score_only_when_a_class_is_named_positive() -> None:
+    table = flat(classes=3)
+    parts = split(table)
+    params = ModelParams.from_dict({"representation": "none", **SMALL})
+    said = [
+        fit(table, parts, fit_target("auto", table, parts.train, positive), params).predict(table.frame)
+        for positive in ("auto", "class 2")
+    ]
+    assert "score" not in said[0] and "tier" not in said[0]
+    assert (said[1]["score"] == said[1]["probability_class 2"]).all()
 
 
 def test_a_missing_feature_is_named() -> None:
@@ -130,7 +151,12 @@ def test_a_bundle_of_another_format_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [({"head": "forest"}, "allowed are logistic"), ({"tree": 3}, "unknown tree"), ({"C": -1}, "above 0"), ({"trees": "many"}, "numbers")],
+    [
+        ({"head": "forest"}, "allowed are logistic"),
+        ({"tree": 3}, "unknown tree"),
+        ({"C": -1}, "above 0"),
+        ({"trees": "many"}, "numbers"),
+    ],
 )
 def test_wrong_parameters_are_refused(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(DataError, match=message):

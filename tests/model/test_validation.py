@@ -31,7 +31,9 @@ def test_a_fold_score_is_that_of_fitting_on_the_fold_alone(head: str) -> None:
         columns = transformer(params, table.meta, 0)
         X = dense(columns.fit_transform(prepare(before, table.meta)))
         model = fit_head(params, X, target.labels(before), target.task, 3, 0)
-        outputs = calibrated(None, raw_scores(model, dense(columns.transform(prepare(after, table.meta)))), target.task)
+        outputs = calibrated(
+            None, raw_scores(model, dense(columns.transform(prepare(after, table.meta)))), target.task
+        )
         assert score == pytest.approx(primary_score(target, target.labels(after), outputs))
 
 

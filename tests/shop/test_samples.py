@@ -21,7 +21,11 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_complete_journey_arrives_whole(journey: Path) -> None:
     tables = open_folder(journey)
     assert {name: len(table) for name, table in tables.items()} == {
-        "orders": 1_469_307, "products": 92_331, "users": 801, "campaigns": 6_589, "redemptions": 2_102,
+        "orders": 1_469_307,
+        "products": 92_331,
+        "users": 801,
+        "campaigns": 6_589,
+        "redemptions": 2_102,
     }
     orders, products = tables["orders"], tables["products"]
     assert orders["user_id"].nunique() == 2_469

@@ -31,15 +31,32 @@ class Project:
     def environment(self) -> dict[str, str]:
         """The environment of a command."""
         path = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
-        settings = {"MLFLOW_TRACKING_URI": self.store, "PURCHASING_POWER_KEY": "a key for tests only", "PATH": path}
+        settings = {
+            "MLFLOW_TRACKING_URI": self.store,
+            "PURCHASING_POWER_KEY": "a key for tests only",
+            "PATH": path,
+        }
         return {**os.environ, **settings, "MLFLOW_EXPERIMENT_NAME": "tests"}
 
     def mlflow_run(self, entry: str, **parameters: str) -> subprocess.CompletedProcess[str]:
         """``mlflow run . -e entry --env-manager local -P …`` with this project's store."""
         given = [word for key, value in parameters.items() for word in ("-P", f"{key}={value}")]
-        command = [sys.executable, "-m", "mlflow", "run", str(ROOT), "-e", entry, "--env-manager", "local", *given]
+        command = [
+            sys.executable,
+            "-m",
+            "mlflow",
+            "run",
+            str(ROOT),
+            "-e",
+            entry,
+            "--env-manager",
+            "local",
+            *given,
+        ]
         command += ["--experiment-name", "tests"]
-        return subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=600)
+        return subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=600
+        )
 
 
 def new_project(folder: Path) -> Project:
@@ -62,7 +79,11 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
     project = new_project(tmp_path_factory.mktemp("lived"))
     shop = small_shop(project.folder / "shop", users=400)
     done = project.mlflow_run(
-        "main", data=str(shop), trials="2", representations="tfidf,both", workspace=str(project.folder / "workspace")
+        "main",
+        data=str(shop),
+        trials="2",
+        representations="tfidf,both",
+        workspace=str(project.folder / "workspace"),
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
     return project, done.stdout

@@ -43,12 +43,24 @@ def test_a_typo_is_answered_with_the_nearest_parameter(capsys: pytest.CaptureFix
     with pytest.raises(SystemExit) as stop:
         parser.parse_args(["--target", "tier", "--seed", "0", "--targte", "spend"])
     assert stop.value.code == 2
-    assert "unknown parameter 'targte'; allowed are target, seed. Did you mean target?" in capsys.readouterr().err
+    assert (
+        "unknown parameter 'targte'; allowed are target, seed. Did you mean target?"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(
     ("kind", "wrong"),
-    [(whole, "-1"), (whole, "many"), (number, "nan"), (number, "x"), (optional_date, "3.12.2017"), (choice("a"), "b"), (words("a"), "a,c"), (words("a"), ",")],
+    [
+        (whole, "-1"),
+        (whole, "many"),
+        (number, "nan"),
+        (number, "x"),
+        (optional_date, "3.12.2017"),
+        (choice("a"), "b"),
+        (words("a"), "a,c"),
+        (words("a"), ","),
+    ],
 )
 def test_a_value_of_the_wrong_kind_is_refused(kind, wrong, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):

@@ -29,9 +29,24 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def server(lived: tuple[Project, str]) -> Iterator[tuple[subprocess.Popen[str], int]]:
     port = _free_port()
-    words = ["--model", "purchasing_power", "--version", "production", "--port", str(port), "--workers", "1", "--seconds", "0"]
+    words = [
+        "--model",
+        "purchasing_power",
+        "--version",
+        "production",
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+        "--seconds",
+        "0",
+    ]
     process = subprocess.Popen(
-        [sys.executable, "-m", "steps.serve", *words], cwd=ROOT, env=lived[0].environment, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "steps.serve", *words],
+        cwd=ROOT,
+        env=lived[0].environment,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     seen = []
     for line in process.stderr:
@@ -46,7 +61,9 @@ def server(lived: tuple[Project, str]) -> Iterator[tuple[subprocess.Popen[str], 
 
 def ask(port: int, body: object) -> tuple[int, dict]:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/invocations", data, {"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/invocations", data, {"Content-Type": "application/json"}
+    )
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, json.load(answer)
@@ -57,7 +74,9 @@ def ask(port: int, body: object) -> tuple[int, dict]:
 def rows(lived: tuple[Project, str], count: int) -> pd.DataFrame:
     mlflow.set_tracking_uri(lived[0].store)
     table = user_table.read(runs.fetch("latest", "users")[0])
-    chosen = table.frame.tail(count).drop(columns=["cutoff", table.meta.spend_outcome, table.meta.orders_outcome])
+    chosen = table.frame.tail(count).drop(
+        columns=["cutoff", table.meta.spend_outcome, table.meta.orders_outcome]
+    )
     return chosen.assign(documents=[list(texts) for texts in chosen["documents"]])
 
 
@@ -104,9 +123,24 @@ def test_a_wrong_request_is_refused_and_the_server_goes_on(server, lived, wrong:
 
 def test_sigterm_stops_every_process_of_the_server(lived) -> None:
     port = _free_port()
-    words = ["--model", "purchasing_power", "--version", "production", "--port", str(port), "--workers", "1", "--seconds", "0"]
+    words = [
+        "--model",
+        "purchasing_power",
+        "--version",
+        "production",
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+        "--seconds",
+        "0",
+    ]
     process = subprocess.Popen(
-        [sys.executable, "-m", "steps.serve", *words], cwd=ROOT, env=lived[0].environment, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "steps.serve", *words],
+        cwd=ROOT,
+        env=lived[0].environment,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     for line in process.stderr:
         if line.startswith("serving version"):

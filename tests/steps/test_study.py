@@ -137,7 +137,13 @@ studies.search(study, hang, 1, sys.argv[4], sys.argv[5])
 def test_a_worker_killed_in_the_middle_of_a_trial_loses_nothing(parent, tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path}/studies.db"
     opened(tmp_path)
-    given = [str(runs.ROOT), mlflow.get_tracking_uri(), storage, parent.info.run_id, parent.info.experiment_id]
+    given = [
+        str(runs.ROOT),
+        mlflow.get_tracking_uri(),
+        storage,
+        parent.info.run_id,
+        parent.info.experiment_id,
+    ]
     worker = subprocess.Popen([sys.executable, "-c", WORKER, *given], stdout=subprocess.PIPE, text=True)
     try:
         assert worker.stdout.readline() == "started\n"

@@ -90,7 +90,7 @@ def test_a_hub_name_without_network_says_what_to_do(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(DataError, match="Check the name and the network.*minilm, which is installed"):
+    with pytest.raises(DataError, match=r"Check the name and the network.*minilm, which is installed"):
         checkpoint.find("someone/some-model")
 
 

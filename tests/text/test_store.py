@@ -23,7 +23,8 @@ from purchasing_power.text.store import VectorStore
 store = VectorStore(sys.argv[1])
 for shard in range(int(sys.argv[2]), int(sys.argv[3])):
     numbers = range(10 * shard, 10 * shard + 10)
-    store.put("0123456789abcdef", [f"text {n}" for n in numbers], np.repeat(np.arange(10.0)[:, None] + 10 * shard, 8, 1))
+    values = np.repeat(np.arange(10.0)[:, None] + 10 * shard, 8, 1)
+    store.put("0123456789abcdef", [f"text {n}" for n in numbers], values)
 """
 
 

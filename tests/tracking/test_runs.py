@@ -56,7 +56,9 @@ def test_living_and_foreign_runs_are_left_alone(client: MlflowClient) -> None:
     assert runs.reap(client) == []
 
 
-def test_an_unmarked_project_run_is_ended_after_an_hour(client: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unmarked_project_run_is_ended_after_an_hour(
+    client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old = started(client, **{"mlflow.project.entryPoint": "train"})
     now = runs.time.time()
     monkeypatch.setattr(runs.time, "time", lambda: now + runs.UNMARKED_PATIENCE_S + 1)
@@ -79,5 +81,5 @@ def test_latest_is_the_newest_finished_output(client: MlflowClient, tmp_path: Pa
 
 @pytest.mark.parametrize("uri", ["latest", "no/such/folder", "runs:/0123456789abcdef0123456789abcdef/tables"])
 def test_an_input_that_is_not_there_is_met_with_a_remedy(client: MlflowClient, uri: str) -> None:
-    with pytest.raises(DataError, match="path or a runs:/ URI|path, a runs:/ URI"):
+    with pytest.raises(DataError, match=r"path or a runs:/ URI|path, a runs:/ URI"):
         runs.fetch(uri, "tables")

@@ -1,0 +1,116 @@
+"""The monitoring page: one HTML file that opens with the decision in a sentence, for people."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from importlib.resources import files
+
+from jinja2 import Environment
+
+from monitoring.columns import MISSING
+from monitoring.evidence import ColumnDrift, Evidence, Realised
+from monitoring.policy import Decision, drifted_columns
+from purchasing_power.model.comparison import METRIC_NAMES, Interval
+
+MOST_ROWS, LEAST_ROWS = 15, 5
+SPACE, DASH = "\N{NO-BREAK SPACE}", "\N{EN DASH}"
+COLOURS = {"Healthy": "#2f855a", "Watch": "#b7791f", "Act": "#c53030"}
+UNKNOWN = "#52606d"
+
+
+@dataclass(frozen=True)
+class Page:
+    """The material of one page. It holds no user id and no text of a user.
+
+    Attributes
+    ----------
+    title
+        The model's name and version.
+    verdict
+        The decision in one sentence, see ``policy.verdict``.
+    compared
+        Name and value of what stands on either side, such as the cutoffs.
+    picture
+        Data URI of the scores then and now.
+    done
+        What was done about it.
+    evidently
+        File name of Evidently's report beside the page.
+    """
+
+    title: str
+    verdict: str
+    decision: Decision
+    evidence: Evidence
+    compared: dict[str, str]
+    picture: str
+    done: str
+    evidently: str
+
+
+def render(page: Page) -> str:
+    """One HTML document with its picture inside; it fetches nothing and runs no script."""
+    template = files("monitoring").joinpath("page.html.j2").read_text(encoding="utf-8")
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    columns = page.evidence.columns
+    word, colon, _ = page.verdict.partition(":")
+    return environment.from_string(template).render(
+        page=page,
+        colour=COLOURS.get(word, UNKNOWN) if colon else UNKNOWN,
+        rows=[_row(column, column in drifted_columns(columns)) for column in most_drifted(columns)],
+        drifted=len(drifted_columns(columns)),
+        figures=[_figure(realised) for realised in page.evidence.performance.figures],
+    )
+
+
+def most_drifted(columns: tuple[ColumnDrift, ...]) -> list[ColumnDrift]:
+    """Drifted columns by effect, at most 15; where there are fewer than five, the nearest others after them."""
+    drifted = drifted_columns(columns)
+    ordered = sorted(columns, key=lambda column: (column not in drifted, -column.effect, column.column))
+    return ordered[: min(MOST_ROWS, max(LEAST_ROWS, len(drifted)))]
+
+
+def _row(column: ColumnDrift, drifted: bool) -> dict[str, str | bool]:
+    shares = f"{_share(column.reference_share)} → {_share(column.current_share)}"
+    return {
+        "name": column.column,
+        "meaning": column.meaning,
+        "then": _number(column.reference_mean),
+        "now": _number(column.current_mean),
+        "place": "without a value" if column.place == MISSING else column.place,
+        "shares": shares if math.isfinite(column.reference_share) else DASH,
+        "moved": _share(column.effect, 1),
+        "chance": _p_value(column.p_value),
+        "drifted": drifted,
+    }
+
+
+def _figure(realised: Realised) -> dict[str, str | bool]:
+    figure, naive = realised.figure, realised.naive
+    return {
+        "name": METRIC_NAMES[figure.metric][:1].upper() + METRIC_NAMES[figure.metric][1:],
+        "realised": _interval(figure),
+        "promised": _interval(realised.promised) if realised.promised is not None else DASH,
+        "naive": f"{naive.champion:.3f}",
+        "ahead": f"{naive.difference:+.3f} ({naive.low:+.3f} to {naive.high:+.3f})",
+        "below": realised.below_promise,
+    }
+
+
+def _interval(interval: Interval) -> str:
+    return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
+
+
+def _share(value: float, digits: int = 0) -> str:
+    return f"{100 * value:.{digits}f}{SPACE}%"
+
+
+def _number(value: float) -> str:
+    if not math.isfinite(value):
+        return DASH
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _p_value(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -1,0 +1,50 @@
+"""Small models and comparisons that the monitoring tests share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from purchasing_power.model.params import ModelParams
+from purchasing_power.model.purchasing_model import PurchasingModel, fit
+from purchasing_power.model.splits import split
+from purchasing_power.snapshot.target import fit_target
+from purchasing_power.snapshot.user_table import CUTOFF, UserTable, documents_array
+
+
+def trained(table: UserTable, target: str = "auto") -> PurchasingModel:
+    """A tiny model without text, fitted and calibrated as the train step does."""
+    parts = split(table)
+    params = ModelParams(representation="none", head="logistic")
+    return fit(table, parts, fit_target(target, table, parts.train), params)
+
+
+def next_month(table: UserTable, seed: int = 1, factor: float = 1.0) -> UserTable:
+    """The panel with one more cutoff, and the outcome of what was its last one.
+
+    Features of the new cutoff are those of the last, in another order; spend is multiplied by ``factor``.
+    """
+    rng = np.random.default_rng(seed)
+    frame = table.frame.copy()
+    last = frame[CUTOFF] == frame[CUTOFF].max()
+    before = frame[frame[CUTOFF] == sorted(frame[CUTOFF].unique())[-2]]
+    for name in ("spend_next_28d", "orders_next_28d"):
+        frame.loc[last, name] = before[name].to_numpy()
+    new = table.frame[last].iloc[rng.permutation(int(last.sum()))]
+    new = new.assign(
+        user_id=table.frame.loc[last, "user_id"].to_numpy(),
+        cutoff=new[CUTOFF] + pd.Timedelta(days=28),
+        spend_28d=new["spend_28d"] * factor,
+        orders_28d=new["orders_28d"] * factor,
+    )
+    documents = pd.concat([frame["documents"], new["documents"]]).tolist()
+    both = pd.concat([frame, new], ignore_index=True).drop(columns="documents")
+    return UserTable(both.assign(documents=as_documents(documents)), table.meta)
+
+
+def as_documents(lists: list[list[str]]) -> pd.Series:
+    """A ``documents`` column of the given lists of texts."""
+    known: dict[str, int] = {}
+    codes = [known.setdefault(text, len(known)) for texts in lists for text in texts]
+    offsets = np.concatenate([[0], np.cumsum([len(texts) for texts in lists])])
+    return documents_array(offsets, np.array(codes), list(known))
