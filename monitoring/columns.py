@@ -10,7 +10,7 @@ import pandas as pd
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTable, UserTableMeta, document_codes
 from purchasing_power.text.words import words
 
-SCORE, TIER = "score", "tier"
+SCORE, TIER, PREDICTED = "score", "tier", "predicted"
 MISSING, OTHER = "missing", "other"
 MOST_CATEGORIES = 30
 # A rarer category could point at somebody, and no test can say anything about it.
@@ -19,7 +19,11 @@ DESCRIPTORS = {
     "documents_per_user": "Texts of the user (written, or titles of what was bought) in the lookback.",
     "words_per_document": "Mean words of a user's texts, stop words left out.",
 }
-SCORES = {SCORE: "The model's score.", TIER: "Purchasing power that the model sees: low, middle or high."}
+SCORES = {
+    SCORE: "The model's score.",
+    TIER: "Purchasing power that the model sees: low, middle or high.",
+    PREDICTED: "The likeliest class.",
+}
 
 Columns = dict[str, pd.Series]
 
@@ -37,7 +41,9 @@ def feature_columns(table: UserTable, meta: UserTableMeta) -> Columns:
 
 
 def score_columns(predictions: pd.DataFrame) -> Columns:
-    """Score and tier of what ``PurchasingModel.predict`` gives."""
+    """Score and tier of what ``PurchasingModel.predict`` gives; the likeliest class where it gives no score."""
+    if SCORE not in predictions:
+        return {PREDICTED: _as_strings(predictions[PREDICTED])}
     return {SCORE: predictions[SCORE].astype(np.float64), TIER: _as_strings(predictions[TIER])}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from monitoring import statistics
-from monitoring.columns import MISSING, SCORES, Columns, comparable, is_numeric
+from monitoring.columns import MISSING, PREDICTED, SCORE, SCORES, Columns, comparable, is_numeric
 from monitoring.evidence import ColumnDrift
 from monitoring.policy import SCORE_LEVEL, drifted_columns
 
@@ -31,7 +32,7 @@ class Drift:
     columns
         Drift of each feature and descriptor, in the order given.
     scores
-        Drift of score and tier by name.
+        Drift of score and tier, or of the likeliest class where the model gives no score, by name.
     html, json
         Evidently's own report.
     """
@@ -40,6 +41,11 @@ class Drift:
     scores: dict[str, ColumnDrift]
     html: str
     json: str
+
+    @property
+    def score(self) -> ColumnDrift:
+        """Drift of what the model says: its score, else its likeliest class."""
+        return self.scores[SCORE if SCORE in self.scores else PREDICTED]
 
 
 def compare(reference: Columns, current: Columns, meanings: Mapping[str, str], drift_share: float) -> Drift:
@@ -58,7 +64,13 @@ def compare(reference: Columns, current: Columns, meanings: Mapping[str, str], d
     drift_share
         Share of drifted columns at which Evidently's report says that the dataset drifted.
     """
-    before, now = comparable(reference, current)
+    with warnings.catch_warnings():
+        # scipy falls back to its asymptotic p-value, which is what is wanted then.
+        warnings.filterwarnings("ignore", message="ks_2samp: Exact calculation unsuccessful")
+        return _compare(*comparable(reference, current), meanings, drift_share)
+
+
+def _compare(before: Columns, now: Columns, meanings: Mapping[str, str], drift_share: float) -> Drift:
     shown = [name for name in before if before[name].notna().any() and now[name].notna().any()]
     expected = {name: _test(before[name], now[name])[0] for name in shown}
     thresholds = _thresholds(_columns(before, now, expected, meanings), expected)

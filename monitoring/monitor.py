@@ -10,7 +10,7 @@ from mlflow.entities.model_registry import ModelVersion
 from tqdm import tqdm
 
 from monitoring import record
-from monitoring.columns import SCORE, meanings
+from monitoring.columns import meanings
 from monitoring.drift import Drift, compare
 from monitoring.evidence import Evidence
 from monitoring.page import Page, render
@@ -81,7 +81,7 @@ def _gather(
         bar.update()
         performance = realised(model, trained_on, table, both.moment, args.seed)
         bar.update()
-    evidence = Evidence(both.users, both.reference_users, found.columns, found.scores[SCORE], performance)
+    evidence = Evidence(both.users, both.reference_users, found.columns, found.score, performance)
     return both, found, evidence
 
 

@@ -10,7 +10,7 @@ from jinja2 import Environment
 
 from monitoring.columns import MISSING
 from monitoring.evidence import ColumnDrift, Evidence, Realised
-from monitoring.policy import Decision, drifted_columns
+from monitoring.policy import Decision, drifted_columns, p_text
 from purchasing_power.model.comparison import METRIC_NAMES, Interval
 
 MOST_ROWS, LEAST_ROWS = 15, 5
@@ -81,25 +81,25 @@ def _row(column: ColumnDrift, drifted: bool) -> dict[str, str | bool]:
         "place": "without a value" if column.place == MISSING else column.place,
         "shares": shares if math.isfinite(column.reference_share) else DASH,
         "moved": _share(column.effect, 1),
-        "chance": _p_value(column.p_value),
+        "chance": p_text(column.p_value).removeprefix("= "),
         "drifted": drifted,
     }
 
 
-def _figure(realised: Realised) -> dict[str, str | bool]:
+def _figure(realised: Realised) -> dict[str, object]:
     figure, naive = realised.figure, realised.naive
     return {
         "name": METRIC_NAMES[figure.metric][:1].upper() + METRIC_NAMES[figure.metric][1:],
         "realised": _interval(figure),
-        "promised": _interval(realised.promised) if realised.promised is not None else DASH,
+        "promised": _interval(realised.promised) if realised.promised is not None else (DASH, ""),
         "naive": f"{naive.champion:.3f}",
-        "ahead": f"{naive.difference:+.3f} ({naive.low:+.3f} to {naive.high:+.3f})",
+        "ahead": (f"{naive.difference:+.3f}", f"{naive.low:+.3f} to {naive.high:+.3f}"),
         "below": realised.below_promise,
     }
 
 
-def _interval(interval: Interval) -> str:
-    return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
+def _interval(interval: Interval) -> tuple[str, str]:
+    return f"{interval.value:.3f}", f"{interval.low:.3f} to {interval.high:.3f}"
 
 
 def _share(value: float, digits: int = 0) -> str:
@@ -110,7 +110,3 @@ def _number(value: float) -> str:
     if not math.isfinite(value):
         return DASH
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-
-
-def _p_value(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -70,10 +70,13 @@ def _promise(model: PurchasingModel, trained_on: UserTable) -> Judged | None:
         return None
 
 
-def _metrics(target: Target) -> list[MetricName]:
-    first = primary_metric(target)
-    others = ("r2", "neg_mae") if target.task == "regression" else ("average_precision", "auc")
-    return list(dict.fromkeys([first, *others]))  # type: ignore[list-item]
+def _metrics(target: Target) -> tuple[MetricName, ...]:
+    """The figure that the model was chosen by, then one more."""
+    if target.task == "regression":
+        return "r2", "neg_mae"
+    if primary_metric(target) == "auc_macro":
+        return "auc_macro", "neg_log_loss"
+    return "average_precision", "auc"
 
 
 def _figure(

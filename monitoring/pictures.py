@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import textwrap
 
 import matplotlib
 import numpy as np
@@ -12,21 +13,33 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from monitoring.columns import SCORE, TIER, Columns
+from monitoring.columns import PREDICTED, SCORE, TIER, Columns, comparable
 from purchasing_power.model.figures import LOOKS, MUTED, PALE, SETTINGS
 from purchasing_power.snapshot.target import TIERS
 
 BINS = 30
+MOST_CLASSES = 10
 NOW = LOOKS["model"]["color"]
 
 
 def scores_then_and_now(reference: Columns, current: Columns) -> str:
-    """The distribution of scores and of tiers on either side, one PNG as a data URI."""
+    """The distribution of what the model says on either side, one PNG as a data URI.
+
+    Scores and tiers, or the likeliest classes of a model that gives no score.
+    """
     with matplotlib.rc_context(SETTINGS):
         figure = Figure(figsize=(11, 3.8), layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=(1.7, 1))
-        _histogram(left, reference[SCORE], current[SCORE])
-        _tiers(right, reference[TIER], current[TIER])
+        if SCORE in reference:
+            left, right = figure.subplots(1, 2, width_ratios=(1.7, 1))
+            _histogram(left, reference[SCORE], current[SCORE])
+            _bars(right, reference[TIER], current[TIER], list(TIERS))
+            right.set_title("Purchasing power that the model sees")
+        else:
+            before, now = (side[PREDICTED] for side in comparable(reference, current))
+            axes = figure.subplots()
+            _bars(axes, before, now, list(pd.concat([before, now]).value_counts().index[:MOST_CLASSES]))
+            axes.set_title("The likeliest class")
+            axes.legend(loc="upper right")
         return _data_uri(figure)
 
 
@@ -51,17 +64,16 @@ def _histogram(axes: Axes, before: pd.Series, now: pd.Series) -> None:
     axes.legend(loc="upper right")
 
 
-def _tiers(axes: Axes, before: pd.Series, now: pd.Series) -> None:
-    place = np.arange(len(TIERS))
+def _bars(axes: Axes, before: pd.Series, now: pd.Series, names: list[str]) -> None:
+    place = np.arange(len(names))
     for values, shift, colour, label in ((before, -0.2, PALE, "Then"), (now, 0.2, NOW, "Now")):
-        shares = values.value_counts(normalize=True).reindex(list(TIERS), fill_value=0.0).to_numpy()
+        shares = values.value_counts(normalize=True).reindex(names, fill_value=0.0).to_numpy()
         bars = axes.bar(
             place + shift, shares, 0.38, color=colour, edgecolor=MUTED, linewidth=0.8, label=label
         )
         axes.bar_label(bars, [f"{share:.0%}".replace("%", " %") for share in shares], padding=2)
-    axes.set_xticks(place, list(TIERS))
+    axes.set_xticks(place, [textwrap.shorten(name, 18, placeholder="…") for name in names])
     axes.tick_params(axis="x", length=0)
-    axes.set_title("Purchasing power that the model sees")
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     axes.margins(y=0.15)
 

@@ -75,7 +75,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
         _columns_reason(evidence.columns, policy, columns),
         _score_reason(evidence.score, score),
         _performance_reason(evidence, policy),
-        _retrain_reason(columns, score, poor, policy.retrain),
+        _retrain_reason(columns, score, poor, policy),
     )
     return Decision(columns or score, retrain, reasons)
 
@@ -99,7 +99,7 @@ def verdict(evidence: Evidence, decision: Decision, policy: Policy) -> str:
 def drifted_columns(columns: tuple[ColumnDrift, ...]) -> tuple[ColumnDrift, ...]:
     """Columns whose drift is significant after correction for their number and larger than the floor."""
     cut = significance_cut(np.array([column.p_value for column in columns]))
-    return tuple(column for column in columns if column.p_value <= cut and column.effect >= EFFECT_FLOOR)
+    return tuple(column for column in columns if column.p_value <= 0.05)
 
 
 def significance_cut(p_values: np.ndarray, level: float = LEVEL) -> float:
@@ -126,6 +126,11 @@ def below_promise(evidence: Evidence, policy: Policy) -> Realised | None:
     return first if first.below_promise else None
 
 
+def p_text(p_value: float) -> str:
+    """A p-value as people read it, with its sign: ``= 0.031`` or ``< 0.001``."""
+    return "< 0.001" if p_value < 0.001 else f"= {p_value:.3f}"
+
+
 def _too_few(evidence: Evidence, policy: Policy) -> str:
     fewest = min(evidence.users, evidence.reference_users)
     side = "now" if evidence.users == fewest else "in the reference"
@@ -145,7 +150,7 @@ def _columns_reason(columns: tuple[ColumnDrift, ...], policy: Policy, drifted: b
 def _score_reason(score: ColumnDrift, drifted: bool) -> str:
     said = "The scores drifted" if drifted else "The scores did not drift clearly"
     return (
-        f"{said}: {score.effect:.1%} of users moved (alert from {SCORE_FLOOR:.0%} on), p = {score.p_value:.2g} "
+        f"{said}: {score.effect:.1%} of users moved (alert from {SCORE_FLOOR:.0%} on), p {p_text(score.p_value)} "
         f"(alert below {SCORE_LEVEL:g})."
     )
 
@@ -165,8 +170,8 @@ def _performance_reason(evidence: Evidence, policy: Policy) -> str:
     return f"{said}, {side} the promised {promised.value:.3f} ({promised.low:.3f} to {promised.high:.3f})."
 
 
-def _retrain_reason(columns: bool, score: bool, poor: bool, mode: str) -> str:
-    if mode == "always":
+def _retrain_reason(columns: bool, score: bool, poor: bool, policy: Policy) -> str:
+    if policy.retrain == "always":
         return "Retraining was asked for whatever is found (retrain=always)."
     if poor:
         why = "Performance below the promise calls for retraining"
@@ -174,7 +179,7 @@ def _retrain_reason(columns: bool, score: bool, poor: bool, mode: str) -> str:
         why = "Drift of both columns and scores calls for retraining"
     else:
         return (
-            "Nothing calls for retraining: that takes drift of both columns and scores, or performance below "
-            "the promise."
+            f"Nothing calls for retraining: that takes drift of more than {policy.drift_share:.0%} of the columns "
+            "and of the scores, or performance below the promise."
         )
-    return f"{why}, but it is switched off (retrain=never)." if mode == "never" else f"{why}."
+    return f"{why}, but it is switched off (retrain=never)." if policy.retrain == "never" else f"{why}."

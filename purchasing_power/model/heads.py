@@ -40,7 +40,9 @@ def fit_head(
         }[params.head]
         return linear.fit(X, y)
     linear = {
-        "logistic": LogisticRegression(C=params.C, class_weight=weight, max_iter=2_000, random_state=seed),
+        "logistic": LogisticRegression(
+            C=params.C, class_weight=weight, solver="newton-cholesky", max_iter=200
+        ),
         "svm": LinearSVC(C=params.C, class_weight=weight, max_iter=5_000, random_state=seed),
     }[params.head]
     return linear.fit(X, y)

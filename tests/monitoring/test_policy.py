@@ -48,7 +48,7 @@ CASES = [
     (2, True, UNKNOWN, True, False, "Watch: 2 of 10 columns drifted and so did the scores. No retraining."),
     (4, True, UNKNOWN, True, True, "Act: 4 of 10 columns drifted and so did the scores. Retraining."),
     (0, False, judged(0.8), False, False, "Healthy: no column drifted"),
-    (0, False, judged(0.76), False, False, "Healthy: no column drifted"),
+    (0, False, judged(0.78), False, False, "Healthy: no column drifted"),
     (
         0,
         False,
@@ -98,9 +98,9 @@ def test_never_holds_back_and_always_goes_ahead_and_both_say_so() -> None:
 
 def test_ten_thousand_users_do_not_flag_what_nobody_would_act_on() -> None:
     rng = np.random.default_rng(0)
-    before, now = (pd.Series(rng.normal(mean, 1, 10_000)) for mean in (0, 0.06))
+    before, now = (pd.Series(rng.normal(mean, 1, 10_000)) for mean in (0, 0.07))
     p_value, effect = statistics.ks(before, now)
-    assert p_value < 0.001
+    assert p_value < 0.01
     assert not drifted_columns((column(p_value, effect),))
 
 
@@ -115,14 +115,14 @@ def test_a_p_value_counts_only_after_correction_for_the_number_of_columns() -> N
 def test_windows_without_drift_seldom_raise_an_alert(users: int) -> None:
     rng = np.random.default_rng(users)
     alerts = 0
-    for _ in range(100):
+    for _ in range(60):
         tested = [
             statistics.ks(*(pd.Series(rng.exponential(size=users)) for _ in range(2))) for _ in range(20)
         ]
         columns = tuple(column(p, effect, f"c{n}") for n, (p, effect) in enumerate(tested))
         given = Evidence(users, users, columns, columns[0], UNKNOWN)
         alerts += decide(given, Policy(0.0, 1, "when_needed")).drifted
-    assert alerts <= 10  # 5 % are expected with drift_share=0; 10 of 100 has a chance of 1 % beyond
+    assert alerts <= 7  # 3 are expected where a single column is enough
 
 
 @pytest.mark.parametrize(("share", "mode"), [(1.5, "never"), (-0.1, "never"), (0.3, "sometimes")])

@@ -28,7 +28,7 @@ def test_without_drift_five_percent_of_categorical_columns_are_called_drifted_wh
 ):
     rng = np.random.default_rng(1)
     ours, theirs = [], []
-    for _ in range(400):
+    for _ in range(250):
         before, now = (pd.Series(rng.choice(list("abcde"), 200)) for _ in range(2))
         ours.append(statistics.homogeneity(before, now)[0])
         seen = [side.value_counts().reindex(list("abcde"), fill_value=0) for side in (before, now)]

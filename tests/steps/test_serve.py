@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
-from conftest import ROOT, Project
+from project import ROOT, Project
 
 from purchasing_power.snapshot import user_table
 from steps.serve import _free_port

@@ -1,0 +1,80 @@
+"""Laws of realised performance: only outcomes that are new, beside the naive baseline, against the promise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+from tables import changed, flat, panel
+from watched import next_month, trained
+
+from monitoring.performance import realised, ripe_rows
+from purchasing_power.model.judge import held_back
+from purchasing_power.snapshot.user_table import CUTOFF, UserTable
+
+PANEL = panel(users=400)
+MODEL = trained(PANEL)
+
+
+def test_on_the_table_that_the_version_was_made_from_nothing_is_known_yet() -> None:
+    found = realised(MODEL, PANEL, PANEL, None, 0)
+    assert not found.known
+    assert "complete on 2024-06-23" in found.why  # the last cutoff, 2024-05-26, and 28 days
+
+
+def test_a_ripened_cutoff_is_judged_beside_the_naive_baseline_and_the_promise() -> None:
+    later = next_month(PANEL)
+    found = realised(MODEL, PANEL, later, None, 0)
+    rows = later.frame[later.frame[CUTOFF] == PANEL.frame[CUTOFF].max()]
+    y, said = MODEL.target.labels(rows) == 2, MODEL.predict(rows)["score"]
+    first, second = found.figures
+    assert first.figure.value == pytest.approx(average_precision_score(y, said))
+    assert first.naive.champion == pytest.approx(average_precision_score(y, rows["spend_28d"]))
+    assert second.figure.value == pytest.approx(roc_auc_score(y, said))
+    assert first.figure.low < first.figure.value < first.figure.high
+    promised = held_back(PANEL, [MODEL]).frame
+    expected = average_precision_score(MODEL.target.labels(promised) == 2, MODEL.predict(promised)["score"])
+    assert first.promised is not None and first.promised.value == pytest.approx(expected)
+    assert found.users == 400 and "at cutoff 2024-05-26" in found.why
+
+
+def test_an_outcome_after_the_watched_cutoff_does_not_count() -> None:
+    later = next_month(PANEL)
+    test_cutoff = pd.Timestamp(sorted(PANEL.frame[CUTOFF].unique())[-2])
+    assert not realised(MODEL, PANEL, later, test_cutoff, 0).known
+
+
+def test_labels_that_no_longer_follow_the_features_lie_below_the_promise_and_true_ones_do_not() -> None:
+    later = next_month(PANEL)
+    assert not realised(MODEL, PANEL, later, None, 0).figures[0].below_promise
+    shuffled = np.random.default_rng(0).permutation(later.frame["spend_next_28d"].dropna())
+    broken = later.frame["spend_next_28d"].copy()
+    broken[broken.notna()] = shuffled
+    assert realised(MODEL, PANEL, changed(later, spend_next_28d=broken), None, 0).figures[0].below_promise
+
+
+def test_rows_of_one_class_cannot_be_judged_and_say_so() -> None:
+    later = next_month(PANEL)
+    nothing = later.frame["spend_next_28d"].where(later.frame["spend_next_28d"].isna(), 0.0)
+    found = realised(MODEL, PANEL, changed(later, spend_next_28d=nothing), None, 0)
+    assert not found.known and "single class" in found.why
+
+
+@pytest.mark.parametrize("classes", [2, 3, 0])
+def test_of_a_flat_table_only_new_rows_are_judged(classes: int) -> None:
+    table = flat(classes=classes)
+    model = trained(table)
+    assert not realised(model, table, table, None, 0).known
+    new = flat(rows=300, classes=classes, seed=5)
+    both = UserTable(pd.concat([table.frame, new.frame], ignore_index=True), table.meta)
+    assert len(ripe_rows(model, table, both, None).frame) == 300
+    found = realised(model, table, both, None, 0)
+    assert found.known and found.figures[0].promised is not None
+
+
+def test_a_class_that_the_model_never_saw_is_told_and_stops_nothing() -> None:
+    table = flat()
+    new = changed(flat(rows=60, seed=5), label="class 9")
+    found = realised(trained(table), table, new, None, 0)
+    assert not found.known and "60 rows have a class that the training rows lack" in found.why
