@@ -10,7 +10,6 @@ Run: ``python benchmarks/quality.py``.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import resource
 import tempfile
@@ -23,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-import quality_income
+import numpy as np
+from quality_income import OUTER, RFM, TEXT, WITHOUT, Income, measure
 
-from purchasing_power.model.comparison import Comparison, paired_bootstrap
+from purchasing_power.model.comparison import Comparison, MetricName, paired_bootstrap
 from purchasing_power.model.judge import comparable, held_back, judge
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel
@@ -39,13 +39,12 @@ from tracking.chain import entry_points, run_steps
 TEST_CUTOFF = "2017-12-03"
 STEPS = SHOP[: SHOP.index("evaluate") + 1]
 AGAIN = STEPS[STEPS.index("tune") :]
-WITHOUT = "without_text"
-METRICS = ("auc", "average_precision")
+METRICS: tuple[MetricName, ...] = ("auc", "average_precision")
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What the pipeline gave with text and without.
+    """What the pipeline gave with text and without it.
 
     Attributes
     ----------
@@ -53,63 +52,159 @@ class Demo:
         ``evaluation.json`` with text and without: metrics of ``model``, ``naive`` and ``rfm``.
     params, plain_params
         What the study chose.
+    cutoffs
+        Cutoffs of the rows that both were judged on.
     gains
-        With text minus without, on the same held-back rows, by metric.
-    seconds
-        Time of the steps with text and without.
+        With text minus without, on the same rows, by metric.
     """
 
     figures: dict[str, Any]
     plain: dict[str, Any]
     params: ModelParams
     plain_params: ModelParams
+    cutoffs: list[str]
     gains: dict[str, Comparison]
-    seconds: tuple[float, float]
 
 
 @contextmanager
 def own_store() -> Iterator[Path]:
-    """A tracking store and a workspace in a temporary folder, with an experiment whose run is active."""
+    """A temporary folder with a tracking store, in an experiment of which a run is active."""
+    usual = tempfile.gettempdir()
     with tempfile.TemporaryDirectory(prefix="quality-") as place:
+        # MLflow leaves the artifacts that it fetches in temporary folders of its own: they go with this one.
+        tempfile.tempdir = place
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{place}/mlflow.db"
-        # The order of the rows follows the pseudonyms, so that only a fixed key gives the same figures twice.
+        # Rows are sorted by pseudonym, so that only a fixed key gives the same figures twice.
         os.environ[KEY_VARIABLE] = "benchmark key of no secret at all"
         runs.prepare()
         experiment = mlflow.create_experiment("quality", artifact_location=f"file://{place}/artifacts")
         with mlflow.start_run(experiment_id=experiment, run_name="quality"):
             yield Path(place)
+        tempfile.tempdir = usual
 
 
-def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+def run_demo(given: dict[str, str], took: dict[str, float]) -> tuple[Demo, str]:
+    """The steps of ``main`` up to ``evaluate``, then from ``tune`` on without text; with the tables' URI.
+
+    Parameters
+    ----------
+    given
+        Parameters of ``main``.
+    took
+        Gets the seconds of either part.
+    """
+    made = timed(took, f"{', '.join(STEPS)}", lambda: run_steps(STEPS, given))
+    less = {**given, "users": made["users"], "representations": "none", "model": f"{given['model']}_plain"}
+    again = timed(took, f"{', '.join(AGAIN)} without text", lambda: run_steps(AGAIN, less))
+    versions = ((given["model"], made["version"]), (less["model"], again["version"]))
+    models = [registry.open_bundle(registry.find(*version)) for version in versions]
+    figures, plain = (_evaluation(each["evaluation"]) for each in (made, again))
+    cutoffs, gains = _compare(models, made["users"])
+    return Demo(figures, plain, models[0].params, models[1].params, cutoffs, gains), made["tables"]
+
+
+def timed(took: dict[str, float], name: str, work: Callable[[], Any]) -> Any:
     start = time.perf_counter()
     found = work()
-    return time.perf_counter() - start, found
+    took[name] = time.perf_counter() - start
+    return found
 
 
-def demo(given: dict[str, str]) -> tuple[Demo, dict[str, str]]:
-    """The steps of ``main`` with text, then from ``tune`` on without; also gives the first one's outputs."""
-    took, made = timed(lambda: run_steps(STEPS, given))
-    less = {**given, "users": made["users"], "representations": "none", "model": WITHOUT}
-    took_less, made_less = timed(lambda: run_steps(AGAIN, less))
-    names = ((given["model"], made["version"]), (WITHOUT, made_less["version"]))
-    models = [registry.open_bundle(registry.find(*name)) for name in names]
-    figures, plain = (
-        json.loads(runs.fetch(each["evaluation"], "evaluation")[0].read_text()) for each in (made, made_less)
-    )
-    gained = gains(models, made["users"])
-    return Demo(figures, plain, models[0].params, models[1].params, gained, (took, took_less)), made
+def _evaluation(uri: str) -> dict[str, Any]:
+    path, _ = runs.fetch(uri, "evaluation")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
-def gains(models: list[PurchasingModel], users: str) -> dict[str, Comparison]:
-    """Paired bootstrap intervals of the first model's figures minus the second's."""
+def _compare(models: list[PurchasingModel], users: str) -> tuple[list[str], dict[str, Comparison]]:
+    """Cutoffs of the held-back rows, and intervals of the first model's figures minus the second's."""
     table = user_table.read(runs.fetch(users, "users")[0])
     rows = held_back(table, models)
-    cutoffs = rows.frame[CUTOFF].dt.strftime("%Y-%m-%d").unique().tolist()
-    assert cutoffs == [TEST_CUTOFF], f"tested at {cutoffs}; the figures are meant for {TEST_CUTOFF}"
     judged = [judge(model, table, rows) for model in models]
-    found = {}
+    gains = {}
     for metric in METRICS:
-        y, score = comparable(models[0].target, metric, judged[0].y, judged[0].model)
-        _, other = comparable(models[1].target, metric, judged[1].y, judged[1].model)
-        found[metric] = paired_bootstrap(y, score, other, judged[0].users, metric=metric)
-    return found
+        (y, score), (_, other) = (
+            comparable(model.target, metric, each.y, each.model)
+            for model, each in zip(models, judged, strict=True)
+        )
+        gains[metric] = paired_bootstrap(y, score, other, judged[0].users, metric=metric)
+    return rows.frame[CUTOFF].dt.strftime("%Y-%m-%d").unique().tolist(), gains
+
+
+def figures(demo: Demo, income: Income) -> dict[str, float]:
+    """The figures by name, as the last line prints them."""
+    mean = {way: float(np.mean(aucs)) for way, aucs in income.aucs.items()}
+    found = {
+        "auc": demo.figures["model"]["auc"],
+        "average_precision": demo.figures["model"]["average_precision"],
+        "naive_auc": demo.figures["naive"]["auc"],
+        "auc_without_text": demo.plain["model"]["auc"],
+        "income_auc": mean[TEXT],
+        "income_auc_rfm": mean[RFM],
+        "income_auc_without_text": mean[WITHOUT],
+    }
+    return {name: round(value, 4) for name, value in found.items()}
+
+
+def report(demo: Demo, income: Income, took: dict[str, float]) -> None:
+    trials = entry_points()["main"].defaults["trials"]
+    print(
+        f"Top fifth of 28-day spend at {TEST_CUTOFF}: {demo.figures['rows']:,} households, {trials} trials a study"
+    )
+    print(f"{'':<44}{'AUC':>18}{'average precision':>22}")
+    ways = {
+        "spend of the last 28 days": demo.figures["naive"],
+        "recency, frequency, money": demo.figures["rfm"],
+        f"with text ({demo.params.representation}, {demo.params.head})": demo.figures["model"],
+        f"without text ({demo.plain_params.head})": demo.plain["model"],
+    }
+    for name, found in ways.items():
+        print(f"{name:<44}{found['auc']:>18.4f}{found['average_precision']:>22.4f}")
+    auc, precision = (demo.gains[metric] for metric in METRICS)
+    print(f"{'text adds':<44}{auc.difference:>+18.4f}{precision.difference:>+22.4f}")
+    print(f"{'  95 % interval, paired bootstrap':<44}{_span(auc):>18}{_span(precision):>22}\n")
+    _report_income(income)
+    print(f"{'':<64}{'seconds':>20}")
+    for name, seconds in took.items():
+        print(f"{name:<64}{seconds:>20.0f}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"peak memory of this process: {peak:.1f} GiB\n")
+
+
+def _report_income(income: Income) -> None:
+    splits = len(income.aucs[TEXT]) // OUTER
+    print(f"Household income of $75,000 or more: {income.positives} of {income.households} households")
+    print(f"{'':<44}{f'AUC of {OUTER} folds':>18}{f'each of {splits} splits':>22}")
+    for way, aucs in income.aucs.items():
+        each = ", ".join(f"{np.mean(part):.4f}" for part in np.split(np.asarray(aucs), splits))
+        print(f"{way:<44}{np.mean(aucs):>18.4f}{each:>22}")
+    print(f"{'text adds (ranks over all splits)':<44}{income.gain.difference:>+18.4f}")
+    print(f"{'  95 % interval, paired bootstrap':<44}{_span(income.gain):>18}")
+    for way, chosen in income.chosen.items():
+        print(
+            f"chosen {way}: " + ", ".join(f"{setting} × {times}" for setting, times in chosen.most_common())
+        )
+    print()
+
+
+def _span(gain: Comparison) -> str:
+    return f"{gain.low:+.4f} to {gain.high:+.4f}"
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    took: dict[str, float] = {}
+    with own_store() as place:
+        given = entry_points()["main"].defaults | {"workspace": str(place / "workspace")}
+        demo, tables = run_demo(given, took)
+        assert demo.cutoffs == [TEST_CUTOFF], (
+            f"tested at {demo.cutoffs}; the figures are meant for {TEST_CUTOFF}"
+        )
+        folder, _ = runs.fetch(tables, "tables")
+        store = str(place / "workspace" / "vectors")
+        income = timed(took, "income", lambda: measure(folder, store))
+    report(demo, income, took)
+    print(json.dumps(figures(demo, income)))
+
+
+if __name__ == "__main__":
+    main()

@@ -45,7 +45,7 @@ INNER = 3  # as many as the tune step takes
 TEXT, RFM, WITHOUT = "with text", "recency, frequency, money", "without text"
 REPRESENTATIONS = {TEXT: ("tfidf", "encoder", "both"), WITHOUT: ("none",)}
 # A linear head alone: 720 rows bear no forest of many columns, and the choice is fixed before any score.
-COMPONENTS, STRENGTHS = (32, 64), (0.001, 0.01, 0.1)
+COMPONENTS, STRENGTHS = (32, 64), (0.001, 0.003, 0.01, 0.03, 0.1)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,9 @@ class Income:
 def households(tables: dict[str, ir.Table]) -> UserTable:
     """One row per household of known income, sorted by household, as a flat table."""
     bought = {name: tables[name] for name in ("orders", "products")}
-    settings = SnapshotSettings(LOOKBACK, first_cutoff=CUTOFF_DAY, last_cutoff=CUTOFF_DAY, max_documents=10**6)
+    settings = SnapshotSettings(
+        LOOKBACK, first_cutoff=CUTOFF_DAY, last_cutoff=CUTOFF_DAY, max_documents=10**6
+    )
     built = build(bought, settings, progress=False)
     year = _year(tables["orders"])
     income = tables["users"].select(USER, "income").to_pandas().dropna()
@@ -91,7 +93,9 @@ def households(tables: dict[str, ir.Table]) -> UserTable:
 def _year(orders: ir.Table) -> pd.DataFrame:
     """Orders and spend of the whole lookback, which has no window of its own in the user table."""
     since = ibis.timestamp((CUTOFF_DAY - timedelta(LOOKBACK)).isoformat())
-    inside = orders.filter(orders.ordered_at >= since, orders.ordered_at < ibis.timestamp(CUTOFF_DAY.isoformat()))
+    inside = orders.filter(
+        orders.ordered_at >= since, orders.ordered_at < ibis.timestamp(CUTOFF_DAY.isoformat())
+    )
     sums = {
         f"orders_{LOOKBACK}d": inside.order_id.nunique().cast("float64"),
         f"spend_{LOOKBACK}d": inside.amount.sum(),
@@ -108,10 +112,10 @@ def candidates(representations: Sequence[str]) -> list[ModelParams]:
     ]
 
 
-def measure(folder: Path, store: str, encoder: str = "minilm") -> Income:
+def measure(folder: Path, store: str) -> Income:
     """The income task on checked tables; vectors of titles are kept in ``store``."""
     table = households(scan(folder))
-    warm(encoder, distinct_texts(table), store)
+    warm(ModelParams().encoder, distinct_texts(table), store)
     positive = (table.frame[LABEL] == "1").to_numpy(np.int64)
     rows, ways = np.arange(len(positive)), (TEXT, RFM, WITHOUT)
     aucs: dict[str, list[float]] = {way: [] for way in ways}
@@ -126,7 +130,7 @@ def measure(folder: Path, store: str, encoder: str = "minilm") -> Income:
                 aucs[way].append(float(roc_auc_score(positive[test], score)))
                 ranks[way][test] += rankdata(score) / len(test)
             for way, one in params.items():
-                chosen[way][f"{one.representation}, {one.text_components} components, C={one.C:g}"] += 1
+                chosen[way][f"{one.representation} C={one.C:g}"] += 1
     gain = paired_bootstrap(positive, ranks[TEXT], ranks[WITHOUT], rows, metric="auc")
     return Income(len(positive), int(positive.sum()), aucs, chosen, gain)
 
@@ -137,7 +141,9 @@ def _fold(
     """Scores of the test rows by way, and the settings chosen within the training rows."""
     before, later = table.frame.iloc[train], table.frame.iloc[test]
     target = fit_target("label", table, train)
-    within = CrossValidation(table, folds(table, train, INNER, seed), "label", seed=seed, store=store, threads=1)
+    within = CrossValidation(
+        table, folds(table, train, INNER, seed), "label", seed=seed, store=store, threads=1
+    )
     scores = {RFM: rfm_proba(before, target.labels(before), later, target.task)[:, 1]}
     params = {}
     for way, representations in REPRESENTATIONS.items():

@@ -99,7 +99,7 @@ def verdict(evidence: Evidence, decision: Decision, policy: Policy) -> str:
 def drifted_columns(columns: tuple[ColumnDrift, ...]) -> tuple[ColumnDrift, ...]:
     """Columns whose drift is significant after correction for their number and larger than the floor."""
     cut = significance_cut(np.array([column.p_value for column in columns]))
-    return tuple(column for column in columns if column.p_value <= 0.05)
+    return tuple(column for column in columns if column.p_value <= cut and column.effect >= EFFECT_FLOOR)
 
 
 def significance_cut(p_values: np.ndarray, level: float = LEVEL) -> float:

@@ -1,0 +1,184 @@
+"""Laws of the papers for people: commands that run as written, links that lead somewhere, two languages in step."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import mlflow
+import pytest
+from mlflow import MlflowClient
+
+from purchasing_power.shop.contract import KEYS, SCHEMAS
+from tracking.chain import entry_points
+
+ROOT = Path(__file__).resolve().parents[1]
+READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
+CONTRIBUTING, DATA = ROOT / "CONTRIBUTING.md", ROOT / "docs" / "data.md"
+PAPERS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+HEADINGS = {
+    "Purchasing Power": "Purchasing Power：用户购买力预测",
+    "Two commands": "两条命令",
+    "The map": "项目地图",
+    "Your own data": "使用自己的数据",
+    "Promotion, rollback, monitoring": "晋级、回滚与监控",
+    "Serving": "在线服务",
+    "Environments": "运行环境",
+    "Figures": "数字",
+    "Limits": "局限",
+}
+POINTS = entry_points()
+ENV_MANAGERS = ("local", "uv", "virtualenv")
+# Commands that are neither ours nor MLproject's, by their first words.
+OTHERS = ("curl -s ", "mlflow ui ", "mlflow artifacts download ", ". .venv/bin/activate", "pytest ")
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    """Contents of the fenced blocks of one language."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", path.read_text(encoding="utf-8"), re.M | re.S)
+    return [text for name, text in found if name == language]
+
+
+def prose(path: Path) -> str:
+    """The text outside fenced blocks."""
+    return re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+
+
+def headings(path: Path) -> list[str]:
+    return [line.lstrip("# ") for line in prose(path).splitlines() if re.match(r"#+ ", line)]
+
+
+def fenced(path: Path) -> list[str]:
+    """Command lines of the bash blocks, comments left out and continued lines joined."""
+    lines = [
+        line for block in blocks(path, "bash") for line in block.replace("\\\n", " ").strip().splitlines()
+    ]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def commands(path: Path) -> list[str]:
+    """Fenced commands, and those within a sentence that start a run or a make target."""
+    spans = re.findall(r"`((?:mlflow run \.|make) [^`…]+)`", prose(path))
+    return [*fenced(path), *spans]
+
+
+ALL = [(path.name, command) for path in (*READMES, CONTRIBUTING) for command in commands(path)]
+
+
+@pytest.mark.parametrize(("paper", "command"), ALL, ids=lambda word: word[:60])
+def test_a_command_runs_as_written(paper: str, command: str) -> None:
+    words = shlex.split(command)
+    if words[0] == "make":
+        assert words[1:] and set(words[1:]) <= targets()
+    elif words[:3] == ["mlflow", "run", "."]:
+        check_mlflow_run(words[3:])
+    elif words[0] == "python":
+        check_python(words[1:])
+    else:
+        assert command.startswith(OTHERS), f"{paper}: {command}"
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+
+
+def check_mlflow_run(words: list[str]) -> None:
+    options = list(zip(words[::2], words[1::2], strict=True))
+    assert {option for option, _ in options} <= {"-e", "-P", "--env-manager"}
+    assert dict(options)["--env-manager"] in ENV_MANAGERS, "without it MLflow wants conda"
+    point = POINTS[dict(options).get("-e", "main")]
+    given = dict(value.split("=", 1) for option, value in options if option == "-P")
+    assert set(given) <= set(point.defaults)
+    importlib.import_module(point.module).parser().parse_args(point.arguments(given))
+
+
+def check_python(words: list[str]) -> None:
+    if words[0] == "-m":
+        assert importlib.util.find_spec(words[1]) is not None
+    else:
+        assert (ROOT / words[0]).is_file()
+
+
+def test_a_wrong_command_would_be_found() -> None:
+    for wrong in (
+        "mlflow run . --env-manager local -P dta=shop",
+        "mlflow run . -e train --env-manager local -P target=wealth",
+        "mlflow run . -e sreve --env-manager local",
+        "mlflow run . -P data=shop",
+        "make demmo",
+        "python benchmarks/none.py",
+        "rm -rf workspace",
+    ):
+        with pytest.raises((AssertionError, KeyError, SystemExit)):
+            test_a_command_runs_as_written("a paper", wrong)
+
+
+def test_both_readmes_have_the_same_sections_in_order() -> None:
+    assert headings(READMES[0]) == list(HEADINGS)
+    assert headings(READMES[1]) == list(HEADINGS.values())
+
+
+def test_both_readmes_hold_the_same_commands_and_outputs_in_order() -> None:
+    assert fenced(READMES[0]) == fenced(READMES[1])
+    for language in ("python", "text", "json"):
+        assert blocks(READMES[0], language) == blocks(READMES[1], language)
+
+
+def test_both_readmes_name_the_same_files_and_parameters() -> None:
+    names = [set(re.findall(r"`([^`\n]+)`", prose(path))) for path in READMES]
+    assert names[0] == names[1]
+
+
+@pytest.mark.parametrize("path", READMES, ids=lambda path: path.name)
+def test_every_entry_point_is_on_the_map_with_its_own_file(path: Path) -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `([\w/]+\.py)` \|", prose(path), re.M)
+    assert {name: file[:-3].replace("/", ".") for name, file in rows} == {
+        name: point.module for name, point in POINTS.items()
+    }
+
+
+@pytest.mark.parametrize("path", PAPERS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_relative_link_and_picture_is_there(path: Path) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", prose(path))
+    lost = [
+        link
+        for link in links
+        if not re.match(r"[a-z]+:|#", link) and not (path.parent / link.partition("#")[0]).exists()
+    ]
+    assert lost == []
+
+
+def test_the_rollback_of_the_readme_puts_the_previous_version_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri("sqlite:///mlflow.db")
+    client = MlflowClient()
+    client.create_registered_model("purchasing_power")
+    for version, alias in (("1", "previous"), ("2", "production")):
+        client.create_model_version("purchasing_power", source=f"file://{tmp_path}/{version}")
+        client.set_registered_model_alias("purchasing_power", alias, version)
+    exec(blocks(READMES[0], "python")[0], {})
+    assert str(client.get_model_version_by_alias("purchasing_power", "production").version) == "1"
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_the_page_on_data_names_the_columns_and_keys_of_the_contract(name: str) -> None:
+    cells = re.search(rf"^\| `{name}` \|([^|]*)\|([^|]*)\|([^|]*)\|$", prose(DATA), re.M)
+    assert cells is not None
+    columns = SCHEMAS[name].columns
+    written = [re.findall(r"`(\w+)`", cell) for cell in cells.groups()[:2]]
+    assert written[0] == [column for column, part in columns.items() if part.required]
+    assert written[1] == [column for column, part in columns.items() if not part.required]
+    assert cells[3].strip() == (", ".join(KEYS.get(name, ())) or "none")
+
+
+def test_the_worked_example_fits_the_files_that_it_changes() -> None:
+    for diff in blocks(CONTRIBUTING, "diff"):
+        for part in re.split(r"^--- a/", diff, flags=re.M)[1:]:
+            text = (ROOT / part.splitlines()[0]).read_text(encoding="utf-8")
+            context = [line[1:] for line in part.splitlines() if line.startswith(" ")]
+            assert context and all(line in text.splitlines() for line in context)
