@@ -99,8 +99,10 @@ def _retrain(args: argparse.Namespace, model: PurchasingModel, users: str, page:
     """Retrain, write what came of it into the run and its page, and raise where it failed."""
     flat = model.meta.kind == "flat"
     source = {"users": users} if flat else {"tables": args.tables, "last_cutoff": "auto"}
+    named = model.target.positive if flat else None
     shared = {
         "target": model.target.name,
+        "positive": "auto" if named is None else model.target.classes[named],
         "model": args.model,
         "workspace": args.workspace,
         "seed": str(args.seed),

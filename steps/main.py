@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from purchasing_power.errors import DataError
 from steps.summary import summary
 from tracking import registry
 from tracking.chain import check_steps, run_steps
@@ -48,6 +49,7 @@ def run(args: argparse.Namespace) -> Outputs:
     given["output"] = str(Path(args.workspace) / "predictions.parquet")
     flat = Path(args.data).is_file()
     check_steps((FLAT + FLAT_USE) if flat else (SHOP + SHOP_USE), given)
+    _check_target(args.model, "label" if flat else args.target)
     outputs = run_steps(FLAT if flat else SHOP, given)
     production = registry.at_stage(args.model, registry.PRODUCTION)
     if production is not None:
@@ -55,6 +57,17 @@ def run(args: argparse.Namespace) -> Outputs:
         outputs |= run_steps(FLAT_USE if flat else SHOP_USE, {**given, **outputs})
     sys.stdout.write(summary(args.model, outputs) + "\n")
     return {}
+
+
+def _check_target(model: str, target: str) -> None:
+    """Refuse to train, for hours perhaps, what the gate could not compare with production."""
+    production = registry.at_stage(model, registry.PRODUCTION)
+    wanted = "tier" if target == "auto" else target
+    if production is not None and production.tags["target"] != wanted:
+        raise DataError(
+            f"model {model}: production predicts {production.tags['target']}, this run would predict {wanted}; "
+            "they cannot be compared. Give the new kind a registered model of its own (-P model=NAME)."
+        )
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ def parser() -> Parser:
         .add("users", "a flat user table to train on in place of a new snapshot, or none")
         .add("last_cutoff", "latest cutoff, YYYY-MM-DD; auto is the last that the orders reach")
         .add("target", "what to predict", choice(*TARGETS))
+        .add("positive", "class whose probability is the score, or auto")
         .add("trials", "trials of the study", whole)
         .add("model", "name of the registered model")
         .add("workspace", "folder for the vector store and the studies")

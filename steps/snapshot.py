@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import mlflow
 
@@ -12,7 +13,7 @@ from purchasing_power.shop.tables import scan
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.build import build
 from purchasing_power.snapshot.settings import SnapshotSettings
-from tracking import runs
+from tracking import registry, runs
 from tracking.entry import Outputs, Parser, execute, optional_date, whole
 
 
@@ -27,7 +28,7 @@ def parser() -> Parser:
         .add("last_cutoff", "latest cutoff, YYYY-MM-DD or auto", optional_date)
         .add("step", "days between cutoffs", whole)
         .add("max_documents", "most texts a row keeps, newest first", whole)
-        .add("like", "an earlier user table whose columns are kept (a folder or a runs:/ URI), or none")
+        .add("like", "whose columns are kept: a user table, models:/NAME@production, or none")
     )
 
 
@@ -36,14 +37,23 @@ def run(args: argparse.Namespace) -> Outputs:
     folder, _ = runs.fetch(args.tables, "tables")
     names = ("lookback", "horizon", "first_cutoff", "last_cutoff", "step", "max_documents")
     settings = SnapshotSettings(**{name: getattr(args, name) for name in names})
-    kept = None if args.like == "none" else user_table.read(runs.fetch(args.like, "users")[0]).meta.settings
-    table = build(scan(folder), settings, kept=kept)
+    table = build(scan(folder), settings, kept=_kept(args.like))
     mlflow.log_metrics({"rows": len(table.frame), "features": len(table.meta.features)})
     mlflow.log_dict(table.meta.blocks, "blocks.json")
     mlflow.set_tag("users.digest", table.digest())
     with tempfile.TemporaryDirectory() as scratch:
         user_table.write(table, Path(scratch) / "users")
         return {"users": runs.hand_over(Path(scratch) / "users", "users")}
+
+
+def _kept(like: str) -> dict[str, Any] | None:
+    """Settings of an earlier user table, or of the one that a registered version was trained on."""
+    if like == "none":
+        return None
+    if like.startswith("models:/"):
+        name, _, stage = like.removeprefix("models:/").partition("@")
+        like = registry.find(name, stage).tags[registry.USERS_TAG]
+    return user_table.read(runs.fetch(like, "users")[0]).meta.settings
 
 
 def main() -> None:

@@ -34,21 +34,26 @@ def summary(model: str, outputs: dict[str, str]) -> str:
         for name in REPORTS
         if name in outputs
     ]
-    store = mlflow.get_tracking_uri().replace(f"sqlite:///{os.getcwd()}/", "sqlite:///")
     if "predictions" in outputs:
         lines.append(f"Predictions: {outputs['predictions']}")
-    lines += [
+    return "\n".join([*lines, *_next(model, production is not None, "monitor_report" in outputs)])
+
+
+def _next(model: str, serves: bool, later: bool) -> list[str]:
+    """Commands to go on with; ``later`` where the data has rows after those trained on."""
+    store = mlflow.get_tracking_uri().replace(f"sqlite:///{os.getcwd()}/", "sqlite:///")
+    lines = [
         "Next, with the environment active (. .venv/bin/activate):",
         f"  MLflow UI:  mlflow ui --backend-store-uri {store}",
-        f"  Serve:      mlflow run . -e serve --env-manager local -P model={model}",
-        f"  Monitor:    {_monitor(model, 'monitor_report' in outputs)}",
     ]
-    return "\n".join(lines)
-
-
-def _monitor(model: str, shop: bool) -> str:
-    command = f"mlflow run . -e monitor --env-manager local -P model={model}"
-    return command if shop else f"ingest a later file (-e ingest -P data=FILE), then {command}"
+    if not serves:
+        return [*lines, "  Nothing can be served yet: the promotion report says what the gate missed."]
+    monitor = f"mlflow run . -e monitor --env-manager local -P model={model}"
+    return [
+        *lines,
+        f"  Serve:      mlflow run . -e serve --env-manager local -P model={model}",
+        f"  Monitor:    {monitor if later else f'ingest a later file (-e ingest -P data=FILE), then {monitor}'}",
+    ]
 
 
 def _figures(uri: str) -> str:

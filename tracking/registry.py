@@ -45,10 +45,11 @@ def find(model: str, version: str) -> ModelVersion:
     else:
         found = at_stage(model, version)
     if found is None:
-        have = [str(one.version) for one in MlflowClient().search_model_versions(f"name = '{model}'")]
+        versions = MlflowClient().search_model_versions(f"name = '{model}'")
+        have = ", ".join(sorted((str(one.version) for one in versions), key=int)) or "none"
         raise DataError(
-            f"model {model}: no version {version!r}; registered versions are "
-            f"{', '.join(sorted(have, key=int)) or 'none'}, stages are {', '.join(STAGES)}. Train a model first, or name one that exists."
+            f"model {model}: no version {version!r}; registered versions are {have}, stages are "
+            f"{', '.join(STAGES)}. Train a model first, or name one that exists."
         )
     return found
 

@@ -44,7 +44,7 @@ REMEDIES = {
     "is not a time": "Write times like 2024-01-31 or 2024-01-31T12:00:00Z (ISO 8601, UTC unless they say).",
     "is before 1970": "Check the unit and the format of the times.",
     "is in the future": "Check the clock and the time zone of the export.",
-    "is below 0": "Put refunds in a refund column.",
+    "is below 0": "Keep refunds in a table of their own.",
     "is infinite": "Replace infinite values.",
     "is above": "Raise max_amount if such amounts are real.",
     "repeats": "Keep one row for each key; add up order lines of one product.",
@@ -65,7 +65,7 @@ def _time(now: pd.Timestamp | None, required: bool = True) -> pa.Column:
 def _number(upper: float | None = None, required: bool = True) -> pa.Column:
     last = pa.Check.lt(float("inf"), error="is infinite")
     if upper is not None:
-        last = pa.Check.le(upper, error=f"is above {upper:g}")
+        last = pa.Check.le(upper, error=f"is above {upper:,.0f}")
     checks = [pa.Check.ge(0, error="is below 0"), last]
     return pa.Column("float64", checks, nullable=not required, required=required)
 

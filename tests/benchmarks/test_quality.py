@@ -16,7 +16,15 @@ from tables import changed, flat
 from purchasing_power.model.comparison import Comparison
 from purchasing_power.model.params import ModelParams
 
-KEYS = "auc average_precision naive_auc auc_without_text income_auc income_auc_rfm income_auc_without_text".split()
+KEYS = [
+    "auc",
+    "average_precision",
+    "naive_auc",
+    "auc_without_text",
+    "income_auc",
+    "income_auc_rfm",
+    "income_auc_without_text",
+]
 
 
 @pytest.fixture

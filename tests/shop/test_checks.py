@@ -35,7 +35,7 @@ def test_a_description_says_how_many_where_first_and_what_to_do() -> None:
         {"amount is below 0": 2, "key (a) repeats an earlier row": 7},
     )
     assert describe(counts) == (
-        "3 rows: amount is below 0 (first: row 2). Put refunds in a refund column. "
+        "3 rows: amount is below 0 (first: row 2). Keep refunds in a table of their own. "
         "1 row: key (a) repeats an earlier row (first: row 7). "
         "Keep one row for each key; add up order lines of one product."
     )

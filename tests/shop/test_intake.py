@@ -50,8 +50,8 @@ def _quarantine(target: Path, name: str = "orders") -> pd.DataFrame:
     ("column", "values", "reason", "shown"),
     [
         ("amount", [10, -3, 30, 40], "amount is below 0", "amount: -3.0 is below 0"),
-        ("amount", [10, 2e6, 30, 40], "amount is above 1e+06", "amount: 2000000.0 is above 1e+06"),
-        ("amount", [10, np.inf, 30, 40], "amount is above 1e+06", "amount: inf is above 1e+06"),
+        ("amount", [10, 2e6, 30, 40], "amount is above 1,000,000", "amount: 2000000.0 is above 1,000,000"),
+        ("amount", [10, np.inf, 30, 40], "amount is above 1,000,000", "amount: inf is above 1,000,000"),
         ("amount", ["10", "abc", "30", "40"], "amount is not a number", "amount: abc is not a number"),
         ("amount", [10, None, 30, 40], "amount is missing", "amount: is missing"),
         ("quantity", [1, np.inf, 1, 1], "quantity is infinite", "quantity: inf is infinite"),
@@ -241,7 +241,7 @@ def test_unknown_files_are_told(tmp_path: Path) -> None:
             r"orders: all 4 rows are bad: 4 rows: amount is not a number \(first: row 1\)",
         ),
         (_orders(ordered_at=[1_704_067_200] * 4), "ordered_at is not a time.*2024-01-31"),
-        (_orders(amount=[-1.0] * 4), "amount is below 0.*Put refunds in a refund column"),
+        (_orders(amount=[-1.0] * 4), "amount is below 0.*Keep refunds in a table of their own"),
     ],
 )
 def test_a_table_that_cannot_be_used_stops_the_intake(

@@ -35,7 +35,8 @@ def test_a_default_is_the_same_wherever_a_parameter_appears() -> None:
         for key, value in point.defaults.items():
             homes.setdefault(key, {})[point.name] = value
     differing = {key: found for key, found in homes.items() if len(set(found.values())) > 1}
-    assert set(differing) == {"trials", "version"}  # a retrain tries fewer; each step acts on its own stage
+    # A retrain tries fewer trials and may start from tables; each step acts on its own stage and need of users.
+    assert set(differing) == {"trials", "version", "users", "min_users"}
 
 
 def test_a_typo_is_answered_with_the_nearest_parameter(capsys: pytest.CaptureFixture[str]) -> None:
