@@ -71,16 +71,18 @@ def own_store() -> Iterator[Path]:
     """A temporary folder with a tracking store, in an experiment of which a run is active."""
     usual = tempfile.gettempdir()
     with tempfile.TemporaryDirectory(prefix="quality-") as place:
-        # MLflow leaves the artifacts that it fetches in temporary folders of its own: they go with this one.
-        tempfile.tempdir = place
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{place}/mlflow.db"
         # Rows are sorted by pseudonym, so that only a fixed key gives the same figures twice.
         os.environ[KEY_VARIABLE] = "benchmark key of no secret at all"
-        runs.prepare()
-        experiment = mlflow.create_experiment("quality", artifact_location=f"file://{place}/artifacts")
-        with mlflow.start_run(experiment_id=experiment, run_name="quality"):
-            yield Path(place)
-        tempfile.tempdir = usual
+        # MLflow leaves the artifacts that it fetches in temporary folders of its own: they go with this one.
+        tempfile.tempdir = place
+        try:
+            runs.prepare()
+            experiment = mlflow.create_experiment("quality", artifact_location=f"file://{place}/artifacts")
+            with mlflow.start_run(experiment_id=experiment, run_name="quality"):
+                yield Path(place)
+        finally:
+            tempfile.tempdir = usual
 
 
 def run_demo(given: dict[str, str], took: dict[str, float]) -> tuple[Demo, str]:

@@ -21,7 +21,8 @@ class GatePolicy:
     level
         Least level of the intervals.
     min_users
-        Fewest users in the evaluation rows.
+        Fewest users in the evaluation rows for a comparison with production; the first version needs the
+        floor alone, whose interval widens by itself where users are few.
     """
 
     margin: float = 0.0
@@ -65,16 +66,19 @@ class Decision:
 
 
 def decide(evidence: GateEvidence, policy: GatePolicy) -> Decision:
-    """A version passes when every check holds: size, untouched rows, floor, production if there is one."""
+    """A version passes when every check holds: untouched rows, floor; size and production if there is one."""
     checks = [
-        _enough_users(evidence, policy),
         _untouched_rows(evidence),
         _better("the naive baseline", evidence.floor, policy.floor_margin, policy.level),
     ]
     if evidence.production is not None:
+        checks.append(_enough_users(evidence, policy))
         checks.append(_better("production", evidence.production, policy.margin, policy.level))
     else:
-        checks.append((True, "No version is in production yet, so the naive baseline alone is the bar."))
+        size = f"{evidence.rows:,} evaluation rows of {evidence.users:,} users"
+        checks.append(
+            (True, f"{size}. No version is in production yet: the naive baseline alone is the bar.")
+        )
     passed = all(held for held, _ in checks)
     reasons = tuple(text if held else f"Refused: {text}" for held, text in checks)
     return Decision(passed, (_summary(evidence.challenger), *reasons))

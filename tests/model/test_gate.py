@@ -44,6 +44,7 @@ def test_an_interval_that_touches_zero_keeps_production() -> None:
 
 def test_the_first_version_needs_the_floor_alone() -> None:
     assert refusals(replace(GOOD, production=None)) == []
+    assert refusals(replace(GOOD, production=None, users=60)) == []
     (reason,) = refusals(replace(GOOD, production=None, floor=ALMOST))
     assert "the naive baseline is not clearly beaten" in reason
 

@@ -213,6 +213,24 @@ def test_training_twice_gives_the_same_predictions(lived: tuple[Project, str], c
     pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 
+def test_a_monitor_that_must_retrain_does_so_as_its_child_and_tells_what_the_gate_said(
+    lived: tuple[Project, str], client: MlflowClient
+) -> None:
+    project = lived[0]
+    done = project.mlflow_run("monitor", retrain="always", workspace=str(project.folder / "workspace"))
+    assert done.returncode == 0, done.stderr[-4000:]
+    experiment = client.get_experiment_by_name("tests").experiment_id
+    monitor = client.search_runs([experiment], "tags.step = 'monitor'", order_by=["start_time DESC"])[0]
+    retrain = client.get_run(monitor.data.tags["retrain.run_id"])
+    assert retrain.data.tags["mlflow.parentRunId"] == monitor.info.run_id
+    children = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{retrain.info.run_id}'")
+    steps = {run.data.tags["step"]: run for run in children}
+    assert set(steps) == {"snapshot", "tune", "train", "evaluate", "promote"}
+    assert monitor.data.tags["retrain.gate"] == steps["promote"].data.tags["gate"] == "refused"
+    assert steps["snapshot"].data.params["like"].startswith("runs:/")
+    assert str(registry.at_stage(MODEL, "production").version) == "1"
+
+
 def test_what_is_in_production_is_not_promoted_again(lived: tuple[Project, str]) -> None:
     done = lived[0].mlflow_run("promote", version="1")
     assert done.returncode != 0
