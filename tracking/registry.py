@@ -8,6 +8,8 @@ import mlflow
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.uri import is_local_uri
 
 from purchasing_power.errors import DataError
 from purchasing_power.model import bundle
@@ -16,6 +18,7 @@ from purchasing_power.model.purchasing_model import PurchasingModel
 CANDIDATE, STAGING, PRODUCTION, PREVIOUS = "candidate", "staging", "production", "previous"
 STAGES = (CANDIDATE, STAGING, PRODUCTION, PREVIOUS)
 USERS_TAG = "users"
+BUNDLE = "artifacts/bundle"
 
 
 def at_stage(model: str, stage: str) -> ModelVersion | None:
@@ -61,7 +64,11 @@ def open_bundle(version: ModelVersion) -> PurchasingModel:
 
 def bundle_folder(version: ModelVersion) -> Path:
     """Local folder of a version's bundle, fetched where the store is remote."""
-    uri = f"models:/{version.name}/{version.version}/artifacts/bundle"
+    if version.model_id is not None:
+        held = MlflowClient().get_logged_model(version.model_id).artifact_location
+        if is_local_uri(held) and (Path(local_file_uri_to_path(held)) / BUNDLE).is_dir():
+            return Path(local_file_uri_to_path(held)) / BUNDLE
+    uri = f"models:/{version.name}/{version.version}/{BUNDLE}"
     return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
 
 

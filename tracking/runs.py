@@ -107,6 +107,9 @@ def fetch(uri: str, output: str) -> tuple[Path, str]:
             raise DataError(f"{output}: no file or folder {uri}. Give a path, a runs:/ URI or latest.")
         return Path(uri), uri
     try:
+        # MLflow copies even what lies on this disk, and leaves the copy behind.
+        if uri.startswith("runs:/") and Path(location(uri)).exists():
+            return Path(location(uri)), uri
         return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri)), uri
     except Exception as error:
         raise DataError(

@@ -8,8 +8,13 @@ import lightgbm
 import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.svm import LinearSVC, LinearSVR
+from threadpoolctl import threadpool_limits
 
 from purchasing_power.model.params import ModelParams
+
+# Matrices here are small: a second BLAS thread costs three times the time on two quiet cores, and far more
+# on busy ones. LightGBM's own threads are not touched.
+one_blas_thread = threadpool_limits.wrap(limits=1, user_api="blas")
 
 Head: TypeAlias = lightgbm.Booster | LogisticRegression | Ridge | LinearSVC | LinearSVR
 
@@ -40,9 +45,7 @@ def fit_head(
         }[params.head]
         return linear.fit(X, y)
     linear = {
-        "logistic": LogisticRegression(
-            C=params.C, class_weight=weight, solver="newton-cholesky", max_iter=200
-        ),
+        "logistic": LogisticRegression(C=params.C, class_weight=weight, max_iter=2_000),
         "svm": LinearSVC(C=params.C, class_weight=weight, max_iter=5_000, random_state=seed),
     }[params.head]
     return linear.fit(X, y)

@@ -12,7 +12,7 @@ from sklearn.compose import ColumnTransformer
 from purchasing_power.errors import DataError
 from purchasing_power.model.calibration import Calibrator, calibrated, fit_calibrator
 from purchasing_power.model.features import prepare, transformer
-from purchasing_power.model.heads import Head, fit_head, raw_scores
+from purchasing_power.model.heads import Head, fit_head, one_blas_thread, raw_scores
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.splits import Split
 from purchasing_power.snapshot.target import TIER_QUANTILES, TIERS, Target
@@ -137,6 +137,7 @@ class PurchasingModel:
         return np.asarray(TIERS, object)[np.searchsorted(self.score_levels, self.score(outputs), side="left")]
 
 
+@one_blas_thread
 def fit(
     table: UserTable,
     split: Split,

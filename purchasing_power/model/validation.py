@@ -14,7 +14,7 @@ from sklearn.metrics import average_precision_score, r2_score, roc_auc_score
 from purchasing_power.model.calibration import calibrated
 from purchasing_power.model.comparison import MetricName
 from purchasing_power.model.features import block_key, blocks, prepare
-from purchasing_power.model.heads import fit_head, raw_scores
+from purchasing_power.model.heads import fit_head, one_blas_thread, raw_scores
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import dense
 from purchasing_power.snapshot.target import Target, fit_target
@@ -47,6 +47,7 @@ class CrossValidation:
     _blocks: dict[tuple[Any, ...], Pair] = field(default_factory=dict)
     _targets: dict[int, Target] = field(default_factory=dict)
 
+    @one_blas_thread
     def scores(self, params: ModelParams, after: Callable[[int, float], None] | None = None) -> list[float]:
         """The primary metric on each fold, earliest fold first.
 
