@@ -22,6 +22,9 @@ from purchasing_power.snapshot.user_table import CUTOFF
 from tracking import registry, runs
 from tracking.entry import Outputs, Parser, execute, whole
 
+# What stands on the version's page; the run and the report hold every figure.
+SHOWN = ("auc", "auc_macro", "average_precision", "calibration_error", "gain_20", "accuracy", "r2", "mae")
+
 
 def parser() -> Parser:
     """Parameters of ``evaluate``."""
@@ -48,7 +51,8 @@ def run(args: argparse.Namespace) -> Outputs:
     evaluation = _evaluation(
         version, model, judged, found, _intervals(model, judged, draws), _floor(model, judged, draws)
     )
-    registry.tag(version, {f"evaluation.{key}": f"{value:.6f}" for key, value in found["model"].items()})
+    shown = {key: value for key, value in found["model"].items() if key in SHOWN}
+    registry.tag(version, {f"evaluation.{key}": f"{value:.6f}" for key, value in shown.items()})
     said = {
         name: {key: _json_number(value) for key, value in values.items()} for name, values in found.items()
     }

@@ -138,6 +138,12 @@ def _write(
     )
     mlflow.log_dict({"decision": asdict(decision), "evidence": asdict(evidence)}, "gate.json")
     report = runs.write_text(promotion_report(version, production, evidence, decision), "promotion.html")
+    registry.describe(
+        version,
+        "\n".join(
+            [f"**The gate: {verdict}.**", *(f"- {why}" for why in decision.reasons), f"\nReport: `{report}`"]
+        ),
+    )
     return {"gate": verdict, "promotion_report": report}
 
 

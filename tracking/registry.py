@@ -98,6 +98,11 @@ def promote_to_production(version: ModelVersion) -> None:
     set_stage(version, PRODUCTION)
 
 
+def describe(version: ModelVersion, text: str) -> None:
+    """Write what stands on top of the version's page."""
+    MlflowClient().update_model_version(version.name, version.version, description=text)
+
+
 def tag(version: ModelVersion, values: dict[str, str]) -> None:
     """Write tags on a version."""
     client = MlflowClient()

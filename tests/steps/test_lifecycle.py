@@ -72,6 +72,9 @@ def test_the_first_version_is_in_production_and_says_why(client: MlflowClient) -
     )
     assert registry.at_stage(MODEL, "previous") is None
     assert version.tags["gate"] == "promoted"
+    assert (
+        version.description.startswith("**The gate: promoted.**") and "promotion.html" in version.description
+    )
     assert "naive baseline" in version.tags["gate.reasons"]
     assert version.tags["git.dirty"] in ("true", "false", "unknown")
     assert json.loads(version.tags["gate.figures"])["naive_difference_low"] > 0
