@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+import time
 import warnings
 from pathlib import Path
 
 import mlflow
 import numpy as np
 from mlflow.data.pandas_dataset import from_pandas
+from tqdm import tqdm
 
 from purchasing_power.model import bundle
 from purchasing_power.model.params import ModelParams, read_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import folds, split
-from purchasing_power.model.validation import CrossValidation, primary_metric, timed_scores
+from purchasing_power.model.validation import CrossValidation, primary_metric
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.target import TARGETS, fit_target
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTable, distinct_texts
@@ -52,16 +54,17 @@ def run(args: argparse.Namespace) -> Outputs:
         warm(params.encoder, distinct_texts(table, parts.known), store)
     mlflow.log_params({f"model.{name}": value for name, value in params.to_dict().items()})
     _log_inputs(table, uri)
-    if args.folds:
-        pairs = folds(table, parts.known, args.folds, args.seed)
-        _log_validation(
-            CrossValidation(table, pairs, args.target, args.positive, args.seed, store),
-            params,
-            primary_metric(target),
-        )
-    model = fit(table, parts, target, params, args.seed, store)
-    mlflow.log_dict(model.training.to_dict(), "training.json")
-    return _register(args, model, table, parts.known, uri, store)
+    with tqdm(total=args.folds + 2, desc="train", unit="part") as bar:
+        if args.folds:
+            pairs = folds(table, parts.known, args.folds, args.seed)
+            validation = CrossValidation(table, pairs, args.target, args.positive, args.seed, store)
+            _log_validation(validation, params, primary_metric(target), bar)
+        model = fit(table, parts, target, params, args.seed, store)
+        bar.update()
+        mlflow.log_dict(model.training.to_dict(), "training.json")
+        outputs = _register(args, model, table, parts.known, uri, store)
+        bar.update()
+    return outputs
 
 
 def _log_inputs(table: UserTable, uri: str) -> None:
@@ -75,10 +78,16 @@ def _log_inputs(table: UserTable, uri: str) -> None:
     mlflow.log_input(dataset, context="training")
 
 
-def _log_validation(validation: CrossValidation, params: ModelParams, metric: str) -> None:
-    scores, seconds = timed_scores(validation, params)
-    mlflow.log_metrics({f"cv.fold_{number}.{metric}": score for number, score in enumerate(scores)})
-    mlflow.log_metrics({f"cv.mean.{metric}": float(np.mean(scores)), "cv.seconds": seconds})
+def _log_validation(validation: CrossValidation, params: ModelParams, metric: str, bar: tqdm) -> None:
+    def after_fold(number: int, score: float) -> None:
+        mlflow.log_metric(f"cv.fold_{number}.{metric}", score)
+        bar.update()
+
+    start = time.perf_counter()
+    scores = validation.scores(params, after_fold)
+    mlflow.log_metrics(
+        {f"cv.mean.{metric}": float(np.mean(scores)), "cv.seconds": time.perf_counter() - start}
+    )
 
 
 def _register(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -118,12 +117,6 @@ def primary_score(target: Target, y: np.ndarray, outputs: np.ndarray) -> float:
         if positive.any()
         else np.nan
     )
-
-
-def timed_scores(validation: CrossValidation, params: ModelParams) -> tuple[list[float], float]:
-    """Fold scores and the seconds they took."""
-    start = time.perf_counter()
-    return validation.scores(params), time.perf_counter() - start
 
 
 def _fit_block(made: Any, before: Any, later: Any) -> Pair:
