@@ -26,25 +26,15 @@ from tracking import registry, runs
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def server(lived: tuple[Project, str]) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def start(project: Project) -> tuple[subprocess.Popen[str], int]:
+    """A server on the production version, healthy, and its port."""
     port = _free_port()
-    words = [
-        "--model",
-        "purchasing_power",
-        "--version",
-        "production",
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-        "--seconds",
-        "0",
-    ]
+    given = {"model": "purchasing_power", "version": "production", "port": port, "workers": 1, "seconds": 0}
+    words = [word for key, value in given.items() for word in (f"--{key}", str(value))]
     process = subprocess.Popen(
         [sys.executable, "-m", "steps.serve", *words],
         cwd=ROOT,
-        env=lived[0].environment,
+        env=project.environment,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -54,6 +44,12 @@ def server(lived: tuple[Project, str]) -> Iterator[tuple[subprocess.Popen[str], 
         if line.startswith("serving version"):
             break
     assert process.poll() is None, "".join(seen)
+    return process, port
+
+
+@pytest.fixture(scope="module")
+def server(lived: tuple[Project, str]) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    process, port = start(lived[0])
     yield process, port
     process.terminate()
     process.wait(30)
@@ -122,29 +118,7 @@ def test_a_wrong_request_is_refused_and_the_server_goes_on(server, lived, wrong:
 
 
 def test_sigterm_stops_every_process_of_the_server(lived) -> None:
-    port = _free_port()
-    words = [
-        "--model",
-        "purchasing_power",
-        "--version",
-        "production",
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-        "--seconds",
-        "0",
-    ]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "steps.serve", *words],
-        cwd=ROOT,
-        env=lived[0].environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    for line in process.stderr:
-        if line.startswith("serving version"):
-            break
+    process, _ = start(lived[0])
     family = psutil.Process(process.pid).children(recursive=True)
     assert family
     os.kill(process.pid, signal.SIGTERM)
