@@ -25,6 +25,7 @@ DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 RUN_STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAIL: "FAILED"}
 HEARTBEAT_S, GRACE_S = 5, 15
 STARTUP_TRIALS = 4
+OPENING_TRIES = 5
 
 Objective = Callable[[Trial, Callable[[int, float], None]], tuple[ModelParams, list[float]]]
 
@@ -39,18 +40,7 @@ def open_study(name: str, storage: str, seed: int, first: list[dict[str, Any]]) 
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    try:
-        rows = RDBStorage(
-            storage,
-            heartbeat_interval=HEARTBEAT_S,
-            grace_period=GRACE_S,
-            heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=2),
-        )
-    except Exception as error:
-        raise DataError(
-            f"storage: cannot open {storage} ({type(error).__name__}). Give a database URL such as "
-            "sqlite:///workspace/studies.db or postgresql://user@host/studies."
-        ) from error
+    rows = _open_storage(storage)
     study = optuna.create_study(
         study_name=name,
         storage=rows,
@@ -64,6 +54,26 @@ def open_study(name: str, storage: str, seed: int, first: list[dict[str, Any]]) 
     for point in first:
         study.enqueue_trial(point, skip_if_exists=True)
     return study
+
+
+def _open_storage(url: str) -> RDBStorage:
+    # Two processes that meet at a fresh database both make its tables; the second finds them on its next try.
+    for attempt in range(OPENING_TRIES):
+        try:
+            return RDBStorage(
+                url,
+                heartbeat_interval=HEARTBEAT_S,
+                grace_period=GRACE_S,
+                heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=2),
+            )
+        except Exception as error:
+            if attempt == OPENING_TRIES - 1:
+                raise DataError(
+                    f"storage: cannot open {url} ({type(error).__name__}). Give a database URL such as "
+                    "sqlite:///workspace/studies.db or postgresql://user@host/studies."
+                ) from error
+            time.sleep(0.5)
+    raise AssertionError("unreachable")
 
 
 def search(study: optuna.Study, objective: Objective, trials: int, parent: str, experiment: str) -> None:

@@ -116,6 +116,20 @@ def test_the_report_shows_history_importance_and_slices_without_network(parent, 
     assert '<script src="' not in page
 
 
+OPENER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from steps import study as studies
+studies.open_study("law", sys.argv[2], 0, [])
+"""
+
+
+def test_two_processes_may_open_a_fresh_database_at_once(tmp_path: Path) -> None:
+    given = [str(runs.ROOT), f"sqlite:///{tmp_path}/studies.db"]
+    openers = [subprocess.Popen([sys.executable, "-c", OPENER, *given]) for _ in range(3)]
+    assert [one.wait(60) for one in openers] == [0, 0, 0]
+
+
 WORKER = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
