@@ -12,7 +12,7 @@ from mlflow.entities.model_registry import ModelVersion
 
 from purchasing_power.model.comparison import Comparison, Interval, MetricName, interval, paired_bootstrap
 from purchasing_power.model.evaluation import Evaluation
-from purchasing_power.model.explain import drivers
+from purchasing_power.model.explain_model import explain_model
 from purchasing_power.model.judge import Judged, comparable, figures, held_back, judge, naive_outputs
 from purchasing_power.model.purchasing_model import PurchasingModel, ranking
 from purchasing_power.model.report import evaluation_report
@@ -96,6 +96,7 @@ def _evaluation(
     # A naive score that ranks nobody is chance; the report then says so by itself.
     named = [name for name in found if name != "naive" or np.ptp(judged.naive) > 0]
     rfm = ranking(target, judged.rfm)
+    looked_at = explain_model(model, judged.rows.frame)
     scores = {"naive": judged.naive, "rfm": rfm}
     return Evaluation(
         title=f"{version.name}, version {version.version}",
@@ -115,8 +116,9 @@ def _evaluation(
         against_naive=floor if "naive" in named else None,
         classes=target.classes,
         positive=target.positive,
-        drivers=drivers(model, judged.rows.frame),
-        driver_unit="Mean absolute contribution to the raw score",
+        drivers=looked_at.drivers,
+        driver_unit="Mean size of its part of the score",
+        effects={"Words": looked_at.words, "Categories": looked_at.categories},
         notes=("Neither the features, the model nor its calibration has seen the tested rows.",),
     )
 

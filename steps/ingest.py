@@ -23,7 +23,7 @@ def parser() -> Parser:
     return (
         Parser(prog="ingest")
         .add("data", f"a shop folder, a flat CSV or Parquet file, or a sample: {', '.join(SAMPLES)}")
-        .add("text", "flat file: the column of texts")
+        .add("text", "flat file: the column of texts, or several separated by commas")
         .add("label", "flat file: the column to predict")
         .add("user", "flat file: the column of user ids, rows of one user stay together")
         .add("task", "flat file: what the label is", choice("auto", "binary", "multiclass", "regression"))

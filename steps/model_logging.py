@@ -14,8 +14,10 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import Array
 
+from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.snapshot.user_table import DOCUMENTS, USER, UserTable
+from purchasing_power.text.reference import parse
 from tracking import registry, runs
 
 # What a worker imports; scikit-learn brings joblib and scipy.
@@ -29,6 +31,7 @@ REQUIREMENTS = (
     "safetensors",
     "scikit-learn",
     "skops",
+    "skrub",
     "torch",
     "tqdm",
     "transformers",
@@ -36,9 +39,15 @@ REQUIREMENTS = (
 EXAMPLE_DOCUMENT = "a text that the user wrote, or the title of a product that the user bought"
 
 
-def requirements() -> list[str]:
-    """The serving environment, pinned to the versions at hand."""
-    return [f"{name}=={version(name).partition('+')[0]}" for name in REQUIREMENTS]
+# What runs an exported encoder, by the first part of the runtime's name.
+RUNTIME_PACKAGES = {"openvino": "openvino", "onnx": "onnxruntime"}
+
+
+def requirements(params: ModelParams) -> list[str]:
+    """The serving environment of a model, pinned to the versions at hand."""
+    runtimes = [(parse(reference).runtime or "").partition("-")[0] for reference in params.encoders]
+    more = {RUNTIME_PACKAGES[name] for name in runtimes if name in RUNTIME_PACKAGES}
+    return [f"{name}=={version(name).partition('+')[0]}" for name in sorted({*REQUIREMENTS, *more})]
 
 
 def example(model: PurchasingModel, table: UserTable, rows: np.ndarray) -> pd.DataFrame:
@@ -78,7 +87,7 @@ def log_and_register(
             code_paths=[str(runs.ROOT / "purchasing_power")],
             signature=signature(model, model.predict(shown)),
             input_example=shown,
-            pip_requirements=requirements(),
+            pip_requirements=requirements(model.params),
             registered_model_name=name,
         )
     registered = registry.find(name, str(info.registered_model_version))

@@ -8,6 +8,7 @@ import shlex
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from purchasing_power.model.params import TEXT_HEADS, ModelParams
 from purchasing_power.snapshot.target import TARGETS
 from tracking import registry, runs
 from tracking.chain import run_steps
@@ -28,6 +29,14 @@ def parser() -> Parser:
         .add("target", "what to predict", choice(*TARGETS))
         .add("positive", "class whose probability is the score, or auto")
         .add("trials", "trials of the study", whole)
+        .add("representations", "text representations to try")
+        .add("heads", "heads to try")
+        .add("device", "where encoders and networks run")
+        .add("imbalance", "what to try about rare classes")
+        .add("losses", "losses of a regression to try")
+        .add("space", "values of further parameters to try, or none")
+        .add("blend", "most trials that may enter a blend; 0 makes none")
+        .add("workers", "processes that run trials")
         .add("model", "name of the registered model")
         .add("workspace", "folder for the vector store and the studies")
         .add("seed", "seed of everything random", whole)
@@ -49,7 +58,7 @@ def as_production(model: str) -> dict[str, str]:
     if version is None:
         return {}
     uri = version.tags[registry.USERS_TAG]
-    found = {"like": uri, "encoder": registry.open_bundle(version).params.encoder}
+    found = {"like": uri, "encoder": ",".join(_encoders(registry.open_bundle(version).params))}
     if uri.startswith("runs:/"):
         try:
             params = MlflowClient().get_run(uri.split("/")[1]).data.params
@@ -58,6 +67,12 @@ def as_production(model: str) -> dict[str, str]:
         # mlflow run logs values as the shell quotes them.
         found |= {name: shlex.split(params[name])[0] for name in KEPT if name in params}
     return found
+
+
+def _encoders(params: ModelParams) -> tuple[str, ...]:
+    """References that a model or its members start from, with the runtimes they were served with."""
+    read = [part.encoder for part in params.parts if part.encoders or part.head in TEXT_HEADS]
+    return tuple(dict.fromkeys(read)) or (params.encoder,)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Entry point ``score``: predictions of a registered version for one cutoff of a user table."""
+"""Entry point ``score``: predictions of a registered version for one cutoff of a user table, with reasons."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import mlflow
 import pandas as pd
 
 from purchasing_power.errors import DataError
+from purchasing_power.model.reasons import LANGUAGES
+from purchasing_power.model.reasons_table import reason_columns
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.user_table import CUTOFF, UserTable
 from tracking import registry, runs
-from tracking.entry import Outputs, Parser, execute, optional_date
+from tracking.entry import Outputs, Parser, choice, execute, optional_date, whole
 
 
 def parser() -> Parser:
@@ -26,6 +28,9 @@ def parser() -> Parser:
         .add("model", "name of the registered model")
         .add("version", "version number or stage")
         .add("cutoff", "cutoff to score, YYYY-MM-DD; auto is the latest", optional_date)
+        .add("reasons", "how many reasons each score gets, in words; 0 leaves them out", whole)
+        .add("language", "language of the reasons: en or zh", choice(*LANGUAGES))
+        .add("seed", "seed of reasons that are sampled", whole)
         .add("output", "Parquet file to write")
     )
 
@@ -34,7 +39,11 @@ def run(args: argparse.Namespace) -> Outputs:
     """Score the users and write the predictions with model version and cutoff."""
     version = registry.find(args.model, args.version)
     rows = at_cutoff(user_table.read(runs.fetch(args.users, "users")[0]), args.cutoff)
-    predictions = registry.open_bundle(version).predict(rows.frame)
+    model = registry.open_bundle(version)
+    predictions = model.predict(rows.frame)
+    if args.reasons:
+        said = reason_columns(model, rows.frame, args.reasons, args.language, args.seed, progress=True)
+        predictions = predictions.join(said.set_axis(predictions.index))
     predictions["model_version"] = str(version.version)
     if CUTOFF in rows.frame:
         predictions[CUTOFF] = rows.frame[CUTOFF].to_numpy()

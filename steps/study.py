@@ -12,7 +12,6 @@ import optuna
 from mlflow.entities import Metric, Param
 from mlflow.tracking import MlflowClient
 from optuna.storages import RDBStorage
-from optuna.study import MaxTrialsCallback
 from optuna.trial import FrozenTrial, Trial, TrialState
 from tqdm import tqdm
 
@@ -26,17 +25,28 @@ RUN_STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", Tria
 HEARTBEAT_S, GRACE_S = 5, 15
 STARTUP_TRIALS = 4
 OPENING_TRIES = 5
+LOCK_S, POLL_S = 60, 0.2
+SETTINGS = "settings"
 
 Objective = Callable[[Trial, Callable[[int, float], None]], tuple[ModelParams, list[float]]]
 
 
-def open_study(name: str, storage: str, seed: int, first: list[dict[str, Any]]) -> optuna.Study:
+def open_study(
+    name: str, storage: str, seed: int, first: list[dict[str, Any]], settings: str = "", shared: bool = False
+) -> optuna.Study:
     """Open a study, or make it with the trials to try first.
+
+    Parameters
+    ----------
+    settings
+        What its trials depend on, in words; a study is only gone on with under the same.
+    shared
+        Whether other processes work on it at the same time: a draw then keeps away from theirs.
 
     Raises
     ------
     DataError
-        If the storage cannot be opened.
+        If the storage cannot be opened, or the study was made with other settings.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
@@ -45,15 +55,27 @@ def open_study(name: str, storage: str, seed: int, first: list[dict[str, Any]]) 
         study_name=name,
         storage=rows,
         sampler=optuna.samplers.TPESampler(
-            seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, group=True
+            seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, group=True, constant_liar=shared
         ),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS),
         direction="maximize",
         load_if_exists=True,
     )
+    _check_settings(study, settings)
     for point in first:
         study.enqueue_trial(point, skip_if_exists=True)
     return study
+
+
+def _check_settings(study: optuna.Study, settings: str) -> None:
+    made_with = study.user_attrs.get(SETTINGS)
+    if made_with is None:
+        study.set_user_attr(SETTINGS, settings)
+    elif made_with != settings:
+        raise DataError(
+            f"study {study.study_name}: its trials were made with {made_with}; now it would be {settings}. Scores of "
+            "the two cannot be compared: give the study another name, or auto."
+        )
 
 
 def _open_storage(url: str) -> RDBStorage:
@@ -62,6 +84,8 @@ def _open_storage(url: str) -> RDBStorage:
         try:
             return RDBStorage(
                 url,
+                # SQLite gives up on a lock after 5 s; several workers on a slow disk wait longer.
+                engine_kwargs={"connect_args": {"timeout": LOCK_S}} if url.startswith("sqlite") else None,
                 heartbeat_interval=HEARTBEAT_S,
                 grace_period=GRACE_S,
                 heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=2),
@@ -76,23 +100,36 @@ def _open_storage(url: str) -> RDBStorage:
     raise AssertionError("unreachable")
 
 
-def search(study: optuna.Study, objective: Objective, trials: int, parent: str, experiment: str) -> None:
-    """Run trials until the study holds ``trials`` complete or pruned ones, each as a child run of ``parent``."""
+def search(
+    study: optuna.Study, objective: Objective, trials: int, parent: str, experiment: str, bar: bool = True
+) -> None:
+    """Run trials until the study holds ``trials`` complete or pruned ones, each as a child run of ``parent``.
+
+    Other processes may work on the same study: one that has enough trials at work elsewhere waits for them,
+    and takes over what fails.
+    """
     reconcile(study)
-    done = len(study.get_trials(states=DONE))
-    if done >= trials:
-        return
-    with tqdm(total=trials, initial=done, desc="tune", unit="trial") as bar:
 
-        def one(trial: Trial) -> float:
-            return _tracked(trial, objective, parent, experiment)
+    def one(trial: Trial) -> float:
+        return _tracked(trial, objective, parent, experiment)
 
-        def after(_: optuna.Study, trial: FrozenTrial) -> None:
-            _close(trial)
-            bar.update(trial.state in DONE)
+    def after(_: optuna.Study, trial: FrozenTrial) -> None:
+        _close(trial)
 
-        study.optimize(one, callbacks=[after, MaxTrialsCallback(trials, states=DONE)], catch=())
+    with tqdm(total=trials, desc="tune", unit="trial", disable=not bar, initial=_count(study, DONE)) as shown:
+        while (done := _count(study, DONE)) < trials:
+            shown.update(done - shown.n)
+            optuna.storages.fail_stale_trials(study)
+            if done + _count(study, (TrialState.RUNNING,)) < trials:
+                study.optimize(one, n_trials=1, callbacks=[after], catch=())
+            else:
+                time.sleep(POLL_S)
+        shown.update(max(0, min(done, trials) - shown.n))
     reconcile(study)
+
+
+def _count(study: optuna.Study, states: tuple[TrialState, ...]) -> int:
+    return len(study.get_trials(deepcopy=False, states=states))
 
 
 def reconcile(study: optuna.Study) -> None:
@@ -121,6 +158,13 @@ def best(study: optuna.Study) -> FrozenTrial:
     if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         raise DataError("tune: no trial completed. Raise trials, or look at the failed trials' runs.")
     return study.best_trial
+
+
+def ranked(study: optuna.Study) -> list[tuple[int, ModelParams]]:
+    """Number and parameters of the complete trials, best first."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    ordered = sorted(complete, key=lambda trial: (-(trial.value or 0.0), trial.number))
+    return [(trial.number, ModelParams.from_dict(trial.user_attrs["params"])) for trial in ordered]
 
 
 def _tracked(trial: Trial, objective: Objective, parent: str, experiment: str) -> float:

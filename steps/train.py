@@ -21,6 +21,8 @@ from purchasing_power.model.validation import CrossValidation, primary_metric
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.target import TARGETS, fit_target
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTable, distinct_texts
+from purchasing_power.text.choose import resolve
+from purchasing_power.text.runtime.base import FLOAT32
 from purchasing_power.text.store import warm
 from steps.model_logging import example, log_and_register
 from tracking import registry, runs
@@ -37,7 +39,7 @@ def parser() -> Parser:
         .add("positive", "class whose probability is the score, or auto")
         .add("folds", "folds of the cross-validation that is logged beside the model; 0 leaves it out", whole)
         .add("model", "name of the registered model")
-        .add("workspace", "folder for the vector store")
+        .add("workspace", "folder for the vector store and the checkpoints of long fits")
         .add("seed", "seed of everything random", whole)
     )
 
@@ -50,21 +52,61 @@ def run(args: argparse.Namespace) -> Outputs:
     parts = split(table, args.seed)
     target = fit_target(args.target, table, parts.train, args.positive)
     store = str(Path(args.workspace) / "vectors")
-    if "encoder" in params.text_blocks:
-        warm(params.encoder, distinct_texts(table, parts.known), store)
-    mlflow.log_params({f"model.{name}": value for name, value in params.to_dict().items()})
+    _warm(params, distinct_texts(table, parts.known), Path(args.workspace))
+    mlflow.log_params(_logged(params))
     _log_inputs(table, uri)
     with tqdm(total=args.folds + 2, desc="train", unit="part") as bar:
         if args.folds:
-            pairs = folds(table, parts.known, args.folds, args.seed)
-            validation = CrossValidation(table, pairs, args.target, args.positive, args.seed, store)
-            _log_validation(validation, params, primary_metric(target), bar)
-        model = fit(table, parts, target, params, args.seed, store)
+            _log_validation(_validation(args, table, parts.known), params, primary_metric(target), bar)
+        model = fit(
+            table,
+            parts,
+            target,
+            params,
+            args.seed,
+            store,
+            workspace=args.workspace,
+            progress=True,
+            curve=lambda name, value, step: mlflow.log_metric(name, value, step=step),
+        )
         bar.update()
         mlflow.log_dict(model.training.to_dict(), "training.json")
         outputs = _register(args, model, table, parts.known, uri, store)
         bar.update()
     return outputs
+
+
+def _warm(params: ModelParams, texts: list[str], workspace: Path) -> None:
+    """Fill the store; a graph that the study exported to the workspace is read again, not made again."""
+    for encoder in params.encoders:
+        resolve(encoder, texts, FLOAT32, cache=workspace / "encoders")
+        warm(encoder, texts, str(workspace / "vectors"))
+
+
+def _validation(args: argparse.Namespace, table: UserTable, known: np.ndarray) -> CrossValidation:
+    return CrossValidation(
+        table,
+        folds(table, known, args.folds, args.seed),
+        args.target,
+        args.positive,
+        args.seed,
+        str(Path(args.workspace) / "vectors"),
+        workspace=args.workspace,
+        progress=True,
+    )
+
+
+def _logged(params: ModelParams) -> dict[str, object]:
+    """Parameters as MLflow keeps them, each value a short one: a blend's members have their own."""
+    values = {f"model.{name}": value for name, value in params.to_dict().items() if name != "members"}
+    for number, member in enumerate(params.members):
+        values[f"model.member_{number}.weight"] = member.weight
+        values |= {
+            f"model.member_{number}.{name}": value
+            for name, value in member.params.to_dict().items()
+            if name != "members"
+        }
+    return values
 
 
 def _log_inputs(table: UserTable, uri: str) -> None:

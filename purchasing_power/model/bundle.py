@@ -11,29 +11,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import lightgbm
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from purchasing_power.errors import DataError
-from purchasing_power.model.features import set_encoder
+from purchasing_power.model import skops_files
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel, Training
+from purchasing_power.model.scorer import load_scorer
 from purchasing_power.snapshot.target import Target
 from purchasing_power.snapshot.user_table import UserTableMeta
-from purchasing_power.text.encoder import Encoder
-from purchasing_power.text.store import VectorStore, vectors
 
-FORMAT = 1
-DESCRIPTION, FEATURES, CALIBRATOR = "bundle.json", "features.skops", "calibrator.skops"
-TREES, LINEAR = "head.lightgbm.txt", "head.skops"
-ENCODER, WARM, SEEN = "encoder", "vectors", "seen_rows.safetensors"
-# The only classes outside skops' own list that a bundle may hold; anything else is refused on loading.
-TRUSTED = (
-    "numpy.dtype",
-    "purchasing_power.text.vectorize.EncodedDocuments",
-    "purchasing_power.text.vectorize.TfidfDocuments",
-)
+FORMAT = 2
+DESCRIPTION, CALIBRATOR = "bundle.json", "calibrator.skops"
+SCORER, SEEN = "scorer", "seen_rows.safetensors"
 LIBRARIES = ("lightgbm", "numpy", "pandas", "scikit-learn", "skops", "torch", "transformers")
 
 
@@ -74,25 +65,21 @@ def load(folder: Path) -> PurchasingModel:
     training = description["training"]
     for name in ("cutoffs", "calibration_cutoffs"):
         training[name] = tuple(training[name])
-    features = _load_skops(folder / FEATURES)
-    if (folder / ENCODER).is_dir():
-        set_encoder(features, str(folder / ENCODER), str(folder / WARM), None)
+    meta = UserTableMeta.from_dict(description["meta"])
     return PurchasingModel(
         params=params,
-        meta=UserTableMeta.from_dict(description["meta"]),
+        meta=meta,
         target=Target.from_dict(description["target"]),
-        features=features,
-        head=_load_head(folder),
-        calibrator=_load_skops(folder / CALIBRATOR) if (folder / CALIBRATOR).exists() else None,
+        scorer=load_scorer(folder / SCORER, params, meta),
+        calibrator=skops_files.load(folder / CALIBRATOR) if (folder / CALIBRATOR).exists() else None,
         score_levels=tuple(description["score_levels"]),
         training=Training(**training),
         seen=load_file(folder / SEEN)["rows"],
+        typical=description["typical"],
     )
 
 
 def _write(model: PurchasingModel, folder: Path, warm_texts: list[str], store: str | None) -> None:
-    from skops import io as skops
-
     description = {
         "format": FORMAT,
         "params": model.params.to_dict(),
@@ -100,46 +87,15 @@ def _write(model: PurchasingModel, folder: Path, warm_texts: list[str], store: s
         "target": model.target.to_dict(),
         "score_levels": list(model.score_levels),
         "training": model.training.to_dict(),
+        "typical": model.typical,
         "libraries": {name: version(name) for name in LIBRARIES},
     }
     (folder / DESCRIPTION).write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
     save_file({"rows": np.ascontiguousarray(model.seen)}, folder / SEEN)
-    if "encoder" in model.params.text_blocks:
-        _write_encoder(model.params.encoder, folder, warm_texts, store)
-    skops.dump(model.features, folder / FEATURES)
-    if isinstance(model.head, lightgbm.Booster):
-        (folder / TREES).write_text(model.head.model_to_string(), encoding="utf-8")
-    else:
-        skops.dump(model.head, folder / LINEAR)
+    (folder / SCORER).mkdir()
+    model.scorer.save(folder / SCORER, warm_texts, store)
     if model.calibrator is not None:
-        skops.dump(model.calibrator, folder / CALIBRATOR)
-
-
-def _write_encoder(name: str, folder: Path, warm_texts: list[str], store: str | None) -> None:
-    encoder = Encoder.open(name)
-    encoder.save(folder / ENCODER)
-    if warm_texts:
-        values = vectors(encoder, warm_texts, VectorStore(store))
-        VectorStore(folder / WARM).put(encoder.fingerprint, warm_texts, values)
-
-
-def _load_head(folder: Path) -> Any:
-    if (folder / TREES).exists():
-        return lightgbm.Booster(model_str=(folder / TREES).read_text(encoding="utf-8"))
-    return _load_skops(folder / LINEAR)
-
-
-def _load_skops(path: Path) -> Any:
-    # Importing skops imports every part of scikit-learn, and torch with it: only who needs it pays.
-    from skops import io as skops
-
-    unknown = sorted(set(skops.get_untrusted_types(file=path)) - set(TRUSTED))
-    if unknown:
-        raise DataError(
-            f"model bundle: {path.name} holds {', '.join(unknown[:5])}; only classes of numpy, "
-            "scikit-learn and this library are loaded. The file was not written by this library: train the model again."
-        )
-    return skops.load(path, trusted=list(TRUSTED))
+        skops_files.dump(model.calibrator, folder / CALIBRATOR)
 
 
 def _description(folder: Path) -> dict[str, Any]:

@@ -83,8 +83,8 @@ def paired_bootstrap(
     of_challenger, of_champion = weighted_metric(metric, y, challenger), weighted_metric(metric, y, champion)
     once = np.ones((1, len(y)))
     first, second = float(of_challenger(once)[0]), float(of_champion(once)[0])
-    drawn = [of_challenger(w) - of_champion(w) for w in _draws(users, len(y), replicates, seed)]
-    low, high, used = _percentiles(drawn, level)
+    drawn = [of_challenger(w) - of_champion(w) for w in draws(users, len(y), replicates, seed)]
+    low, high, used = percentiles(drawn, level)
     return Comparison(metric, first, second, first - second, low, high, used, level)
 
 
@@ -99,7 +99,7 @@ def interval(
 ) -> Interval:
     """The percentile interval of one model's figure; parameters as in :func:`paired_bootstrap`."""
     measure = weighted_metric(metric, y, score)
-    low, high, used = _percentiles([measure(w) for w in _draws(users, len(y), replicates, seed)], level)
+    low, high, used = percentiles([measure(w) for w in draws(users, len(y), replicates, seed)], level)
     return Interval(metric, float(measure(np.ones((1, len(y))))[0]), low, high, used, level)
 
 
@@ -176,7 +176,7 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
 
 
-def _draws(users: np.ndarray | pd.Series, rows: int, replicates: int, seed: int) -> Iterator[np.ndarray]:
+def draws(users: np.ndarray | pd.Series, rows: int, replicates: int, seed: int) -> Iterator[np.ndarray]:
     """Row weights (some replicates, rows): how often the row's user was drawn."""
     codes, names = pd.factorize(np.asarray(users), use_na_sentinel=True)
     if len(codes) != rows or codes.min() < 0:
@@ -196,7 +196,9 @@ def _draws(users: np.ndarray | pd.Series, rows: int, replicates: int, seed: int)
             bar.update(size)
 
 
-def _percentiles(drawn: list[np.ndarray], level: float) -> tuple[float, float, int]:
+def percentiles(drawn: list[np.ndarray], level: float) -> tuple[float, float, int]:
+    """Bounds that hold ``level`` of the finite replicates between them, and how many those are."""
+    """Lower and upper percentile of drawn figures at a level, and how many of them are numbers."""
     values = np.concatenate(drawn)
     values = values[np.isfinite(values)]
     if not len(values):

@@ -23,6 +23,17 @@ class Driver:
 
 
 @dataclass(frozen=True)
+class Effect:
+    """What a category or a word adds to the score on average, with its interval, and how many rows have it."""
+
+    name: str
+    part: float
+    low: float
+    high: float
+    rows: int
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The material of one report. It holds no user id and no text of a user.
 
@@ -55,6 +66,10 @@ class Evaluation:
         Paired comparison with the naive baseline.
     classes, positive
         Class names by code and the code of the class sought; empty and ``None`` for a regression.
+    drivers, driver_unit
+        Columns that the score depends on, and the unit of their importance.
+    effects
+        By kind ("Words", "Categories"), what raises the score most first, what lowers it most last.
     naive_name
         What the naive baseline is, in plain words. A table whose naive score is a constant is better
         reported without ``"naive"``: the report then compares with chance.
@@ -81,6 +96,7 @@ class Evaluation:
     positive: int | None = None
     drivers: tuple[Driver, ...] = ()
     driver_unit: str = "importance"
+    effects: Mapping[str, tuple[Effect, ...]] = field(default_factory=dict)
     naive_name: str = "last month's spend"
     unit: str = "currency"
     notes: tuple[str, ...] = ()

@@ -2,79 +2,102 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
+from purchasing_power.errors import DataError
+from purchasing_power.model.columns import Categories, date_parts
+from purchasing_power.model.imbalance import SYNTHETIC
 from purchasing_power.model.params import ModelParams
+from purchasing_power.shop.values import as_days, as_truth, open_column
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTableMeta
 from purchasing_power.text.vectorize import EncodedDocuments, TfidfDocuments
 
-RARE_ROWS = 10
-MOST_CATEGORIES = 30
 QUANTILES = 100
 
 
 def blocks(
     params: ModelParams, meta: UserTableMeta, seed: int, store: str | None = None
 ) -> list[tuple[str, BaseEstimator, list[str]]]:
-    """Unfitted (name, transformer, columns) of each block; trees take numbers as they are.
+    """Unfitted (name, transformer, columns) of each block.
 
     Parameters
     ----------
     store
         Folder of the vector store; ``None`` keeps vectors in this process.
     """
-    linear = params.head != "lightgbm"
     chosen: list[tuple[str, BaseEstimator, list[str]]] = []
     if meta.numeric:
-        chosen.append(("numeric", _numeric(linear, seed), list(meta.numeric)))
+        chosen.append(("numeric", _numeric(_scaled(params), seed), list(meta.numeric)))
+    if dates := _dates(meta):
+        chosen.append(("dates", date_parts(dates), dates))
     if meta.categorical:
-        chosen.append(("categorical", _categorical(), list(meta.categorical)))
+        chosen.append(("categorical", Categories(seed), list(meta.categorical)))
     for name in params.text_blocks:
-        text = _text(name, params, seed, store)
-        chosen.append((name, make_pipeline(text, StandardScaler()) if linear else text, [DOCUMENTS]))
+        chosen.append((name, _text(name, params, seed, store), [DOCUMENTS]))
     return chosen
 
 
 def transformer(
     params: ModelParams, meta: UserTableMeta, seed: int, store: str | None = None
 ) -> ColumnTransformer:
-    """An unfitted ColumnTransformer of :func:`blocks`; its output is dense, shape (n_rows, n_columns)."""
-    return ColumnTransformer(blocks(params, meta, seed, store), sparse_threshold=0.0)
+    """An unfitted ColumnTransformer of :func:`blocks`.
+
+    Its output has shape (n_rows, n_columns), sparse where :func:`wide` says so, else dense.
+    """
+    return ColumnTransformer(blocks(params, meta, seed, store), sparse_threshold=1.0)
+
+
+def wide(params: ModelParams) -> bool:
+    """Whether TF-IDF terms enter the matrix as they are, sparse."""
+    return params.tfidf_width > 0 and "tfidf" in params.text_blocks
 
 
 def block_key(name: str, params: ModelParams) -> tuple[Any, ...]:
     """What a fitted block depends on besides its rows: equal keys give equal columns."""
-    linear = params.head != "lightgbm"
-    text = {
-        "tfidf": (params.text_components, params.ngram_max),
-        "encoder": (params.text_components, params.encoder, params.weighting),
-    }
-    return (name, name != "categorical" and linear, *text.get(name, ()))
+    if name == "numeric":
+        return (name, _scaled(params))
+    if name == "tfidf":
+        form = ("terms", params.tfidf_width) if wide(params) else (_scaled(params), params.text_components)
+        return (name, params.ngram_max, params.min_df, *form)
+    if name == "encoder":
+        return (name, params.encoder, params.weighting, params.reduction, params.text_components)
+    return (name,)
 
 
 def column_groups(fitted: ColumnTransformer, meta: UserTableMeta) -> dict[str, list[int]]:
     """Matrix columns that stem from each user-table column; text representations are groups of their own."""
-    groups: dict[str, list[int]] = {}
+    groups: dict[str, list[int]] = {name: [] for name in meta.features}
     for name, columns in fitted.output_indices_.items():
-        positions = list(range(columns.start, columns.stop))
+        start, positions = columns.start, list(range(columns.start, columns.stop))
         if name == "numeric":
-            groups.update({column: [at] for column, at in zip(meta.numeric, positions, strict=True)})
+            for column, at in zip(meta.numeric, positions, strict=True):
+                groups[column].append(at)
+        elif name == "dates":
+            for column, parts in fitted.named_transformers_[name].output_indices_.items():
+                groups.get(column, []).extend(range(start + parts.start, start + parts.stop))
         elif name == "categorical":
-            widths = [len(names) for names in _one_hot_names(fitted.named_transformers_[name], meta)]
-            ends = np.cumsum(widths)
-            for column, end, width in zip(meta.categorical, ends, widths, strict=True):
-                groups[column] = positions[end - width : end]
+            for column, places in fitted.named_transformers_[name].groups_.items():
+                groups[column].extend(start + place for place in places)
         elif name != "remainder" and positions:
             groups[f"text ({name})"] = positions
     return groups
+
+
+def stacked(parts: Sequence[Any]) -> np.ndarray | sparse.csr_matrix:
+    """Blocks side by side, as a ColumnTransformer gives them: sparse where one of them is."""
+    if any(sparse.issparse(part) for part in parts):
+        return sparse.hstack([sparse.csr_matrix(part) for part in parts], format="csr")
+    return np.hstack(list(parts))
 
 
 def set_encoder(fitted: ColumnTransformer, encoder: str, warm_store: str | None, store: str | None) -> None:
@@ -86,8 +109,21 @@ def set_encoder(fitted: ColumnTransformer, encoder: str, warm_store: str | None,
 
 
 def prepare(frame: pd.DataFrame, meta: UserTableMeta) -> pd.DataFrame:
-    """The feature columns with the types that fitting saw: float64 (infinite as missing), strings, documents."""
-    numeric = frame.loc[:, list(meta.numeric)].astype(np.float64).replace([np.inf, -np.inf], np.nan)
+    """The feature columns with the types that fitting saw: float64 (infinite as missing), strings, documents.
+
+    Where a number is due, dates and truth values may stand as a flat file has them.
+
+    Raises
+    ------
+    DataError
+        If a column holds something that is no number where one is due.
+    """
+    numeric = frame.loc[:, list(meta.numeric)]
+    try:
+        numeric = numeric.astype(np.float64)
+    except (TypeError, ValueError):
+        numeric = numeric.apply(_as_numbers)
+    numeric = numeric.replace([np.inf, -np.inf], np.nan)
     categorical = frame.loc[:, list(meta.categorical)].astype(object)
     categorical = categorical.where(categorical.notna(), None)
     prepared = pd.concat([numeric, categorical], axis=1)
@@ -97,8 +133,33 @@ def prepare(frame: pd.DataFrame, meta: UserTableMeta) -> pd.DataFrame:
     return prepared
 
 
-def _numeric(linear: bool, seed: int) -> BaseEstimator | str:
-    if not linear:
+def _as_numbers(values: pd.Series) -> pd.Series:
+    column = open_column(values)[0]
+    found = column
+    if column is not None and column.dtype.kind == "M":
+        found = as_days(column)
+    elif column is not None and isinstance(column.dtype, pd.StringDtype) and column.notna().any():
+        truth = as_truth(column)
+        found = as_days(column) if truth is None else truth
+    if found is None:
+        raise DataError(
+            f"{values.name}: holds something that is no number; a number, a date (YYYY-MM-DD), true, false or null "
+            "is due. Correct the column."
+        )
+    return found.astype(np.float64)
+
+
+def _scaled(params: ModelParams) -> bool:
+    """Trees take numbers as they are; who measures distances or sums wants them complete and on one scale."""
+    return params.head != "lightgbm" or params.imbalance in SYNTHETIC
+
+
+def _dates(meta: UserTableMeta) -> list[str]:
+    return [name for name in meta.settings.get("dates", ()) if name in meta.numeric]
+
+
+def _numeric(scaled: bool, seed: int) -> BaseEstimator | str:
+    if not scaled:
         return "passthrough"
     return make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True),
@@ -109,39 +170,19 @@ def _numeric(linear: bool, seed: int) -> BaseEstimator | str:
     )
 
 
-def _categorical() -> BaseEstimator:
-    return make_pipeline(
-        SimpleImputer(
-            strategy="constant", fill_value="missing", missing_values=None, keep_empty_features=True
-        ),
-        OneHotEncoder(
-            handle_unknown="infrequent_if_exist",
-            min_frequency=RARE_ROWS,
-            max_categories=MOST_CATEGORIES,
-            sparse_output=False,
-            dtype=np.float32,
-        ),
-    )
-
-
 def _text(name: str, params: ModelParams, seed: int, store: str | None) -> BaseEstimator:
-    if name == "tfidf":
-        return TfidfDocuments(ngram_max=params.ngram_max, components=params.text_components, seed=seed)
-    return EncodedDocuments(
-        encoder=params.encoder,
-        store=store,
-        components=params.text_components,
-        weighting=params.weighting,
-        seed=seed,
-    )
-
-
-def _one_hot_names(pipeline: Any, meta: UserTableMeta) -> list[list[str]]:
-    encoder = pipeline[-1]
-    names = list(encoder.get_feature_names_out(list(meta.categorical)))
-    widths = [
-        len(values) - (len(infrequent) - 1 if infrequent is not None else 0)
-        for values, infrequent in zip(encoder.categories_, encoder.infrequent_categories_, strict=True)
-    ]
-    ends = np.cumsum(widths)
-    return [names[end - width : end] for end, width in zip(ends, widths, strict=True)]
+    if name == "encoder":
+        return EncodedDocuments(
+            encoder=params.encoder,
+            store=store,
+            components=params.text_components,
+            reduction=params.reduction,
+            weighting=params.weighting,
+            seed=seed,
+        )
+    terms = {"ngram_max": params.ngram_max, "min_df": params.min_df, "seed": seed}
+    if wide(params):
+        # Rows of terms have length 1 already; scaling each term would make the rarest the loudest.
+        return TfidfDocuments(max_features=params.tfidf_width, components=None, **terms)
+    text = TfidfDocuments(components=params.text_components, **terms)
+    return make_pipeline(text, StandardScaler()) if _scaled(params) else text

@@ -2,104 +2,126 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import lightgbm
 import numpy as np
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.svm import LinearSVC, LinearSVR
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import TweedieRegressor
 from threadpoolctl import threadpool_limits
 
+from purchasing_power.errors import DataError
+from purchasing_power.model import heads_sklearn, heads_trees, skops_files
 from purchasing_power.model.params import ModelParams
+
+if TYPE_CHECKING:
+    from purchasing_power.model.mlp import Mlp
 
 # Matrices here are small: a second BLAS thread costs three times the time on two quiet cores, and far more
 # on busy ones. LightGBM's own threads are not touched.
 one_blas_thread = threadpool_limits.wrap(limits=1, user_api="blas")
 
-Head: TypeAlias = lightgbm.Booster | LogisticRegression | Ridge | LinearSVC | LinearSVR
+Head: TypeAlias = "lightgbm.Booster | BaseEstimator | Mlp"
+Matrix: TypeAlias = np.ndarray | sparse.csr_matrix
+TREES, ESTIMATOR, NETWORK = "trees.txt", "head.skops", "mlp"
 
 
 def fit_head(
-    params: ModelParams, X: np.ndarray, y: np.ndarray, task: str, classes: int, seed: int, threads: int = 0
+    params: ModelParams,
+    X: Matrix,
+    y: np.ndarray,
+    task: str,
+    classes: int,
+    seed: int,
+    threads: int = 0,
+    curve: Callable[[str, float, int], None] | None = None,
 ) -> Head:
     """Fit the head that ``params`` names.
 
     Parameters
     ----------
     X
-        Feature matrix, shape (n_rows, n_columns).
+        Feature matrix, shape (n_rows, n_columns), dense or sparse.
     y
         Class codes 0..classes-1, or amounts for a regression; shape (n_rows,).
     threads
-        Threads LightGBM may use; 0 takes all cores.
+        Threads LightGBM may use; 0 takes all cores. The other heads take one.
+    curve
+        Told (name, value, step) while the network is trained.
+
+    Raises
+    ------
+    DataError
+        If ``params.loss`` does not go with the head or with the amounts.
     """
+    _check_loss(params, y, task)
     if params.head == "lightgbm":
-        return _fit_lightgbm(params, X, y, task, classes, seed, threads)
-    weight = "balanced" if params.class_weight == "balanced" else None
-    if task == "regression":
-        linear = {
-            "logistic": Ridge(alpha=1.0 / params.C),
-            "svm": LinearSVR(
-                C=params.C, loss="squared_epsilon_insensitive", random_state=seed, max_iter=5_000
-            ),
-        }[params.head]
-        return linear.fit(X, y)
-    linear = {
-        "logistic": LogisticRegression(C=params.C, class_weight=weight, max_iter=2_000),
-        "svm": LinearSVC(C=params.C, class_weight=weight, max_iter=5_000, random_state=seed),
-    }[params.head]
-    return linear.fit(X, y)
+        return heads_trees.fit(params, X, y, task, classes, seed, threads)
+    if params.head == "mlp":
+        from purchasing_power.model import mlp
+
+        return mlp.fit(params, X, y, task, classes, seed, curve=curve)
+    return heads_sklearn.fit(params, X, y, task, seed)
 
 
-def raw_scores(head: Head, X: np.ndarray) -> np.ndarray:
+def raw_scores(head: Head, X: Matrix) -> np.ndarray:
     """Uncalibrated scores: shape (n_rows,) for two classes and a regression, else (n_rows, classes)."""
     if isinstance(head, lightgbm.Booster):
-        return np.asarray(head.predict(X, raw_score=True))
-    if hasattr(head, "decision_function"):
-        return head.decision_function(X)
-    return head.predict(X)
+        # Of a regression it is the amount itself, also where the trees add up to its logarithm.
+        return np.asarray(head.predict(X, raw_score=not is_log(head)))
+    # A network's is `raw`; of scikit-learn's, classifiers alone have a decision function.
+    names = ("raw", "decision_function", "predict")
+    return next(getattr(head, name) for name in names if hasattr(head, name))(X)
 
 
-def contributions(head: Head, X: np.ndarray, positive: int | None) -> np.ndarray:
-    """How much each matrix column adds to the raw score of the positive class, shape (n_rows, n_columns).
-
-    Where no class is positive, it is the mean size over the classes.
-
-    Trees: SHAP values (Lundberg et al. 2020, From local explanations to global understanding with
-    explainable AI for trees). Linear heads: coefficient times the distance from the column's mean.
-    """
+def is_log(head: Head) -> bool:
+    """Whether a head's margins are logarithms of amounts, as those of Tweedie models are."""
     if isinstance(head, lightgbm.Booster):
-        shap: Any = np.asarray(head.predict(X, pred_contrib=True))
-        parts = shap.reshape(len(X), -1, X.shape[1] + 1)[:, :, :-1].transpose(1, 0, 2)
+        return str(head.params.get("objective", "")).split(" ")[0] == "tweedie"
+    return isinstance(head, TweedieRegressor) or getattr(head, "log_link", False)
+
+
+def margins(head: Head, X: Matrix) -> np.ndarray:
+    """What an explanation's parts add up to: the raw scores, or their logarithm where :func:`is_log` says so."""
+    raw = raw_scores(head, X)
+    return np.log(raw) if is_log(head) else raw
+
+
+def save_head(head: Head, folder: Path) -> None:
+    """Write what :func:`load_head` reads: LightGBM's text, skops, or a network's own folder."""
+    if isinstance(head, lightgbm.Booster):
+        (folder / TREES).write_text(head.model_to_string(), encoding="utf-8")
+    elif hasattr(head, "save"):
+        head.save(folder / NETWORK)
     else:
-        parts = np.atleast_2d(head.coef_)[:, None, :] * (X - X.mean(axis=0))[None]
-    if len(parts) == 1:
-        return -parts[0] if positive == 0 else parts[0]
-    return np.abs(parts).mean(axis=0) if positive is None else parts[positive]
+        skops_files.dump(head, folder / ESTIMATOR)
 
 
-def _fit_lightgbm(
-    params: ModelParams, X: np.ndarray, y: np.ndarray, task: str, classes: int, seed: int, threads: int
-) -> lightgbm.Booster:
-    objective = {"binary": "binary", "multiclass": "multiclass", "regression": "regression"}[task]
-    settings = {
-        "objective": objective,
-        "num_class": classes if task == "multiclass" else 1,
-        "learning_rate": params.learning_rate,
-        "num_leaves": params.leaves,
-        "min_data_in_leaf": params.leaf_rows,
-        "feature_fraction": params.feature_share,
-        "bagging_fraction": params.row_share,
-        "bagging_freq": 1,
-        "lambda_l2": params.l2,
-        "num_threads": threads,
-        "seed": seed,
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbosity": -1,
-    }
-    weight = None
-    if params.class_weight == "balanced" and task != "regression":
-        counts = np.bincount(y, minlength=classes)
-        weight = (len(y) / (classes * np.maximum(counts, 1)))[y]
-    return lightgbm.train(settings, lightgbm.Dataset(X, label=y, weight=weight), num_boost_round=params.trees)
+def load_head(folder: Path) -> Head:
+    """Read the head in a folder; nothing in it is run."""
+    if (folder / TREES).exists():
+        return lightgbm.Booster(model_str=(folder / TREES).read_text(encoding="utf-8"))
+    if (folder / NETWORK).exists():
+        from purchasing_power.model import mlp
+
+        return mlp.load(folder / NETWORK)
+    return skops_files.load(folder / ESTIMATOR)
+
+
+def _check_loss(params: ModelParams, y: np.ndarray, task: str) -> None:
+    if task != "regression" or params.loss != "tweedie":
+        return
+    allowed = ("logistic", "lightgbm", "mlp")
+    if params.head not in allowed:
+        raise DataError(
+            f"model loss: got tweedie with the head {params.head}; it goes with {', '.join(allowed)}. "
+            "Set another head, or loss to squared."
+        )
+    if (y < 0).any() or not (y > 0).any():
+        raise DataError(
+            f"model loss: got tweedie with {int((y < 0).sum())} negative and {int((y > 0).sum())} positive amounts; it "
+            "needs amounts of 0 or more with some above 0. Set loss to squared."
+        )

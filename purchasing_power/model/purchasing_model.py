@@ -1,20 +1,22 @@
-"""A fitted purchasing-power model: features, head and calibration behind one ``predict``."""
+"""A fitted purchasing-power model: a scorer and its calibration behind one ``predict``."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.compose import ColumnTransformer
 
 from purchasing_power.errors import DataError
 from purchasing_power.model.calibration import Calibrator, calibrated, fit_calibrator
-from purchasing_power.model.features import prepare, transformer
-from purchasing_power.model.heads import Head, fit_head, one_blas_thread, raw_scores
+from purchasing_power.model.features import prepare
+from purchasing_power.model.heads import one_blas_thread
 from purchasing_power.model.params import ModelParams
+from purchasing_power.model.scorer import Fitting, Scorer, fit_scorer
 from purchasing_power.model.splits import Split
+from purchasing_power.model.typical import typical_values
 from purchasing_power.snapshot.target import TIER_QUANTILES, TIERS, Target
 from purchasing_power.snapshot.user_table import CUTOFF, USER, UserTable, UserTableMeta
 
@@ -62,20 +64,23 @@ class PurchasingModel:
         scores, or the spend thresholds where spend is predicted.
     seen
         Keys (uint64, ascending) of the rows fitted and calibrated on, see :func:`row_keys`.
+    typical
+        Median or most frequent value of each feature on the fitted rows, ``None`` where none has any: what
+        an explanation compares with.
     """
 
     params: ModelParams
     meta: UserTableMeta
     target: Target
-    features: ColumnTransformer
-    head: Head
+    scorer: Scorer
     calibrator: Calibrator
     score_levels: tuple[float, ...]
     training: Training
     seen: np.ndarray
+    typical: dict[str, float | str | None]
 
-    def matrix(self, frame: pd.DataFrame) -> np.ndarray:
-        """Feature matrix, shape (n_rows, n_columns).
+    def prepared(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Feature columns and documents as the scorer takes them.
 
         Raises
         ------
@@ -88,11 +93,11 @@ class PurchasingModel:
                 f"user table: {len(missing)} columns are missing ({', '.join(missing[:10])}); the model needs all "
                 f"{len(self.meta.features)} of its features. Send them, with null where nothing is known."
             )
-        return dense(self.features.transform(prepare(frame, self.meta)))
+        return prepare(frame, self.meta)
 
     def outputs(self, frame: pd.DataFrame) -> np.ndarray:
         """Calibrated class probabilities, shape (n_rows, classes), or amounts, shape (n_rows,)."""
-        values = calibrated(self.calibrator, raw_scores(self.head, self.matrix(frame)), self.target.task)
+        values = calibrated(self.calibrator, self.scorer.raw(self.prepared(frame)), self.target.task)
         return np.maximum(values, 0.0) if self.target.name == "spend" else values
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -146,29 +151,50 @@ def fit(
     seed: int = 0,
     store: str | None = None,
     threads: int = 0,
+    workspace: str | None = None,
+    progress: bool = False,
+    curve: Callable[[str, float, int], None] | None = None,
 ) -> PurchasingModel:
-    """Fit features and head on the training rows, and calibrate on the calibration rows.
+    """Fit the scorer on the training rows, and calibrate it on the calibration rows.
 
     Parameters
     ----------
-    store
-        Folder of the vector store; ``None`` keeps vectors in this process.
-    threads
-        Threads LightGBM may use; 0 takes all cores. The result depends on it in no way.
+    store, workspace, threads, progress, curve
+        As :class:`~purchasing_power.model.scorer.Fitting` takes them.
     """
     train, later = table.frame.iloc[split.train], table.frame.iloc[split.calibrate]
-    features = transformer(params, table.meta, seed, store)
-    X = dense(features.fit_transform(prepare(train, table.meta)))
     classes = len(target.classes)
-    head = fit_head(params, X, target.labels(train), target.task, classes, seed, threads)
-    raw = raw_scores(head, dense(features.transform(prepare(later, table.meta))))
+    scorer = fit_scorer(
+        params,
+        table.meta,
+        Fitting(
+            frame=rows_to_fit(train, table.meta),
+            y=target.labels(train),
+            task=target.task,
+            classes=classes,
+            seed=seed,
+            store=store,
+            workspace=workspace,
+            threads=threads,
+            progress=progress,
+            curve=curve,
+        ),
+    )
+    raw = scorer.raw(prepare(later, table.meta))
     calibrator = fit_calibrator(raw, target.labels(later), target.task, classes)
-    outputs = calibrated(calibrator, raw, target.task)
-    scores = ranking(target, outputs)
+    scores = ranking(target, calibrated(calibrator, raw, target.task))
     levels = target.thresholds or tuple(float(q) for q in np.quantile(scores, TIER_QUANTILES))
     seen = np.sort(row_keys(table.rows(split.known)))
-    training = _training(table, split, seed)
-    return PurchasingModel(params, table.meta, target, features, head, calibrator, levels, training, seen)
+    typical = typical_values(prepare(train, table.meta), table.meta)
+    return PurchasingModel(
+        params, table.meta, target, scorer, calibrator, levels, _training(table, split, seed), seen, typical
+    )
+
+
+def rows_to_fit(frame: pd.DataFrame, meta: UserTableMeta) -> pd.DataFrame:
+    """Prepared rows with their user and cutoff, which tell what may be held out of a fit."""
+    known = [name for name in (USER, CUTOFF) if name in frame]
+    return prepare(frame, meta).assign(**{name: frame[name] for name in known})
 
 
 def ranking(target: Target, outputs: np.ndarray) -> np.ndarray:
@@ -196,11 +222,6 @@ def unseen(model: PurchasingModel, table: UserTable) -> np.ndarray:
     if table.meta.kind == "panel" and model.training.known_until is not None:
         mask &= (table.frame[CUTOFF] >= pd.Timestamp(model.training.known_until)).to_numpy()
     return np.flatnonzero(mask)
-
-
-def dense(matrix: Any) -> np.ndarray:
-    """A float32 or float64 matrix, whatever the transformers gave."""
-    return np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix)
 
 
 def _training(table: UserTable, split: Split, seed: int) -> Training:

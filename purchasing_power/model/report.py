@@ -11,11 +11,12 @@ from markupsafe import Markup
 
 from purchasing_power.model import figures
 from purchasing_power.model.comparison import METRIC_NAMES
-from purchasing_power.model.evaluation import Evaluation
+from purchasing_power.model.evaluation import Effect, Evaluation
 
 SPACE = "\N{NO-BREAK SPACE}"
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
+SHOWN_EFFECTS = 8
 SHORT_TABLE = ("gain_10", "gain_20", "lift_10", "auc", "average_precision", "r2", "mae")
 SHORT_TABLE_OF_CLASSES = ("accuracy", "auc_macro", "f1_macro", "log_loss")
 
@@ -80,6 +81,7 @@ def evaluation_report(evaluation: Evaluation) -> str:
         full=_table(evaluation, tuple(FIGURES)),
         pictures={name: Markup(svg) for name, svg in _pictures(evaluation).items()},
         dates=_dates(evaluation),
+        effects=_effects(evaluation),
     )
 
 
@@ -132,6 +134,15 @@ def _but(model: float, naive: float) -> str:
     if _share(model) == _share(naive):
         return ", no less"
     return "" if model > naive else ", which is better"
+
+
+def _effects(evaluation: Evaluation) -> dict[str, list[Effect]]:
+    """By kind, the categories and words that raise the score most, then those that lower it most."""
+    shown = {
+        kind: [one for at, one in enumerate(rows) if min(at, len(rows) - 1 - at) < SHOWN_EFFECTS]
+        for kind, rows in evaluation.effects.items()
+    }
+    return {kind: rows for kind, rows in shown.items() if rows}
 
 
 def _pictures(evaluation: Evaluation) -> dict[str, str]:

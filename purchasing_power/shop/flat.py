@@ -12,7 +12,7 @@ from purchasing_power.errors import DataError
 from purchasing_power.shop.flat_label import label_column
 from purchasing_power.shop.pseudonym import pseudonymise
 from purchasing_power.shop.tables import read_table
-from purchasing_power.shop.values import as_text, as_times, open_column
+from purchasing_power.shop.values import as_days, as_text, as_truth, open_column
 from purchasing_power.snapshot.user_table import (
     CUTOFF,
     DOCUMENTS,
@@ -24,8 +24,7 @@ from purchasing_power.snapshot.user_table import (
 
 log = logging.getLogger(__name__)
 
-_DATE = r"\s*\d{4}-\d{1,2}-\d{1,2}"
-_DAY = pd.Timedelta(days=1)
+_DATED = "is now days since 1970-01-01"
 
 
 def read_flat(
@@ -42,8 +41,9 @@ def read_flat(
     Parameters
     ----------
     text, user
-        Columns of the text and the user id. Without ``text`` the documents are empty; without
-        ``user`` every row is a user of its own.
+        Columns of the text and the user id. Several text columns, separated by commas, become as many
+        documents of a row. Without ``text`` the documents are empty; without ``user`` every row is a
+        user of its own.
     label
         Column to predict. Class labels are kept as text, numeric ones as float64.
     key
@@ -55,7 +55,8 @@ def read_flat(
     -------
     table, quarantine
         The bad rows stand in ``quarantine`` as they were read, with ``row`` (1-based) and
-        ``reason``. What was left out of the table is told in ``table.meta.settings["notes"]``.
+        ``reason``. What was left out of the table is told in ``table.meta.settings["notes"]``, and
+        ``settings["dates"]`` names the columns that count days since 1970-01-01.
 
     Raises
     ------
@@ -63,13 +64,14 @@ def read_flat(
         If the file, the label or a named column is missing, or the label cannot be learned.
     """
     raw = _open(path).reset_index(drop=True)
-    _refuse_unusable(path, raw, text, label, user)
+    texts = _names(raw, text)
+    _refuse_unusable(path, raw, texts, label, user)
     target, task, reasons = label_column(raw[label], task)
     ids = as_text(raw[user]) if user in raw else pd.Series([f"row-{n + 1}" for n in raw.index], dtype="str")
     reasons = reasons.where(ids.notna(), reasons.fillna("") + f"{user}: is missing ")
     keep = reasons.isna().to_numpy()
-    features, notes = _features(raw[keep].drop(columns=[text, label, user], errors="ignore"))
-    documents, state = _documents(raw.loc[keep, text] if text in raw else None, int(keep.sum()), text)
+    features, settings = _features(raw[keep].drop(columns=[*texts, label, user], errors="ignore"))
+    documents, state = _documents(raw[keep], texts)
     frame = pd.DataFrame({USER: pseudonymise(ids[keep], key), **features, label: target[keep]})
     frame = frame.reset_index(drop=True)
     # Last, where reading a written user table puts it: the digest goes by the order of the columns.
@@ -82,9 +84,9 @@ def read_flat(
         label=label,
         task=task,
         blocks={"documents": state},
-        settings={"notes": notes},
+        settings=settings,
     )
-    _tell(notes, state, int((~keep).sum()), len(raw))
+    _tell(settings["notes"], state, int((~keep).sum()), len(raw))
     return UserTable(frame, meta), _quarantine(raw, ids, reasons, user, key)
 
 
@@ -95,10 +97,15 @@ def _open(path: Path) -> pd.DataFrame:
     return read_table(path)
 
 
-def _refuse_unusable(path: Path, raw: pd.DataFrame, text: str, label: str, user: str) -> None:
+def _names(raw: pd.DataFrame, text: str) -> list[str]:
+    """The text columns: one whose name may hold commas, or several separated by commas."""
+    return [text] if text in raw else [name.strip() for name in text.split(",")]
+
+
+def _refuse_unusable(path: Path, raw: pd.DataFrame, texts: list[str], label: str, user: str) -> None:
     got = ", ".join(map(str, raw.columns))
     usual = {"label": "", "text": "text", "user": USER}
-    for parameter, column in {"label": label, "text": text, "user": user}.items():
+    for parameter, column in [("label", label), *(("text", name) for name in texts), ("user", user)]:
         if column not in raw and column != usual[parameter]:
             raise DataError(
                 f"{path.name}: no column {column} (got: {got}); {parameter} must name one of them. "
@@ -106,9 +113,9 @@ def _refuse_unusable(path: Path, raw: pd.DataFrame, text: str, label: str, user:
             )
     if not len(raw):
         raise DataError(f"{path.name}: the table has no rows; at least two are needed. Fill it.")
-    if len({text, label, user}) < 3:
+    if len({*texts, label, user}) < len(texts) + 2:
         raise DataError(
-            f"{path.name}: text={text}, label={label}, user={user}; name three different columns."
+            f"{path.name}: text={','.join(texts)}, label={label}, user={user}; name different columns."
         )
     taken = [column for column in (CUTOFF, DOCUMENTS, USER) if column in raw and column != user]
     if taken:
@@ -117,16 +124,18 @@ def _refuse_unusable(path: Path, raw: pd.DataFrame, text: str, label: str, user:
         )
 
 
-def _features(raw: pd.DataFrame) -> tuple[dict[str, pd.Series], list[str]]:
+def _features(raw: pd.DataFrame) -> tuple[dict[str, pd.Series], dict[str, list[str]]]:
     features: dict[str, pd.Series] = {}
-    notes: list[str] = []
+    settings: dict[str, list[str]] = {"notes": [], "dates": []}
     for name in raw.columns:
         column, note = (None, "has no name: left out") if _unnamed(name) else _feature(raw[name])
         if column is not None:
             features[name] = column
         if note:
-            notes.append(f"{name} {note}")
-    return features, notes
+            settings["notes"].append(f"{name} {note}")
+        if note == _DATED:
+            settings["dates"].append(name)
+    return features, settings
 
 
 def _unnamed(name: str) -> bool:
@@ -140,26 +149,31 @@ def _feature(values: pd.Series) -> tuple[pd.Series | None, str]:
         return None, note
     if column.isna().all():
         return None, "is empty: left out"
-    if isinstance(column.dtype, pd.StringDtype):
-        present = column.dropna()
-        if present.str.lower().isin(["true", "false"]).all():
-            return column.str.lower().map({"true": 1.0, "false": 0.0}).astype("float64"), note
-        if not present.str.match(_DATE).all() or as_times(present).isna().any():
-            if len(present) == present.nunique() == len(column) > 1:
-                return None, "holds another text in every row, like an id: left out"
-            return column, note
-        column = as_times(column)
     if column.dtype.kind == "M":
-        return ((column - pd.Timestamp(0)) / _DAY).astype("float64"), "is now days since 1970-01-01"
+        return as_days(column), _DATED
+    if not isinstance(column.dtype, pd.StringDtype):
+        return column, note
+    truth = as_truth(column)
+    if truth is not None:
+        return truth, note
+    days = as_days(column)
+    if days is not None:
+        return days, _DATED
+    if column.notna().all() and column.nunique() == len(column) > 1:
+        return None, "holds another text in every row, like an id: left out"
     return column, note
 
 
-def _documents(values: pd.Series | None, rows: int, name: str) -> tuple[pd.Series, str]:
-    if values is None:
-        return documents_array(np.zeros(rows + 1), np.array([]), []), f"off: there is no column {name}"
-    codes, texts = pd.factorize(as_text(values))
-    offsets = np.concatenate([[0], np.cumsum(codes >= 0)])
-    state = "on" if len(texts) else f"off: the column {name} is empty"
+def _documents(raw: pd.DataFrame, names: list[str]) -> tuple[pd.Series, str]:
+    if names[0] not in raw:
+        return documents_array(
+            np.zeros(len(raw) + 1), np.array([]), []
+        ), f"off: there is no column {names[0]}"
+    columns = pd.concat([as_text(raw[name]) for name in names], axis=1)
+    codes, texts = pd.factorize(columns.to_numpy(object).ravel())
+    counts = (codes >= 0).reshape(columns.shape).sum(axis=1)
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    state = "on" if len(texts) else f"off: the column {', '.join(names)} is empty"
     return documents_array(offsets, codes[codes >= 0], list(texts)), state
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+DATE = r"\s*\d{4}-\d{1,2}-\d{1,2}"
+DAY = pd.Timedelta(days=1)
 MISSING_WORDS = ("NA", "N/A", "NaN", "nan", "null", "NULL")
 
 
@@ -61,3 +63,18 @@ def open_column(values: pd.Series) -> tuple[pd.Series | None, str]:
     infinite = np.isinf(numbers)
     note = f"has {infinite.sum()} infinite values, now missing" if infinite.any() else ""
     return numbers.mask(infinite), note
+
+
+def as_truth(text: pd.Series) -> pd.Series | None:
+    """Text of nothing but true and false as 1.0 and 0.0; ``None`` for any other text."""
+    lower = text.str.lower()
+    return lower.map({"true": 1.0, "false": 0.0}) if lower.dropna().isin(["true", "false"]).all() else None
+
+
+def as_days(values: pd.Series) -> pd.Series | None:
+    """Times, or text of nothing but ISO 8601 times, as days since 1970-01-01; ``None`` for anything else."""
+    if not pd.api.types.is_datetime64_any_dtype(values.dtype):
+        present = values.dropna()
+        if not present.str.match(DATE).all() or as_times(present).isna().any():
+            return None
+    return ((as_times(values) - pd.Timestamp(0)) / DAY).astype("float64")

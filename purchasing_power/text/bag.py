@@ -21,10 +21,14 @@ class Bag:
         The texts that occur in at least one row, each once.
     counts
         Times each row has each text, float32, shape (n_rows, n_texts).
+    recency
+        Sum of 1 / (1 + place) over the places at which a row has a text, the newest document being at place 0;
+        float32, shape (n_rows, n_texts).
     """
 
     texts: list[str]
     counts: sparse.csr_matrix
+    recency: sparse.csr_matrix
 
 
 def bag(documents: pd.Series) -> Bag:
@@ -33,8 +37,8 @@ def bag(documents: pd.Series) -> Bag:
     Parameters
     ----------
     documents
-        The ``documents`` column of a user table (Arrow ``list<dictionary<string>>``, no Python string
-        is made per entry) or lists of strings; missing lists and missing texts count as nothing.
+        The ``documents`` column of a user table, newest first (Arrow ``list<dictionary<string>>``, no Python
+        string is made per entry) or lists of strings; missing lists and missing texts count as nothing.
     """
     offsets, codes, texts = document_codes(documents)
     present = codes >= 0
@@ -44,8 +48,12 @@ def bag(documents: pd.Series) -> Bag:
     occurring = np.flatnonzero(np.bincount(codes, minlength=len(texts)))
     position = np.zeros(len(texts), np.int32)
     position[occurring] = np.arange(len(occurring), dtype=np.int32)
-    ones = np.ones(len(codes), np.float32)
+    place = np.arange(len(codes)) - np.repeat(offsets[:-1], np.diff(offsets))
     shape = (len(offsets) - 1, len(occurring))
-    counts = sparse.csr_matrix((ones, position[codes], offsets), shape=shape)
+    counts, recency = (
+        sparse.csr_matrix((weights.astype(np.float32), position[codes], offsets), shape=shape, copy=True)
+        for weights in (np.ones(len(codes)), 1 / (1 + place))
+    )
     counts.sum_duplicates()
-    return Bag(texts=[texts[code] for code in occurring], counts=counts)
+    recency.sum_duplicates()
+    return Bag([texts[code] for code in occurring], counts, recency)

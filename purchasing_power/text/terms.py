@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 from scipy import sparse
@@ -25,14 +26,20 @@ def vocabulary(texts: Sequence[str], ngram_max: int) -> dict[str, int]:
     return {term: column for column, term in enumerate(sorted(found))}
 
 
-def count(texts: Sequence[str], columns: dict[str, int], ngram_max: int) -> sparse.csr_matrix:
+@lru_cache(maxsize=8)
+def columns(lines: str) -> dict[str, int]:
+    """Number the terms that stand on a line each."""
+    return {term: column for column, term in enumerate(lines.split("\n"))} if lines else {}
+
+
+def count(texts: Sequence[str], known: dict[str, int], ngram_max: int) -> sparse.csr_matrix:
     """Count known terms, float32, shape (n_texts, n_terms); unknown terms count as nothing."""
     places: list[int] = []
     ends = [0]
     for text in texts:
-        places.extend(columns[term] for term in terms(text, ngram_max) if term in columns)
+        places.extend(known[term] for term in terms(text, ngram_max) if term in known)
         ends.append(len(places))
-    shape = (len(texts), len(columns))
+    shape = (len(texts), len(known))
     data = np.ones(len(places), np.float32)
     counts = sparse.csr_matrix((data, np.asarray(places, np.int32), np.asarray(ends)), shape=shape)
     counts.sum_duplicates()

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.utils.validation import check_is_fitted
 
@@ -16,17 +16,17 @@ from purchasing_power.errors import DataError
 from purchasing_power.text import terms
 from purchasing_power.text.bag import Bag, bag
 from purchasing_power.text.encoder import Encoder
+from purchasing_power.text.reduction import fit_reduction, reduce
 from purchasing_power.text.store import VectorStore, vectors
+from purchasing_power.text.weighting import document_weights, known_rarity, learn_rarity
 
 Features = pd.DataFrame | pd.Series
-WEIGHTINGS = ("log_count", "count")
 
 
 class TfidfDocuments(TransformerMixin, BaseEstimator):
     """Sublinear TF-IDF of all words a user wrote or bought, reduced by truncated SVD.
 
-    Each distinct text is split into words once; a user's term counts are the sum over the user's
-    documents. Vocabulary, inverse document frequency and SVD come from the fitted rows alone.
+    Counts are summed over a user's documents; all that is learned comes from the fitted rows alone.
 
     Parameters
     ----------
@@ -37,15 +37,15 @@ class TfidfDocuments(TransformerMixin, BaseEstimator):
     min_df
         Fewest fitted rows (users) that must have a term.
     components
-        Columns after truncated SVD, fewer where there are fewer terms; ``None`` leaves the sparse
-        TF-IDF matrix.
+        Columns after truncated SVD, or fewer; ``None`` leaves the sparse TF-IDF matrix.
     seed
         Seed of the randomised SVD.
 
     Attributes
     ----------
-    vocabulary_
-        Column of each term; empty where no fitted row has any, and the output is one column of zeros.
+    terms_
+        The terms in the order of their columns, a line each, since a saved list of 100,000 takes seconds to
+        load; empty where no fitted row has any, and the output is one column of zeros.
     """
 
     def __init__(
@@ -62,6 +62,12 @@ class TfidfDocuments(TransformerMixin, BaseEstimator):
         self.components = components
         self.seed = seed
 
+    @property
+    def vocabulary_(self) -> dict[str, int]:
+        """Column of each term."""
+        check_is_fitted(self, "terms_")
+        return terms.columns(self.terms_)
+
     def fit(self, X: Features, y: Any = None) -> TfidfDocuments:
         """Learn vocabulary, inverse document frequencies and SVD from ``documents``."""
         self.fit_transform(X, y)
@@ -72,30 +78,30 @@ class TfidfDocuments(TransformerMixin, BaseEstimator):
         documents = bag(_column(X))
         counts = self._choose_terms(documents)
         self.tfidf_, self.svd_ = TfidfTransformer(sublinear_tf=True), None
-        if not self.vocabulary_:
+        if not self.terms_:
             return self._reduce(counts)
         weights = self.tfidf_.fit_transform(counts)
-        if self.components is not None and len(self.vocabulary_) > 1:
-            width = min(self.components, len(self.vocabulary_), counts.shape[0])
+        if self.components is not None and counts.shape[1] > 1:
+            width = min(self.components, *counts.shape)
             self.svd_ = TruncatedSVD(width, random_state=self.seed).fit(weights)
         return self._reduce(weights)
 
     def transform(self, X: Features) -> np.ndarray | sparse.csr_matrix:
         """Transform ``documents``: float32, shape (n_rows, n_columns); unseen words count as nothing."""
-        check_is_fitted(self, "vocabulary_")
+        known = self.vocabulary_
         documents = bag(_column(X))
-        counts = documents.counts @ terms.count(documents.texts, self.vocabulary_, self.ngram_max)
-        return self._reduce(self.tfidf_.transform(counts) if self.vocabulary_ else counts)
+        counts = documents.counts @ terms.count(documents.texts, known, self.ngram_max)
+        return self._reduce(self.tfidf_.transform(counts) if known else counts)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Name the columns: the terms themselves, or ``tfidf_0``, ``tfidf_1``, … after SVD."""
-        check_is_fitted(self, "vocabulary_")
-        if self.components is None and self.vocabulary_:
-            return np.asarray(list(self.vocabulary_), dtype=object)
+        known = self.vocabulary_
+        if self.components is None and known:
+            return np.asarray(list(known), dtype=object)
         return _names("tfidf", self.svd_.n_components if self.svd_ is not None else 1)
 
     def _choose_terms(self, documents: Bag) -> sparse.csr_matrix:
-        """Set ``vocabulary_`` and give the fitted rows' counts of its terms."""
+        """Set ``terms_`` and give the fitted rows' counts of its terms."""
         every = terms.vocabulary(documents.texts, self.ngram_max)
         counts = documents.counts @ terms.count(documents.texts, every, self.ngram_max)
         totals = np.asarray(counts.sum(axis=0)).ravel()
@@ -103,48 +109,52 @@ class TfidfDocuments(TransformerMixin, BaseEstimator):
         ranked = frequent[np.argsort(-totals[frequent], kind="stable")]
         kept = np.sort(ranked[: self.max_features])
         names = list(every)
-        self.vocabulary_ = {names[old]: new for new, old in enumerate(kept)}
+        self.terms_ = "\n".join(names[old] for old in kept)
         return counts[:, kept]
 
     def _reduce(self, weights: sparse.csr_matrix) -> np.ndarray | sparse.csr_matrix:
         if self.svd_ is not None:
             return self.svd_.transform(weights).astype(np.float32, copy=False)
-        if not self.vocabulary_:
+        if not self.terms_:
             weights = sparse.csr_matrix((weights.shape[0], 1), dtype=np.float32)
         return weights if self.components is None else weights.toarray()
 
 
 class EncodedDocuments(TransformerMixin, BaseEstimator):
-    """Mean language-model vector of a user's documents, reduced by principal components.
+    """Weighted mean language-model vector of a user's documents, reduced by principal components.
 
-    Each distinct text is encoded once and kept in the store. A row without documents becomes zeros,
-    which after the reduction is the mean of the fitted users; such rows take no part in fitting.
+    A row without documents becomes zeros, which after the reduction is the mean of the fitted users; such rows
+    take no part in fitting.
 
     Parameters
     ----------
     encoder
-        ``"minilm"``, a local model folder or a Hugging Face hub name.
+        Encoder reference: ``"minilm"``, a local model folder or a Hugging Face hub name, with options after ``?``.
     store
         Folder of the vector store; ``None`` keeps vectors in this process.
     warm_store
         Folder of a second store that is only read, such as a model bundle's.
     components
-        Columns after principal component analysis, fewer where there are fewer rows; ``None`` leaves
+        Columns after the reduction, fewer where the fitted rows' vectors span fewer; ``None`` leaves
         the mean vectors.
+    reduction
+        ``"pca"`` leaves the components' relative sizes (mean variance 1), so that a regularised head hears the
+        strong ones first; ``"whitening"`` gives each of them variance 1.
     weighting
-        Weight of a text that a user has n times: ``"log_count"`` (log(1 + n)) or ``"count"`` (n).
+        Of a row's documents: see :func:`~purchasing_power.text.weighting.document_weights`.
     seed
         Seed of the randomised solver.
     progress
-        Show a bar while encoding.
+        Show a bar.
 
     Attributes
     ----------
-    fingerprint_
-        Fingerprint of the encoder that was fitted with; another one is refused.
+    store_key_
+        Key of the encoder that was fitted with (its fingerprint and precision); another one is refused.
+    digests_, rarity_
+        What ``weighting="idf"`` has learned, else empty: see :func:`~purchasing_power.text.weighting.learn_rarity`.
     pca_
-        The fitted reduction; ``None`` where ``components`` is, or where fewer than two fitted rows
-        have documents, and the output is one column of zeros.
+        The fitted reduction; ``None`` where the fitted vectors do not differ, and the output is a column of zeros.
     """
 
     def __init__(
@@ -153,6 +163,7 @@ class EncodedDocuments(TransformerMixin, BaseEstimator):
         store: str | None = None,
         warm_store: str | None = None,
         components: int | None = 32,
+        reduction: str = "pca",
         weighting: str = "log_count",
         seed: int = 0,
         progress: bool = False,
@@ -161,6 +172,7 @@ class EncodedDocuments(TransformerMixin, BaseEstimator):
         self.store = store
         self.warm_store = warm_store
         self.components = components
+        self.reduction = reduction
         self.weighting = weighting
         self.seed = seed
         self.progress = progress
@@ -172,14 +184,16 @@ class EncodedDocuments(TransformerMixin, BaseEstimator):
 
     def fit_transform(self, X: Features, y: Any = None, **fit_params: Any) -> np.ndarray:
         """Learn as :meth:`fit` does, and transform the same rows: float32, shape (n_rows, n_columns)."""
-        pooled, present = self._pool(X)
-        self.fingerprint_ = Encoder.open(self.encoder).fingerprint
+        documents = bag(_column(X))
+        self.digests_, self.rarity_ = np.zeros(0, np.uint64), np.zeros(0, np.float32)
+        if self.weighting == "idf":
+            self.digests_, self.rarity_ = learn_rarity(documents)
+        pooled, present = self._pool(documents)
+        self.store_key_ = Encoder.open(self.encoder).store_key
         self.dimension_ = pooled.shape[1]
-        self.pca_ = None
-        if self.components is not None and present.sum() > 1:
-            width = min(self.components, int(present.sum()), pooled.shape[1])
-            self.pca_ = PCA(width, random_state=self.seed).fit(pooled[present])
-        return self._reduce(pooled, present)
+        if self.components is not None:
+            self.pca_ = fit_reduction(pooled[present], self.components, self.reduction, self.seed)
+        return self._reduced(pooled, present)
 
     def transform(self, X: Features) -> np.ndarray:
         """Transform ``documents``: float32, shape (n_rows, n_columns).
@@ -187,51 +201,38 @@ class EncodedDocuments(TransformerMixin, BaseEstimator):
         Raises
         ------
         DataError
-            If ``encoder`` names another model than the one fitted with.
+            If ``encoder`` names another model or precision than the one fitted with.
         """
-        check_is_fitted(self, "fingerprint_")
-        found = Encoder.open(self.encoder).fingerprint
-        if found != self.fingerprint_:
+        check_is_fitted(self, "store_key_")
+        found = Encoder.open(self.encoder).store_key
+        if found != self.store_key_:
             raise DataError(
-                f"encoder {self.encoder}: got fingerprint {found}; the model was fitted with {self.fingerprint_}. "
+                f"encoder {self.encoder}: got {found}; the model was fitted with {self.store_key_}. "
                 "Set `encoder` to the folder that was saved with the model, or fit again."
             )
-        return self._reduce(*self._pool(X))
+        return self._reduced(*self._pool(bag(_column(X))))
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Name the columns ``encoded_0``, ``encoded_1``, …"""
-        check_is_fitted(self, "fingerprint_")
+        check_is_fitted(self, "store_key_")
         if self.components is None:
             return _names("encoded", self.dimension_)
         return _names("encoded", self.pca_.n_components_ if self.pca_ is not None else 1)
 
-    def _pool(self, X: Features) -> tuple[np.ndarray, np.ndarray]:
+    def _reduced(self, pooled: np.ndarray, present: np.ndarray) -> np.ndarray:
+        return pooled if self.components is None else reduce(self.pca_, pooled, present)
+
+    def _pool(self, documents: Bag) -> tuple[np.ndarray, np.ndarray]:
         """Give the mean vectors, shape (n_rows, dimension), and which rows have documents, shape (n_rows,)."""
-        if self.weighting not in WEIGHTINGS:
-            raise DataError(
-                f"weighting: got {self.weighting!r}; allowed are {', '.join(WEIGHTINGS)}. Set one of them."
-            )
-        documents = bag(_column(X))
-        weights = documents.counts.copy()
-        if self.weighting == "log_count":
-            weights.data = np.log1p(weights.data)
+        idf = self.weighting == "idf"
+        rarity = known_rarity(documents.texts, self.digests_, self.rarity_) if idf else None
+        weights = document_weights(documents, self.weighting, rarity)
         totals = np.asarray(weights.sum(axis=1), np.float32).ravel()
         warm = None if self.warm_store is None else VectorStore(self.warm_store)
-        text_vectors = vectors(
-            Encoder.open(self.encoder), documents.texts, VectorStore(self.store), self.progress, warm
-        )
+        encoder, store = Encoder.open(self.encoder), VectorStore(self.store)
+        text_vectors = vectors(encoder, documents.texts, store, self.progress, warm)
         pooled = (weights @ text_vectors) / np.maximum(totals, np.finfo(np.float32).tiny)[:, None]
         return pooled, totals > 0
-
-    def _reduce(self, pooled: np.ndarray, present: np.ndarray) -> np.ndarray:
-        if self.components is None:
-            return pooled
-        if self.pca_ is None:
-            return np.zeros((len(pooled), 1), np.float32)
-        reduced = np.zeros((len(pooled), self.pca_.n_components_), np.float32)
-        if present.any():
-            reduced[present] = self.pca_.transform(pooled[present])
-        return reduced
 
 
 def _column(X: Features) -> pd.Series:

@@ -17,9 +17,10 @@ class Windows:
     ids
         Token ids of each window, special tokens included.
     owner
-        Position of the text each window belongs to, shape (n_windows,).
+        Position of the text each window belongs to, ascending, shape (n_windows,).
     weight
-        Tokens of the text in each window (at least 1), float32, shape (n_windows,).
+        Tokens of the text in each window (at least 1), float32, shape (n_windows,). A token that lies in
+        k windows counts 1/k in each, so that the weights of a text add up to its tokens.
     """
 
     ids: list[list[int]]
@@ -28,7 +29,12 @@ class Windows:
 
 
 def split(
-    texts: Sequence[list[int]], prefix: list[int], suffix: list[int], max_length: int, empty: list[int]
+    texts: Sequence[list[int]],
+    before: list[int],
+    after: list[int],
+    max_length: int,
+    overlap: int,
+    empty: list[int],
 ) -> Windows:
     """Cut token ids into windows of at most ``max_length``, special tokens included, losing none.
 
@@ -36,23 +42,41 @@ def split(
     ----------
     texts
         Token ids of each text without special tokens.
-    prefix, suffix
-        Special tokens that the model wants before and after.
+    before, after
+        Tokens that stand before and after the text in every window: special tokens and a prefix's.
+    max_length
+        More than the tokens before and after and the overlap together.
+    overlap
+        Tokens that neighbouring windows share.
     empty
         Tokens that stand for a text without any.
     """
-    size = max_length - len(prefix) - len(suffix)
+    size = max_length - len(before) - len(after)
     ids: list[list[int]] = []
     owner: list[int] = []
-    weight: list[int] = []
+    weight: list[float] = []
     for position, text in enumerate(texts):
         text = text or empty
-        for start in range(0, max(len(text), 1), size):
-            part = text[start : start + size]
-            ids.append([*prefix, *part, *suffix])
+        for start in _starts(len(text), size, overlap):
+            ids.append([*before, *text[start : start + size], *after])
             owner.append(position)
-            weight.append(max(len(part), 1))
+        weight.extend(_weights(len(text), size, overlap))
     return Windows(ids=ids, owner=np.asarray(owner, np.int64), weight=np.asarray(weight, np.float32))
+
+
+def _starts(length: int, size: int, overlap: int) -> range:
+    """Where the windows begin; the last one reaches the end and holds more than the overlap."""
+    return range(0, max(length - overlap, 1), size - overlap)
+
+
+def _weights(length: int, size: int, overlap: int) -> list[float]:
+    if length <= size:
+        return [float(max(length, 1))]
+    starts = _starts(length, size, overlap)
+    times = np.zeros(length)
+    for start in starts:
+        times[start : start + size] += 1
+    return [float((1 / times[start : start + size]).sum()) for start in starts]
 
 
 def batches(lengths: np.ndarray, budget: int) -> list[np.ndarray]:

@@ -12,13 +12,14 @@ from tables import flat, panel
 
 from purchasing_power.errors import DataError
 from purchasing_power.model import bundle
-from purchasing_power.model.params import HEADS, ModelParams
+from purchasing_power.model.params import TABLE_HEADS, ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel, fit, unseen
 from purchasing_power.model.splits import split
+from purchasing_power.model.table_scorer import FEATURES
 from purchasing_power.snapshot.target import fit_target
 from purchasing_power.snapshot.user_table import UserTable
 
-SMALL = {"text_components": 4, "trees": 30, "leaf_rows": 10}
+SMALL = {"text_components": 4, "trees": 30, "leaf_rows": 10, "epochs": 5}
 
 
 def trained(table: UserTable, target: str = "auto", threads: int = 0, **params: object) -> PurchasingModel:
@@ -34,7 +35,7 @@ def test_training_twice_gives_the_same_predictions_with_any_number_of_threads() 
     pd.testing.assert_frame_equal(first.predict(table.frame), second.predict(table.frame), check_exact=True)
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", TABLE_HEADS)
 @pytest.mark.parametrize(
     ("table", "target"),
     [
@@ -56,7 +57,7 @@ def test_a_saved_bundle_predicts_as_the_model_did(
     assert files <= {".json", ".skops", ".safetensors", ".txt"}
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", TABLE_HEADS)
 def test_probabilities_of_a_row_add_up_to_one_and_spend_lies_between_the_tier_means(head: str) -> None:
     table = panel()
     model = trained(table, "tier", head=head)
@@ -67,7 +68,7 @@ def test_probabilities_of_a_row_add_up_to_one_and_spend_lies_between_the_tier_me
     assert (said["score"] == said["probability_high"]).all()
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", TABLE_HEADS)
 def test_nulls_infinities_and_unseen_categories_pass(head: str) -> None:
     table = panel()
     model = trained(table, head=head)
@@ -99,7 +100,7 @@ def test_a_missing_feature_is_named() -> None:
 def test_the_model_ranks_better_than_chance_on_later_rows() -> None:
     table = panel(users=400)
     later = table.rows(split(table).test)
-    for head in HEADS:
+    for head in TABLE_HEADS:
         model = trained(table, "spend", head=head)
         assert np.corrcoef(model.predict(later.frame)["score"], later.frame["spend_next_28d"])[0, 1] > 0.5
 
@@ -136,7 +137,7 @@ def test_a_bundle_with_a_foreign_class_is_refused(tmp_path: Path) -> None:
     from skops import io
 
     saved = bundle.save(trained(panel()), tmp_path / "bundle")
-    io.dump(Path("x"), saved / bundle.FEATURES)
+    io.dump(Path("x"), saved / bundle.SCORER / FEATURES)
     with pytest.raises(DataError, match=r"features.skops holds .*Path"):
         bundle.load(saved)
 

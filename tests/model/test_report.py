@@ -9,7 +9,7 @@ import pytest
 
 from purchasing_power.errors import DataError
 from purchasing_power.model.comparison import interval, paired_bootstrap
-from purchasing_power.model.evaluation import Driver, Evaluation
+from purchasing_power.model.evaluation import Driver, Effect, Evaluation
 from purchasing_power.model.figures import confusion_counts, decile_means
 from purchasing_power.model.metrics import classification_metrics, ranking_metrics, regression_metrics
 from purchasing_power.model.report import against_naive, evaluation_report, verdict
@@ -202,6 +202,13 @@ def test_every_driver_and_every_fact_of_the_making_is_shown() -> None:
     for text in ("spend_28d", "Spend of the last 28 days", "0.1234", "LightGBM", "9f1c2e77", "2017-12-03"):
         assert text in page
     assert "2017-08-13 to 2017-10-08 (3 cutoffs)" in page
+
+
+def test_words_and_categories_that_raise_or_lower_the_score_are_shown() -> None:
+    effects = tuple(Effect(f"word{n}", 10.0 - n, 9.5 - n, 10.5 - n, 40) for n in range(21))
+    page = evaluation_report(replace(two_classes(), effects={"Words": effects, "Categories": ()}))
+    assert "+10.0000" in page and "-10.0000" in page and "word10<" not in page
+    assert "Words and categories" not in evaluation_report(two_classes())
 
 
 def test_the_same_evaluation_gives_the_same_report() -> None:

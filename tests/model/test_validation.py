@@ -9,17 +9,17 @@ from tables import flat, panel
 from purchasing_power.model import validation
 from purchasing_power.model.calibration import calibrated
 from purchasing_power.model.features import column_groups, prepare, transformer
-from purchasing_power.model.heads import contributions, fit_head, raw_scores
-from purchasing_power.model.params import HEADS, ModelParams
-from purchasing_power.model.purchasing_model import dense
+from purchasing_power.model.heads import fit_head, raw_scores
+from purchasing_power.model.memory import recalled
+from purchasing_power.model.params import TABLE_HEADS, ModelParams
 from purchasing_power.model.splits import folds, split
 from purchasing_power.model.validation import CrossValidation, primary_score
 from purchasing_power.snapshot.target import fit_target
 
-PARAMS = {"representation": "tfidf", "text_components": 4, "trees": 30, "leaf_rows": 10}
+PARAMS = {"representation": "tfidf", "text_components": 4, "trees": 30, "leaf_rows": 10, "epochs": 5}
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", TABLE_HEADS)
 def test_a_fold_score_is_that_of_fitting_on_the_fold_alone(head: str) -> None:
     table = panel()
     pairs = folds(table, split(table).known, 2)
@@ -29,10 +29,10 @@ def test_a_fold_score_is_that_of_fitting_on_the_fold_alone(head: str) -> None:
         before, after = table.frame.iloc[fitted], table.frame.iloc[later]
         target = fit_target("tier", table, fitted)
         columns = transformer(params, table.meta, 0)
-        X = dense(columns.fit_transform(prepare(before, table.meta)))
+        X = columns.fit_transform(prepare(before, table.meta), target.labels(before))
         model = fit_head(params, X, target.labels(before), target.task, 3, 0)
         outputs = calibrated(
-            None, raw_scores(model, dense(columns.transform(prepare(after, table.meta)))), target.task
+            None, raw_scores(model, (columns.transform(prepare(after, table.meta)))), target.task
         )
         assert score == pytest.approx(primary_score(target, target.labels(after), outputs))
 
@@ -55,24 +55,42 @@ def test_test_rows_never_enter_a_fold() -> None:
             assert not (set(fitted) | set(later)) & set(parts.test)
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", TABLE_HEADS)
 def test_every_matrix_column_belongs_to_one_user_table_column(head: str) -> None:
     table = panel()
     params = ModelParams.from_dict({**PARAMS, "head": head})
     columns = transformer(params, table.meta, 0)
-    X = dense(columns.fit_transform(prepare(table.frame, table.meta)))
+    X = columns.fit_transform(prepare(table.frame, table.meta))
     groups = column_groups(columns, table.meta)
     assert sorted(np.concatenate(list(groups.values()))) == list(range(X.shape[1]))
     assert set(groups) == {*table.meta.features, "text (tfidf)"}
 
 
-@pytest.mark.parametrize("head", HEADS)
-def test_contributions_add_up_to_the_raw_score(head: str) -> None:
+def test_what_is_remembered_stays_below_the_limit_and_the_last_used_stays() -> None:
+    memory: dict[str, np.ndarray] = {}
+    made = []
+
+    def make(name: str) -> np.ndarray:
+        return recalled(memory, name, lambda: made.append(name) or np.zeros(100), limit=2_000)
+
+    for name in "abac":
+        make(name)
+    assert list(memory) == ["a", "c"] and made == ["a", "b", "c"]
+    recalled(memory, "huge", lambda: np.zeros(1_000), limit=2_000)
+    assert list(memory) == ["huge"]
+
+
+@pytest.mark.parametrize("width", [0, 6])
+def test_forgetting_changes_no_score(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     table = panel()
-    rows = split(table).train
-    target = fit_target("intent", table, rows)
-    params = ModelParams.from_dict({**PARAMS, "head": head})
-    X = dense(transformer(params, table.meta, 0).fit_transform(prepare(table.frame.iloc[rows], table.meta)))
-    model = fit_head(params, X, target.labels(table.frame.iloc[rows]), "binary", 2, 0)
-    rest = raw_scores(model, X) - contributions(model, X, 1).sum(axis=1)
-    assert rest == pytest.approx(rest[0], abs=1e-6)
+    pairs = folds(table, split(table).known, 2)
+    every = [
+        ModelParams.from_dict({**PARAMS, "head": head, "tfidf_width": width})
+        for head in ("svm", "logistic", "svm")
+    ]
+    kept = [CrossValidation(table, pairs, "tier").scores(params) for params in every]
+    monkeypatch.setattr(validation, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(validation, "OUTPUT_BYTES", 1)
+    checked = CrossValidation(table, pairs, "tier")
+    assert [checked.scores(params) for params in every] == kept
+    assert len(checked._blocks) == len(checked._outputs) == 1

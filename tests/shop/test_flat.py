@@ -130,6 +130,7 @@ def test_each_column_becomes_a_number_or_a_category(tmp_path: Path) -> None:
         assert table.meta.numeric == ("age", "flag", "day", "rate")
         assert table.meta.categorical == ("city", "size", "code")
         assert (table.frame[list(table.meta.numeric)].dtypes == "float64").all()
+        assert table.meta.settings["dates"] == ["day"]
         assert table.frame["flag"][:2].tolist() == [1.0, 0.0]
         assert table.frame["day"][:2].tolist() == [19723.0, 19724.0]
         assert np.isnan(table.frame["rate"][1]) and pd.isna(table.frame["size"][1])
@@ -147,6 +148,16 @@ def test_columns_may_be_named(tmp_path: Path) -> None:
     frame = _frame().rename(columns={"user_id": "client", "text": "review", "label": "bought"})
     table, _ = read_flat(_save(tmp_path, frame), key=KEY, text="review", label="bought", user="client")
     assert list(table.frame.columns) == ["user_id", "age", "city", "bought", "documents"]
+
+
+def test_several_text_columns_are_documents_of_a_row_in_the_order_named(tmp_path: Path) -> None:
+    frame = _frame(title=["good", None, None] * 10)
+    table, _ = read_flat(_save(tmp_path, frame), key=KEY, text="title, text")
+    assert [list(texts) for texts in table.frame["documents"][:3]] == [["good", "很好 😀"], ["too dear"], []]
+    assert table.meta.features == ("age", "city")
+    named = frame.rename(columns={"text": "title,text"})
+    table, _ = read_flat(_save(tmp_path, named), key=KEY, text="title,text")
+    assert [list(texts) for texts in table.frame["documents"][:3]] == [["很好 😀"], ["too dear"], []]
 
 
 def test_without_a_user_column_every_row_is_a_user_of_its_own(tmp_path: Path) -> None:
@@ -180,7 +191,9 @@ def test_an_index_column_without_a_name_is_no_feature(tmp_path: Path) -> None:
         (_frame(label=["word"] * 30), {"task": "regression"}, "0 distinct values"),
         (_frame(label=[f"x{n}" for n in range(30)]), {}, "30 classes in 30 rows"),
         (_frame(documents=[1] * 30), {}, "named documents, which is reserved"),
-        (_frame(), {"text": "label"}, "three different columns"),
+        (_frame(), {"text": "text,review"}, "no column review.*parameter text"),
+        (_frame(), {"text": "text,text"}, "name different columns"),
+        (_frame(), {"text": "label"}, "name different columns"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused(

@@ -35,8 +35,10 @@ def test_a_default_is_the_same_wherever_a_parameter_appears() -> None:
         for key, value in point.defaults.items():
             homes.setdefault(key, {})[point.name] = value
     differing = {key: found for key, found in homes.items() if len(set(found.values())) > 1}
-    # A retrain tries fewer trials and may start from tables; each step acts on its own stage and need of users.
-    assert set(differing) == {"trials", "version", "users", "min_users"}
+    # A retrain tries fewer trials and may start from tables; each step acts on its own stage and need of users;
+    # a server has two processes, a study one, whose draws the seed alone decides; a file's user is a column, an
+    # explanation's user is one of them.
+    assert set(differing) == {"trials", "version", "users", "min_users", "workers", "user"}
 
 
 def test_a_typo_is_answered_with_the_nearest_parameter(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Timer
 
 import mlflow
 import optuna
@@ -14,8 +15,11 @@ from mlflow.tracking import MlflowClient
 from optuna.trial import Trial, TrialState
 
 from purchasing_power.errors import DataError
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.blend_search import Blended
+from purchasing_power.model.params import Member, ModelParams
+from purchasing_power.model.standings import Standing
 from steps import study as studies
+from steps.study_encoders import ComparedEncoder, StudyEncoder
 from steps.study_report import study_report
 from tracking import runs
 
@@ -145,6 +149,59 @@ def hang(trial, after_fold):
 study = studies.open_study("law", sys.argv[3], 0, [])
 studies.search(study, hang, 1, sys.argv[4], sys.argv[5])
 """
+
+
+def test_a_study_is_not_gone_on_with_under_other_settings(tmp_path: Path) -> None:
+    storage = f"sqlite:///{tmp_path}/studies.db"
+    studies.open_study("law", storage, 0, [], "seed 0")
+    studies.open_study("law", storage, 1, [], "seed 0")
+    with pytest.raises(DataError, match="made with seed 0; now it would be seed 1"):
+        studies.open_study("law", storage, 0, [], "seed 1")
+
+
+def test_trials_at_work_elsewhere_are_waited_for_and_not_done_twice(parent, tmp_path: Path) -> None:
+    study = opened(tmp_path)
+    elsewhere = study.ask()
+    Timer(2.0, lambda: study.tell(elsewhere, 0.5)).start()
+    search(study, parent, 3)
+    assert [trial.state for trial in study.trials].count(TrialState.RUNNING) == 0
+    assert len(study.trials) == 3
+
+
+def test_the_report_compares_encoders_and_tells_of_the_blend(parent, tmp_path: Path) -> None:
+    study = opened(tmp_path)
+    search(study, parent, 3)
+    first = StudyEncoder("minilm", "minilm?runtime=float32", "float32", 384, 91.0, 350.0)
+    second = StudyEncoder("a,b<c>", "a%2Cb?runtime=openvino-int8", "openvino-int8", 768, 440.0, 40.0)
+    compared = [
+        ComparedEncoder(first, 1, ModelParams(), Standing(0.81, 0.79, 0.83, 0.0, 0.0, 0.0)),
+        ComparedEncoder(second, None, ModelParams(), Standing(0.80, 0.78, 0.82, -0.01, -0.02, 0.004)),
+        ComparedEncoder(
+            None, 2, ModelParams(representation="tfidf"), Standing(0.7, 0.6, 0.8, -0.11, -0.2, -0.1)
+        ),
+    ]
+    members = (ModelParams(), ModelParams(head="svm"))
+    blended = Blended(
+        ModelParams(
+            representation="none", head="blend", members=(Member(0.6, members[0]), Member(0.4, members[1]))
+        ),
+        members,
+        (0.6, 0.4),
+        (0.82, 0.84),
+        (0.80, 0.83),
+    )
+    page = study_report(study, "average_precision", compared, blended)
+    for said in (
+        "0.7900 to 0.8300",
+        "-0.0200 to +0.0040",
+        "openvino-int8",
+        "a,b&lt;c&gt;",
+        "made for this table",
+    ):
+        assert said in page
+    assert "none: tfidf with lightgbm" in page and "0.8300 average_precision with weights" in page
+    assert "It is taken as the study&#x27;s result." in page
+    assert '<script src="' not in page
 
 
 @pytest.mark.slow

@@ -16,11 +16,20 @@ def test_counts_are_times_a_row_has_a_text() -> None:
     assert found.counts.toarray().tolist() == [[2, 1], [0, 0], [0, 1]]
 
 
+def test_the_newest_document_counts_as_one_and_each_older_one_less() -> None:
+    expected = [[1 + 1 / 3, 1 / 2], [0, 0], [0, 1]]
+    np.testing.assert_allclose(bag(pd.Series(LISTS)).recency.toarray(), expected, rtol=1e-6)
+    # A missing text takes no place.
+    found = bag(pd.Series([["milk", None, "bread"]], dtype=object)).recency
+    np.testing.assert_allclose(found.toarray(), [[1, 1 / 2]], rtol=1e-6)
+
+
 def test_arrow_and_lists_give_the_same_bag() -> None:
     arrow = documents_array(np.array([0, 3, 3, 4]), np.array([0, 1, 0, 1]), ["milk", "bread"])
     one, other = bag(arrow), bag(pd.Series(LISTS))
     assert one.texts == other.texts
     assert (one.counts != other.counts).nnz == 0
+    assert (one.recency != other.recency).nnz == 0
 
 
 def test_only_texts_that_occur_are_in_the_bag() -> None:

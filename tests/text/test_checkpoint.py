@@ -52,23 +52,90 @@ def test_the_fingerprint_follows_content_not_place(tiny_bert: Path, copy: Path) 
     assert checkpoint.find(str(copy)).fingerprint() != before
 
 
-def test_the_fingerprint_follows_pooling_and_window(copy: Path) -> None:
-    before = checkpoint.find(str(copy)).fingerprint()
-    (copy / checkpoint.SETTINGS_FILE).write_text(json.dumps({"pooling": "last", "max_length": 32}))
-    last = checkpoint.find(str(copy)).fingerprint()
-    (copy / checkpoint.SETTINGS_FILE).write_text(json.dumps({"pooling": "mean", "max_length": 16}))
-    assert len({before, last, checkpoint.find(str(copy)).fingerprint()}) == 3
+def test_every_option_that_changes_a_vector_changes_the_fingerprint(tiny_bert: Path) -> None:
+    options = ("", "?pooling=max", "?max_length=16", "?overlap=3", "?prefix=query", "?prefix=query%3A")
+    found = {checkpoint.find(f"{tiny_bert}{option}").fingerprint() for option in options}
+    assert len(found) == len(options)
+    assert checkpoint.find(f"{tiny_bert}?pooling=mean&runtime=bfloat16&device=cpu").fingerprint() in found
 
 
-def test_a_copy_keeps_the_fingerprint(tiny_gpt: Path, tmp_path: Path) -> None:
-    source = checkpoint.find(str(tiny_gpt))
+def test_a_copy_keeps_the_fingerprint_and_the_options(tiny_gpt: Path, tmp_path: Path) -> None:
+    source = checkpoint.find(f"{tiny_gpt}?pooling=weighted_mean&max_length=24&overlap=7&prefix=query%3A%20")
     source.copy(tmp_path / "new" / "gpt")
-    assert checkpoint.find(str(tmp_path / "new" / "gpt")).fingerprint() == source.fingerprint()
+    copied = checkpoint.find(str(tmp_path / "new" / "gpt"))
+    assert copied.fingerprint() == source.fingerprint()
+    assert (copied.pooling, copied.max_length, copied.overlap, copied.prefix) == (
+        "weighted_mean",
+        24,
+        7,
+        "query: ",
+    )
+    assert checkpoint.find(f"{tmp_path / 'new' / 'gpt'}?pooling=last").pooling == "last"
+
+
+def test_windows_overlap_by_an_eighth_unless_told(tiny_bert: Path, tmp_path: Path) -> None:
+    assert checkpoint.find(str(tiny_bert)).overlap == 4
+    assert checkpoint.find(f"{tiny_bert}?max_length=16").overlap == 2
+    assert checkpoint.find(f"{tiny_bert}?overlap=0").overlap == 0
+    checkpoint.find(f"{tiny_bert}?overlap=16").copy(tmp_path)
+    assert checkpoint.find(f"{tmp_path}?max_length=16").overlap == 2
+
+
+def test_windows_that_the_model_does_not_allow_are_refused(tiny_bert: Path) -> None:
+    with pytest.raises(DataError, match=r"max_length: got 65; the model has positions for 64 tokens"):
+        checkpoint.find(f"{tiny_bert}?max_length=65")
+    with pytest.raises(DataError, match="overlap: got 17; at most 16, half of max_length"):
+        checkpoint.find(f"{tiny_bert}?overlap=17")
+
+
+@pytest.mark.parametrize(
+    ("config", "pooling"),
+    [
+        ({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}, "cls"),
+        ({"pooling_mode_cls_token": False, "pooling_mode_max_tokens": True}, "max"),
+        ({"pooling_mode_weightedmean_tokens": True}, "weighted_mean"),
+        ({"pooling_mode_mean_sqrt_len_tokens": True}, "mean"),
+        ({"pooling_mode": "lasttoken"}, "last"),
+        ({"embedding_dimension": 16}, "mean"),
+    ],
+)
+def test_sentence_transformers_own_files_say_the_pooling(
+    config: dict[str, object], pooling: str, copy: Path
+) -> None:
+    (copy / "1_Pooling").mkdir()
+    (copy / "1_Pooling" / "config.json").write_text(json.dumps(config))
+    assert checkpoint.find(str(copy)).pooling == pooling
+    assert checkpoint.find(f"{copy}?pooling=max").pooling == "max"
+
+
+def test_joined_poolings_need_a_choice_and_a_dense_layer_is_not_left_out_silently(copy: Path) -> None:
+    (copy / "1_Pooling").mkdir()
+    (copy / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode": ["cls", "mean"]}))
+    with pytest.raises(DataError, match=r"join 2 poolings \(cls, mean\).*\?pooling=cls"):
+        checkpoint.find(str(copy))
+    kinds = ("Transformer", "Pooling", "Dense", "Normalize")
+    modules = [{"type": f"sentence_transformers.models.{kind}"} for kind in kinds]
+    (copy / "modules.json").write_text(json.dumps(modules))
+    with pytest.warns(UserWarning, match="would also apply Dense, which is left out"):
+        assert checkpoint.find(f"{copy}?pooling=mean").pooling == "mean"
+
+
+def test_a_default_prompt_is_the_prefix_unless_told(copy: Path) -> None:
+    prompts = {"prompts": {"query": "query: "}, "default_prompt_name": "query"}
+    (copy / "config_sentence_transformers.json").write_text(json.dumps(prompts))
+    assert checkpoint.find(str(copy)).prefix == "query: "
+    assert checkpoint.find(f"{copy}?prefix=").prefix == ""
 
 
 def test_a_missing_folder_says_what_to_give(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no such folder\. Give minilm"):
         checkpoint.find(str(tmp_path / "nothing"))
+
+
+def test_a_missing_folder_before_a_question_mark_says_that_no_path_may_hold_one(tmp_path: Path) -> None:
+    (tmp_path / "what?pooling=mean").mkdir()
+    with pytest.raises(DataError, match=r"no such folder .*no path may hold one"):
+        checkpoint.find(str(tmp_path / "what?pooling=mean"))
 
 
 def test_pickled_weights_are_refused(copy: Path) -> None:

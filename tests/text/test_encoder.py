@@ -23,6 +23,7 @@ TEXTS = [
     "milk " * 300 + "red",
     "red",
 ]
+OPTIONS = "?pooling=max&max_length=20&overlap=5&prefix=red%3A%20"
 
 
 def _hidden(folder: Path, text: str) -> np.ndarray:
@@ -61,7 +62,8 @@ def test_a_vector_does_not_depend_on_its_batch(
     encoder = Encoder.open(str(request.getfixturevalue(model)))
     together = encoder.encode(TEXTS)
     alone = np.vstack([encoder.encode([text]) for text in TEXTS])
-    monkeypatch.setattr(module, "TOKEN_BUDGET", 60)
+    monkeypatch.setattr(encoder._ready().runtime, "budget", 60)
+    monkeypatch.setattr(module, "CHUNK_TEXTS", 2)
     np.testing.assert_allclose(together, alone, atol=1e-5)
     np.testing.assert_allclose(together[::-1], encoder.encode(TEXTS[::-1]), atol=1e-5)
 
@@ -81,11 +83,98 @@ def test_the_end_of_a_long_text_counts(model: str, request: pytest.FixtureReques
     assert np.abs(one - other).max() > 1e-4
 
 
-def test_a_long_text_is_the_mean_of_its_windows_weighted_by_tokens(tiny_bert: Path) -> None:
-    # 30 tokens fit beside [CLS] and [SEP]: windows of 30 and 6 tokens.
-    whole = Encoder.open(str(tiny_bert)).encode(["milk " * 30 + "red " * 6])[0]
-    means = [_hidden(tiny_bert, text).mean(axis=0) for text in ("milk " * 30, "red " * 6)]
-    np.testing.assert_allclose(whole, _unit((30 * means[0] + 6 * means[1]) / 36), atol=1e-5)
+def test_a_long_text_is_the_mean_of_its_windows_with_every_token_counted_once(tiny_bert: Path) -> None:
+    # 30 tokens fit beside [CLS] and [SEP]: windows of 30 and 6 tokens, or of 30 and 10 that share 4.
+    text = "milk " * 30 + "red " * 6
+    for overlap, parts, weights in (
+        (0, ("milk " * 30, "red " * 6), (30, 6)),
+        (4, ("milk " * 30, "milk " * 4 + "red " * 6), (28, 8)),
+    ):
+        whole = Encoder.open(f"{tiny_bert}?overlap={overlap}").encode([text])[0]
+        means = [_hidden(tiny_bert, part).mean(axis=0) for part in parts]
+        np.testing.assert_allclose(whole, _unit(np.average(means, axis=0, weights=weights)), atol=1e-5)
+
+
+POOLED = {
+    "mean": lambda hidden: hidden.mean(axis=0),
+    "cls": lambda hidden: hidden[0],
+    "max": lambda hidden: hidden.max(axis=0),
+    "last": lambda hidden: hidden[-1],
+    "weighted_mean": lambda hidden: np.average(hidden, axis=0, weights=np.arange(1, len(hidden) + 1)),
+}
+
+
+@pytest.mark.parametrize("model", ["tiny_bert", "tiny_gpt"])
+@pytest.mark.parametrize("pooling", POOLED)
+def test_any_model_may_be_pooled_in_any_way(pooling: str, model: str, request: pytest.FixtureRequest) -> None:
+    folder = request.getfixturevalue(model)
+    # Padded beside a longer text, which must not leak in.
+    texts = ["red milk", "shirt", "good 😀 shirt"]
+    for text, vector in zip(texts, Encoder.open(f"{folder}?pooling={pooling}").encode(texts), strict=True):
+        np.testing.assert_allclose(vector, _unit(POOLED[pooling](_hidden(folder, text))), atol=1e-5)
+
+
+@pytest.mark.parametrize("model", ["tiny_bert", "tiny_gpt"])
+def test_a_prefix_stands_before_the_text_and_before_every_window(
+    model: str, request: pytest.FixtureRequest
+) -> None:
+    folder = request.getfixturevalue(model)
+    plain = Encoder.open(f"{folder}?overlap=0")
+    prefixed = Encoder.open(f"{folder}?overlap=0&prefix=red%3A%20")
+    texts = ["milk", "", "good 😀"]
+    np.testing.assert_allclose(
+        prefixed.encode(texts), plain.encode([f"red: {text}" for text in texts]), atol=1e-5
+    )
+    ids = prefixed._ready().tokens.windows(["milk " * 100]).ids
+    lead = plain._ready().tokens.windows(["red:"]).ids[0]
+    lead = lead[: len(lead) - len(plain._ready().tokens.after)]
+    assert len(ids) > 3
+    assert all(window[: len(lead)] == lead for window in ids)
+
+
+def test_a_prefix_that_leaves_no_room_is_refused(tiny_bert: Path) -> None:
+    with pytest.raises(DataError, match="prefix take 14 and the overlap 2, so no window gets on"):
+        Encoder.open(f"{tiny_bert}?max_length=16&prefix={'a' * 12}").encode(["milk"])
+
+
+def test_repeated_texts_are_run_once(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = Encoder.open(str(tiny_bert))
+    ran: list[int] = []
+    loaded = encoder._ready()
+    pooled = loaded.runtime.pooled
+    monkeypatch.setattr(loaded.runtime, "pooled", lambda ids: ran.append(len(ids)) or pooled(ids))
+    found = encoder.encode(["red", "milk", "red", "red"])
+    assert sum(ran) == 2
+    np.testing.assert_array_equal(found[[0, 0]], found[[2, 3]])
+
+
+def test_a_runtime_and_a_device_that_cannot_be_are_refused(
+    tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    with pytest.raises(DataError, match="got auto, which is chosen on the texts"):
+        Encoder.open(f"{tiny_bert}?runtime=auto")
+    with pytest.raises(DataError, match="onnx-int8 runs on the processor alone"):
+        Encoder.open(f"{tiny_bert}?runtime=onnx-int8&device=cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(DataError, match=r"device: got cuda.*Set device to auto or cpu"):
+        Encoder.open(f"{tiny_bert}?device=cuda").encode(["red"])
+
+
+def test_runtimes_have_keys_and_encoders_of_their_own_but_one_fingerprint(tiny_bert: Path) -> None:
+    one, other = Encoder.open(str(tiny_bert)), Encoder.open(f"{tiny_bert}?runtime=bfloat16")
+    assert one is not other
+    assert one.fingerprint == other.fingerprint
+    assert (one.store_key, other.store_key) == (f"{one.fingerprint}-float32", f"{one.fingerprint}-bfloat16")
+    assert one.size_mb == (tiny_bert / "model.safetensors").stat().st_size / 1e6
+
+
+def test_the_same_texts_in_another_order_have_the_same_vectors_to_the_last_digit(tiny_bert: Path) -> None:
+    encoder = Encoder.open(str(tiny_bert))
+    texts = [f"{word} {number}" for word in ("red", "milk", "shirt") for number in range(40)]
+    mixed = np.random.default_rng(0).permutation(len(texts))
+    np.testing.assert_array_equal(encoder.encode([texts[at] for at in mixed]), encoder.encode(texts)[mixed])
 
 
 def test_no_texts_give_no_vectors(tiny_bert: Path) -> None:
@@ -102,16 +191,34 @@ def test_a_model_is_opened_once_and_again_when_its_files_change(tiny_bert: Path,
     assert Encoder.open(str(folder)) is not first
 
 
-@pytest.mark.parametrize("model", ["tiny_bert", "tiny_gpt"])
+@pytest.mark.parametrize(
+    ("model", "options"), [("tiny_bert", ""), ("tiny_gpt", OPTIONS), ("tiny_bert", OPTIONS)]
+)
 def test_a_saved_model_gives_the_same_fingerprint_and_vectors(
-    model: str, request: pytest.FixtureRequest, tmp_path: Path
+    model: str, options: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    encoder = Encoder.open(str(request.getfixturevalue(model)))
+    encoder = Encoder.open(f"{request.getfixturevalue(model)}{options}")
     encoder.save(tmp_path / "saved")
-    again = Encoder.open(str(tmp_path / "saved"))
+    again = Encoder.open(f"{tmp_path / 'saved'}?runtime={encoder.precision}")
     assert again is not encoder
-    assert again.fingerprint == encoder.fingerprint
+    assert again.store_key == encoder.store_key
     np.testing.assert_array_equal(again.encode(TEXTS), encoder.encode(TEXTS))
+
+
+def test_a_saved_model_brings_its_exported_graph(
+    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime")
+    precision = "onnx-float32"
+    monkeypatch.setenv(module.EXPORTS_VARIABLE, str(tmp_path / "exports"))
+    encoder = Encoder.open(f"{tiny_bert}?runtime={precision}&max_length=24")
+    expected = encoder.encode(TEXTS)
+    encoder.save(tmp_path / "saved")
+    monkeypatch.setenv(module.EXPORTS_VARIABLE, str(tmp_path / "nowhere"))
+    again = Encoder.open(f"{tmp_path / 'saved'}?runtime={precision}")
+    np.testing.assert_array_equal(again.encode(TEXTS), expected)
+    assert again.fingerprint == encoder.fingerprint
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_threads_may_share_an_encoder(tiny_bert: Path, tmp_path: Path) -> None:
@@ -162,7 +269,7 @@ def test_minilm_equals_sentence_transformers() -> None:
             "衣服，质量不错。I bought it twice and would buy it again!",
         )
     ]
-    expected = sentence_transformers.SentenceTransformer(str(encoder.source.folder), device="cpu").encode(
-        texts
-    )
-    np.testing.assert_allclose(encoder.encode(texts), expected, atol=1e-5)
+    model = sentence_transformers.SentenceTransformer(str(encoder.source.folder), device="cpu")
+    np.testing.assert_allclose(encoder.encode(texts), model.encode(texts), atol=1e-5)
+    prefixed = Encoder.open("minilm?prefix=query%3A%20").encode(texts)
+    np.testing.assert_allclose(prefixed, model.encode(texts, prompt="query: "), atol=1e-5)

@@ -1,0 +1,106 @@
+"""Chooses the models of the published table by cross-validation on the training rows of fold 0, and on nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from purchasing_power.model.blend import blended
+from purchasing_power.model.blend_search import search
+from purchasing_power.model.params import ModelParams
+from purchasing_power.model.splits import folds
+from purchasing_power.model.validation import CrossValidation
+from purchasing_power.snapshot.user_table import UserTable
+from purchasing_power.text import checkpoint
+from purchasing_power.text.tokens import quiet
+
+# MiniLM was trained to tell topics: its lower layers still know how a reviewer feels.
+LOWER, LAYERS = "minilm-lower-layers", 4
+# Two of three inner folds are scored: a fine-tuned model takes minutes on each.
+INNER, SCORED, SEED = 3, 2, 0
+
+_TERMS = {"representation": "tfidf", "tfidf_width": 20_000, "ngram_max": 2}
+_VECTORS = {"representation": "encoder", "text_components": 384}
+# What each row of the table adds to what the rows before it may blend.
+CANDIDATES: dict[str, list[ModelParams]] = {
+    "tfidf": [
+        ModelParams(head="logistic", C=1.0, **_TERMS),
+        ModelParams(head="logistic", C=3.0, **_TERMS),
+        ModelParams(head="svm", C=0.1, **_TERMS),
+        ModelParams(head="logistic", representation="tfidf", text_components=128, C=0.05),
+        ModelParams(head="lightgbm", representation="tfidf", tfidf_width=2_000, feature_share=0.2),
+        ModelParams(head="lightgbm", representation="tfidf", text_components=64),
+    ],
+    "frozen": [
+        ModelParams(head="logistic", C=0.01, **_VECTORS),
+        ModelParams(head="logistic", C=0.01, encoder=LOWER, **_VECTORS),
+        ModelParams(head="logistic", C=0.03, encoder=LOWER, **_VECTORS),
+        ModelParams(head="svm", C=0.001, encoder=LOWER, **_VECTORS),
+        ModelParams(head="lightgbm", representation="both", encoder=LOWER, text_components=64),
+        ModelParams(head="textcnn", representation="none"),
+    ],
+    "finetuned": [
+        ModelParams(head="finetuned", representation="finetuned", tuning_epochs=3, tuning_rate=1e-4),
+        ModelParams(
+            head="finetuned", representation="finetuned", tuning_epochs=3, tuning_rate=2e-4, encoder=LOWER
+        ),
+    ],
+}
+
+
+def lower_layers(folder: Path) -> str:
+    """A folder with the lowest layers of MiniLM, written once: a model of its own to the encoder."""
+    from transformers import AutoModel
+
+    target = folder / LOWER
+    if not target.exists():
+        source = checkpoint.find("minilm")
+        source.copy(target)
+        with quiet():
+            model = AutoModel.from_pretrained(
+                source.folder, num_hidden_layers=LAYERS, add_pooling_layer=False
+            )
+            model.save_pretrained(target)
+    return str(target)
+
+
+def located(params: ModelParams, folder: Path) -> ModelParams:
+    """The same model with ``LOWER`` as the folder of :func:`lower_layers`, in its members too."""
+    members = tuple(replace(one, params=located(one.params, folder)) for one in params.members)
+    encoder = lower_layers(folder) if params.encoder == LOWER else params.encoder
+    return replace(params, encoder=encoder, members=members)
+
+
+def choose(table: UserTable, folder: Path) -> dict[str, dict[str, Any]]:
+    """Blends by row of the table, as :meth:`ModelParams.to_dict` gives them.
+
+    Parameters
+    ----------
+    table
+        The training rows of fold 0 alone.
+    """
+    pairs = folds(table, np.arange(len(table.frame)), INNER, SEED)[:SCORED]
+    inner = CrossValidation(
+        table, pairs, "label", seed=SEED, store=str(folder / "vectors"), workspace=str(folder), progress=True
+    )
+    scores: dict[ModelParams, float] = {}
+    chosen: dict[str, dict[str, Any]] = {}
+    for row, added in CANDIDATES.items():
+        for named in tqdm(added, desc=row, unit="model"):
+            scores[named] = float(np.mean(inner.scores(located(named, folder))))
+            tqdm.write(f"{row}: {scores[named]:.4f} {_told(named)}")
+        ranked = sorted(scores, key=lambda one: -scores[one])
+        found = search(inner, [located(one, folder) for one in ranked])
+        tqdm.write(f"{row}: {found.score:.4f} blended, {found.alone_score:.4f} the best alone")
+        chosen[row] = blended(ranked, np.asarray(found.weights)).to_dict()
+    return chosen
+
+
+def _told(params: ModelParams) -> str:
+    """What differs from the defaults."""
+    plain = ModelParams().to_dict()
+    return ", ".join(f"{name}={value}" for name, value in params.to_dict().items() if value != plain[name])

@@ -1,0 +1,80 @@
+"""scikit-learn's linear and kernel machines as heads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.kernel_approximation import Nystroem
+from sklearn.linear_model import LogisticRegression, Ridge, TweedieRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, SVR, LinearSVC, LinearSVR
+
+from purchasing_power.model.params import ModelParams
+
+# An exact kernel machine takes time with the square of the rows: beyond these its kernel is approximated.
+KERNEL_ROWS = 10_000
+LANDMARKS = 500
+
+
+def fit(params: ModelParams, X: Any, y: np.ndarray, task: str, seed: int) -> BaseEstimator:
+    """Fit the head ``logistic``, ``svm`` or ``rbf_svm`` on a dense or sparse matrix.
+
+    A regression's ``logistic`` is ridge, or a Tweedie model with a log link. ``rbf_svm`` on more than
+    ``KERNEL_ROWS`` rows is a linear SVM on ``LANDMARKS`` Nystroem features of the kernel.
+
+    Source: Williams & Seeger (2001), Using the Nystroem method to speed up kernel machines, NeurIPS 13.
+    """
+    if params.head == "rbf_svm":
+        head = _kernel(params, X, task, seed)
+    elif task == "regression":
+        head = _linear_amounts(params, len(y), seed)
+    else:
+        head = _linear_classes(params, seed)
+    return head.fit(X, y)
+
+
+def _linear_classes(params: ModelParams, seed: int) -> BaseEstimator:
+    if params.head == "svm":
+        return LinearSVC(C=params.C, class_weight=_weight(params), max_iter=5_000, random_state=seed)
+    return LogisticRegression(C=params.C, class_weight=_weight(params), max_iter=2_000)
+
+
+def _linear_amounts(params: ModelParams, rows: int, seed: int) -> BaseEstimator:
+    if params.head == "svm":
+        return LinearSVR(C=params.C, loss="squared_epsilon_insensitive", random_state=seed, max_iter=5_000)
+    if params.loss == "tweedie":
+        # Its deviance is a mean over rows where ridge has a sum: C then means the same in both.
+        alpha = 1.0 / (params.C * rows)
+        return TweedieRegressor(power=params.tweedie_power, link="log", alpha=alpha, max_iter=2_000)
+    return Ridge(alpha=1.0 / params.C)
+
+
+def _kernel(params: ModelParams, X: Any, task: str, seed: int) -> BaseEstimator:
+    gamma = params.gamma or _scale(X)
+    exact = X.shape[0] <= KERNEL_ROWS
+    kernel = Nystroem(gamma=gamma, n_components=LANDMARKS, random_state=seed)
+    if task == "regression":
+        linear = LinearSVR(C=params.C, loss="squared_epsilon_insensitive", random_state=seed, max_iter=5_000)
+        machine = SVR(C=params.C, gamma=gamma) if exact else make_pipeline(kernel, linear)
+        # C bounds each row's pull in units of the amount, so amounts are brought to unit size.
+        return TransformedTargetRegressor(machine, transformer=StandardScaler())
+    if exact:
+        return SVC(C=params.C, gamma=gamma, class_weight=_weight(params))
+    return make_pipeline(
+        kernel, LinearSVC(C=params.C, class_weight=_weight(params), max_iter=5_000, random_state=seed)
+    )
+
+
+def _scale(X: Any) -> float:
+    """scikit-learn's gamma="scale": 1 / (columns * variance of all values)."""
+    square, mean = (X.multiply(X).mean(), X.mean()) if sparse.issparse(X) else ((X**2).mean(), X.mean())
+    return float(1 / (X.shape[1] * max(square - mean**2, np.finfo(np.float32).tiny)))
+
+
+def _weight(params: ModelParams) -> str | None:
+    return "balanced" if params.imbalance == "weights" else None

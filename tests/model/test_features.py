@@ -1,0 +1,74 @@
+"""Laws of the feature blocks: what a trial may take from another, and which form the matrix has."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from scipy import sparse
+from tables import panel
+
+from purchasing_power.model.features import (
+    block_key,
+    blocks,
+    column_groups,
+    prepare,
+    transformer,
+    wide,
+)
+from purchasing_power.model.params import TABLE_HEADS, ModelParams
+
+VARIED = [
+    {"head": "lightgbm"},
+    {"head": "logistic"},
+    {"head": "rbf_svm"},
+    {"head": "lightgbm", "imbalance": "smote"},
+    {"head": "mlp"},
+    {"tfidf_width": 50},
+    {"tfidf_width": 60},
+    {"tfidf_width": 50, "text_components": 8},
+    {"text_components": 8},
+    {"ngram_max": 2},
+    {"min_df": 5},
+    {"encoder": "elsewhere"},
+    {"weighting": "recency"},
+    {"weighting": "idf"},
+    {"reduction": "whitening"},
+    {"C": 3.0, "trees": 7, "imbalance": "weights"},
+]
+
+
+def test_blocks_have_equal_keys_exactly_where_they_are_made_alike() -> None:
+    meta = panel(users=5).meta
+    made = []
+    for values in VARIED:
+        params = ModelParams.from_dict({"representation": "both", **values})
+        made.append({name: (block_key(name, params), repr(one)) for name, one, _ in blocks(params, meta, 0)})
+    for one, other in combinations(made, 2):
+        for name in ("numeric", "categorical", "tfidf", "encoder"):
+            assert (one[name][0] == other[name][0]) == (one[name][1] == other[name][1])
+
+
+@pytest.mark.parametrize("head", TABLE_HEADS)
+def test_terms_enter_as_they_are_sparse_and_the_rest_of_the_matrix_stays_the_same(head: str) -> None:
+    table = panel()
+    frame, values = (
+        prepare(table.frame, table.meta),
+        {"head": head, "representation": "tfidf", "ngram_max": 2},
+    )
+    plain, terms = (
+        ModelParams.from_dict({**values, "text_components": 3, "tfidf_width": width}) for width in (0, 9)
+    )
+    fitted = {params: transformer(params, table.meta, 0) for params in (plain, terms)}
+    matrices = {params: one.fit_transform(frame, np.arange(len(frame)) % 2) for params, one in fitted.items()}
+    assert not sparse.issparse(matrices[plain])
+    assert sparse.issparse(matrices[terms]) and wide(terms) and not wide(plain)
+    groups = column_groups(fitted[terms], table.meta)
+    assert len(groups["text (tfidf)"]) == 9
+    dense = matrices[terms].toarray()
+    tabular = [at for name in table.meta.features for at in groups[name]]
+    np.testing.assert_allclose(dense[:, tabular], matrices[plain][:, tabular], equal_nan=True)
+    text = dense[:, groups["text (tfidf)"]]
+    lengths = np.linalg.norm(text, axis=1)
+    assert (text >= 0).all() and lengths[lengths > 0] == pytest.approx(1)

@@ -1,0 +1,120 @@
+"""Laws of the text CNN."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import tables
+from sklearn.metrics import roc_auc_score
+
+from purchasing_power.errors import DataError
+from purchasing_power.model import bundle, purchasing_model, text_cnn
+from purchasing_power.model.params import ModelParams
+from purchasing_power.model.scorer import Fitting
+from purchasing_power.model.splits import split
+from purchasing_power.snapshot.target import fit_target
+from purchasing_power.snapshot.user_table import UserTableMeta
+from purchasing_power.text.encoder import Encoder
+from purchasing_power.text.tokens import open_tokens
+
+META = UserTableMeta(kind="flat", numeric=(), categorical=(), label="label", task="binary")
+
+
+def _params(encoder: Path, **changes: Any) -> ModelParams:
+    chosen = {"epochs": 15, "network_rate": 1e-2, "hidden": 8, "filters": 8, "batch_rows": 32, **changes}
+    return ModelParams(representation="none", head="textcnn", encoder=str(encoder), **chosen)
+
+
+def _fitting(rows: int = 200, seed: int = 1, **changes: Any) -> Fitting:
+    """Texts whose class is told by the order of two words, which no count of words tells."""
+    rng = np.random.default_rng(seed)
+    y = (rng.random(rows) < changes.pop("rare", 0.5)).astype(np.int64)
+    pair = ("red milk", "milk red")
+    texts = [[" ".join([rng.choice(["fit", "size"]), pair[code], "blue"])] for code in y]
+    frame = pd.DataFrame({"documents": texts, "user_id": [f"user-{n}" for n in range(rows)]})
+    return Fitting(frame=frame, y=y, task="binary", classes=2, **changes)
+
+
+def test_it_learns_from_the_order_of_words(tiny_bert: Path) -> None:
+    scorer = text_cnn.fit(_params(tiny_bert), META, _fitting())
+    new = _fitting(seed=2)
+    assert roc_auc_score(new.y, scorer.raw(new.frame)) > 0.95
+
+
+def test_the_same_seed_gives_the_same_scores_and_another_one_others(tiny_bert: Path) -> None:
+    fitting = _fitting(rows=60)
+    params = _params(tiny_bert, epochs=2)
+    first, again, other = (
+        text_cnn.fit(params, META, replace(fitting, seed=seed)).raw(fitting.frame) for seed in (0, 0, 1)
+    )
+    assert np.array_equal(first, again)
+    assert not np.allclose(first, other)
+
+
+@pytest.mark.parametrize(("kind", "loss"), [("flat", "auto"), ("panel", "auto"), ("panel", "tweedie")])
+def test_a_bundle_predicts_the_same_without_the_language_model(
+    tiny_bert: Path, tiny_gpt: Path, tmp_path: Path, kind: str, loss: str
+) -> None:
+    model_folder = tmp_path / "encoder"
+    shutil.copytree(tiny_bert if kind == "flat" else tiny_gpt, model_folder)
+    table = tables.flat(120, classes=3) if kind == "flat" else tables.panel(30)
+    parts = split(table)
+    target = fit_target("label" if kind == "flat" else "spend", table, parts.train)
+    model = purchasing_model.fit(table, parts, target, _params(model_folder, epochs=2, loss=loss))
+    rows = table.frame.iloc[parts.test]
+    told = model.outputs(rows)
+    bundle.save(model, tmp_path / "bundle", tables.TEXTS)
+    shutil.rmtree(model_folder)
+    loaded = bundle.load(tmp_path / "bundle")
+    assert np.allclose(loaded.outputs(rows), told, atol=1e-6)
+    bundle.save(loaded, tmp_path / "again")
+    assert np.array_equal(bundle.load(tmp_path / "again").outputs(rows), loaded.outputs(rows))
+    files = [path for path in (tmp_path / "bundle").rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} <= {".json", ".safetensors", ".skops", ".txt"}
+
+
+def test_the_newest_documents_tokens_come_first_and_no_more_than_allowed(tiny_bert: Path) -> None:
+    tokens = open_tokens(Encoder.open(str(tiny_bert)).source)
+    [new], [old] = tokens.windows(["red"]).ids, tokens.windows(["milk milk"]).ids
+    documents = pd.Series([["red", "milk milk"], [], ["red"]])
+    ids = text_cnn.token_ids(documents, tokens, 6)
+    assert ids.tolist() == [[*new, *old][:6], [-1] * 6, [*new, -1, -1, -1]]
+    assert text_cnn.token_ids(documents.iloc[1:2], tokens, 6).shape == (1, 4)
+
+
+def test_imbalance_lifts_the_rare_class_and_made_up_rows_are_refused(tiny_bert: Path) -> None:
+    fitting = _fitting(rare=0.15)
+    means = {
+        imbalance: text_cnn.fit(_params(tiny_bert, imbalance=imbalance, epochs=2), META, fitting)
+        .raw(fitting.frame)
+        .mean()
+        for imbalance in ("none", "weights", "over", "under")
+    }
+    assert min(means["weights"], means["over"], means["under"]) > means["none"]
+    with pytest.raises(DataError, match="smote with the head textcnn"):
+        text_cnn.fit(_params(tiny_bert, imbalance="smote"), META, fitting)
+
+
+def test_a_panel_is_fitted_anew_on_all_rows(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = tables.panel(20)
+    learned: list[tuple[int, int, int]] = []
+    train = text_cnn.train
+
+    def watched(*given: Any) -> int:
+        learned.append((len(given[5]), len(given[6]), given[7]))
+        return train(*given)
+
+    monkeypatch.setattr(text_cnn, "train", watched)
+    parts = split(table)
+    target = fit_target("tier", table, parts.train)
+    purchasing_model.fit(table, parts, target, _params(tiny_bert, epochs=3))
+    (part, held, _), (whole, none, epochs) = learned
+    assert part + held == whole == len(parts.train)
+    assert none == 0
+    assert 1 <= epochs <= 3
