@@ -54,7 +54,7 @@ from steps.study_setup import objective_of, space_of, validation_of
 from tracking import runs
 from tracking.chain import entry_points, run_steps
 
-TRIALS, WORKER_TRIALS = 30, 16
+TRIALS, WORKER_TRIALS = 30, 20
 PLAIN = (("lightgbm", "both"), ("logistic", "tfidf"), ("svm", "encoder"))
 # Trials of one cost, whatever is drawn.
 EVEN = {

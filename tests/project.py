@@ -33,7 +33,9 @@ class Project:
             "PURCHASING_POWER_KEY": "a key for tests only",
             "PATH": path,
         }
-        return {**os.environ, **settings, "MLFLOW_EXPERIMENT_NAME": "tests"}
+        # mlflow.set_experiment leaves its choice to child processes; a command typed by a user has none.
+        inherited = {name: value for name, value in os.environ.items() if name != "MLFLOW_EXPERIMENT_ID"}
+        return {**inherited, **settings, "MLFLOW_EXPERIMENT_NAME": "tests"}
 
     def mlflow_run(self, entry: str, **parameters: str) -> subprocess.CompletedProcess[str]:
         """``mlflow run . -e entry --env-manager local -P …`` with this project's store."""

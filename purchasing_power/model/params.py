@@ -68,7 +68,7 @@ class ModelParams:
         ``feature_fraction``, ``bagging_fraction`` and ``lambda_l2``.
     hidden, dropout, epochs, network_rate, batch_rows
         Of ``mlp`` and ``textcnn``: units of the hidden layer, share dropped, most epochs, learning rate, rows in a
-        batch.
+        batch. ``finetuned`` ends in such a hidden layer with the same units, share dropped and rate.
     filters, text_tokens
         Of ``textcnn``: filters of each width, tokens of a row that are read (newest documents first).
     tuning, tuning_epochs, tuning_rate, frozen_layers, lora_rank, row_documents, tuning_rows
