@@ -49,6 +49,10 @@ Scores = dict[str, dict[int, float]]
 
 def read_chosen(path: Path, folder: Path) -> dict[str, ModelParams]:
     """The row's models; ``folder`` takes the lower layers of MiniLM where a model reads those."""
+    if not path.exists():
+        raise SystemExit(
+            f"{path.name}: not found. Write it with `python benchmarks/women_clothing.py --choose`."
+        )
     told = json.loads(path.read_text(encoding="utf-8"))
     return {row: located(ModelParams.from_dict(told[row]), folder) for row in ROWS}
 
