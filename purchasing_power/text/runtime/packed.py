@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby
@@ -12,8 +13,8 @@ import numpy as np
 from purchasing_power.text.runtime.bert import Bert, Norm
 from purchasing_power.text.runtime.padded import pool
 
-# Activations of so many tokens stay in a core's cache between two products.
-TOKENS = 2048
+# More tokens gain nothing and take memory.
+TOKENS = 4096
 # oneDNN makes a kernel for every new number of rows: row counts are rounded up, coarsely where that is cheap.
 COARSE, FINE = 128, 16
 COARSE_FROM = 512
@@ -165,16 +166,27 @@ def reordered(weight: Any, kind: Any) -> Any:
     return torch.ops.mkldnn._reorder_linear_weight(weight.to(kind).contiguous(), TOKENS)
 
 
+_RUNNING = 0
+_COUNTING = threading.Lock()
+
+
 @contextmanager
 def one_thread(after: int) -> Iterator[None]:
-    """Run torch in the calling thread alone, and give it ``after`` threads again at the end.
+    """Run torch in the calling thread alone; the last batch to end gives ``after`` threads again.
 
-    The number is the thread's own, but a thread that torch has not seen yet begins with the one set last.
+    A part of torch's number (that of its BLAS) is the whole process's: raised while another batch runs, it
+    would change how that batch adds up, and so its last digits.
     """
     import torch
 
-    torch.set_num_threads(1)
+    global _RUNNING
+    with _COUNTING:
+        _RUNNING += 1
+        torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(after)
+        with _COUNTING:
+            _RUNNING -= 1
+            if not _RUNNING:
+                torch.set_num_threads(after)
