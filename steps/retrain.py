@@ -8,7 +8,7 @@ import shlex
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from purchasing_power.model.params import TEXT_HEADS, ModelParams
+from purchasing_power.model.params import ModelParams
 from purchasing_power.snapshot.target import TARGETS
 from tracking import registry, runs
 from tracking.chain import run_steps
@@ -71,7 +71,7 @@ def as_production(model: str) -> dict[str, str]:
 
 def _encoders(params: ModelParams) -> tuple[str, ...]:
     """References that a model or its members start from, with the runtimes they were served with."""
-    read = [part.encoder for part in params.parts if part.encoders or part.head in TEXT_HEADS]
+    read = [part.encoder for part in params.parts if part.reads_model]
     return tuple(dict.fromkeys(read)) or (params.encoder,)
 
 

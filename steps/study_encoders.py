@@ -13,7 +13,7 @@ from pathlib import Path
 import mlflow
 import optuna
 
-from purchasing_power.model.params import TEXT_HEADS, ModelParams
+from purchasing_power.model.params import ModelParams
 from purchasing_power.model.standings import Standing, standings
 from purchasing_power.model.validation import CrossValidation
 from purchasing_power.text.choose import resolve
@@ -109,16 +109,12 @@ def compare(
         own = [one for one in reading if encoder.reference in one[1].encoders]
         stand_in = (None, replace(reading[0][1], encoder=encoder.reference))
         judged.append((encoder, *(own[0] if own else stand_in)))
-    judged += [(None, number, params) for number, params in trials if not _reads(params)][:1]
+    judged += [(None, number, params) for number, params in trials if not params.reads_model][:1]
     found = standings(validation, [params for _, _, params in judged])
     return [
         ComparedEncoder(encoder, number, params, standing)
         for (encoder, number, params), standing in zip(judged, found, strict=True)
     ]
-
-
-def _reads(params: ModelParams) -> bool:
-    return bool(params.encoders) or params.head in TEXT_HEADS
 
 
 def _encode(encoder: Encoder, texts: list[str], folder: str, cache: Path) -> float:

@@ -6,6 +6,7 @@ import argparse
 import tempfile
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
@@ -22,7 +23,6 @@ from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.target import TARGETS, fit_target
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTable, distinct_texts
 from purchasing_power.text.choose import resolve
-from purchasing_power.text.runtime.base import FLOAT32
 from purchasing_power.text.store import warm
 from steps.model_logging import example, log_and_register
 from tracking import registry, runs
@@ -52,7 +52,10 @@ def run(args: argparse.Namespace) -> Outputs:
     parts = split(table, args.seed)
     target = fit_target(args.target, table, parts.train, args.positive)
     store = str(Path(args.workspace) / "vectors")
-    _warm(params, distinct_texts(table, parts.known), Path(args.workspace))
+    texts = distinct_texts(table, parts.known)
+    params = _resolved(params, texts, Path(args.workspace))
+    for encoder in params.encoders:
+        warm(encoder, texts, store)
     mlflow.log_params(_logged(params))
     _log_inputs(table, uri)
     with tqdm(total=args.folds + 2, desc="train", unit="part") as bar:
@@ -76,11 +79,14 @@ def run(args: argparse.Namespace) -> Outputs:
     return outputs
 
 
-def _warm(params: ModelParams, texts: list[str], workspace: Path) -> None:
-    """Fill the store; a graph that the study exported to the workspace is read again, not made again."""
-    for encoder in params.encoders:
-        resolve(encoder, texts, FLOAT32, cache=workspace / "encoders")
-        warm(encoder, texts, str(workspace / "vectors"))
+def _resolved(params: ModelParams, texts: list[str], workspace: Path) -> ModelParams:
+    """Parameters whose encoders name their runtimes; what the study exported to the workspace is read again."""
+    if params.members:
+        parts = [replace(one, params=_resolved(one.params, texts, workspace)) for one in params.members]
+        return replace(params, members=tuple(parts))
+    if not params.reads_model:
+        return params
+    return replace(params, encoder=resolve(params.encoder, texts, cache=workspace / "encoders").reference)
 
 
 def _validation(args: argparse.Namespace, table: UserTable, known: np.ndarray) -> CrossValidation:

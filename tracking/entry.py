@@ -32,7 +32,9 @@ class Parser(argparse.ArgumentParser):
         """Names of the parameters."""
         return [action.dest for action in self._actions if action.dest != "help"]
 
-    def parse_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
         """Parse, and answer an unknown parameter with the allowed ones and the nearest spelling."""
         known, extra = self.parse_known_args(args, namespace)
         unknown = [word[2:].partition("=")[0] for word in extra if word.startswith("--")] or extra

@@ -159,6 +159,11 @@ class ModelParams:
         """References of the frozen encoders whose vectors the model reads, each once."""
         return tuple(dict.fromkeys(part.encoder for part in self.parts if "encoder" in part.text_blocks))
 
+    @property
+    def reads_model(self) -> bool:
+        """Whether a language model is read at all, frozen or trained."""
+        return bool(self.encoders) or any(part.head in TEXT_HEADS for part in self.parts)
+
     def to_dict(self) -> dict[str, Any]:
         """Give what :meth:`from_dict` reads."""
         values = asdict(self)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
 from purchasing_power.model.params import TABLE_HEADS, ModelParams
 from purchasing_power.snapshot.user_table import UserTableMeta
+
+# Modules with the functions ``fit`` and ``load`` of each head that is not on the feature matrix.
+MODULES = {"blend": "blend", "textcnn": "text_cnn", "finetuned": "network"}
 
 
 @dataclass(frozen=True)
@@ -74,38 +78,14 @@ class Scorer(Protocol):
 
 def fit_scorer(params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> Scorer:
     """Fit the scorer that ``params.head`` names on the given rows."""
-    if params.head in TABLE_HEADS:
-        from purchasing_power.model import table_scorer
-
-        return table_scorer.fit(params, meta, fitting)
-    if params.head == "blend":
-        from purchasing_power.model import blend
-
-        return blend.fit(params, meta, fitting)
-    # Networks need torch: it is imported only where one is used.
-    if params.head == "textcnn":
-        from purchasing_power.model import text_cnn
-
-        return text_cnn.fit(params, meta, fitting)
-    from purchasing_power.model import network
-
-    return network.fit(params, meta, fitting)
+    return _module(params.head).fit(params, meta, fitting)
 
 
 def load_scorer(folder: Path, params: ModelParams, meta: UserTableMeta) -> Scorer:
     """Load what ``Scorer.save`` wrote."""
-    if params.head in TABLE_HEADS:
-        from purchasing_power.model import table_scorer
+    return _module(params.head).load(folder, params, meta)
 
-        return table_scorer.load(folder, params, meta)
-    if params.head == "blend":
-        from purchasing_power.model import blend
 
-        return blend.load(folder, params, meta)
-    if params.head == "textcnn":
-        from purchasing_power.model import text_cnn
-
-        return text_cnn.load(folder, params, meta)
-    from purchasing_power.model import network
-
-    return network.load(folder, params, meta)
+def _module(head: str) -> Any:
+    # Networks need torch, and a blend needs the others: each is imported only where it is used.
+    return import_module(f"purchasing_power.model.{'table_scorer' if head in TABLE_HEADS else MODULES[head]}")

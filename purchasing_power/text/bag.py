@@ -18,7 +18,8 @@ class Bag:
     Attributes
     ----------
     texts
-        The texts that occur in at least one row, each once.
+        The texts that occur in at least one row, each once, ascending: a row's sums are then added up in the same
+        order whatever rows stand beside it.
     counts
         Times each row has each text, float32, shape (n_rows, n_texts).
     recency
@@ -45,7 +46,7 @@ def bag(documents: pd.Series) -> Bag:
     if not present.all():
         kept = np.concatenate([[0], np.cumsum(present)])
         offsets, codes = kept[offsets], codes[present]
-    occurring = np.flatnonzero(np.bincount(codes, minlength=len(texts)))
+    occurring = sorted(np.flatnonzero(np.bincount(codes, minlength=len(texts))), key=texts.__getitem__)
     position = np.zeros(len(texts), np.int32)
     position[occurring] = np.arange(len(occurring), dtype=np.int32)
     place = np.arange(len(codes)) - np.repeat(offsets[:-1], np.diff(offsets))

@@ -12,16 +12,16 @@ LISTS = [["milk", "bread", "milk"], [], ["bread"]]
 
 def test_counts_are_times_a_row_has_a_text() -> None:
     found = bag(pd.Series(LISTS))
-    assert found.texts == ["milk", "bread"]
-    assert found.counts.toarray().tolist() == [[2, 1], [0, 0], [0, 1]]
+    assert found.texts == ["bread", "milk"]
+    assert found.counts.toarray().tolist() == [[1, 2], [0, 0], [1, 0]]
 
 
 def test_the_newest_document_counts_as_one_and_each_older_one_less() -> None:
-    expected = [[1 + 1 / 3, 1 / 2], [0, 0], [0, 1]]
+    expected = [[1 / 2, 1 + 1 / 3], [0, 0], [1, 0]]
     np.testing.assert_allclose(bag(pd.Series(LISTS)).recency.toarray(), expected, rtol=1e-6)
     # A missing text takes no place.
     found = bag(pd.Series([["milk", None, "bread"]], dtype=object)).recency
-    np.testing.assert_allclose(found.toarray(), [[1, 1 / 2]], rtol=1e-6)
+    np.testing.assert_allclose(found.toarray(), [[1 / 2, 1]], rtol=1e-6)
 
 
 def test_arrow_and_lists_give_the_same_bag() -> None:
@@ -30,6 +30,11 @@ def test_arrow_and_lists_give_the_same_bag() -> None:
     assert one.texts == other.texts
     assert (one.counts != other.counts).nnz == 0
     assert (one.recency != other.recency).nnz == 0
+
+
+def test_the_order_of_texts_does_not_depend_on_the_rows_beside_them() -> None:
+    rows = [["milk", "bread", "eggs"], ["eggs", "milk"], ["bread"]]
+    assert bag(pd.Series(rows)).texts == bag(pd.Series(rows[::-1])).texts == ["bread", "eggs", "milk"]
 
 
 def test_only_texts_that_occur_are_in_the_bag() -> None:

@@ -79,7 +79,7 @@ def test_arrow_lists_and_a_series_give_the_same(transformer) -> None:
     frame = _documents()
     fitted = _dense(transformer.fit_transform(frame))
     for other in (_as_lists(frame), frame["documents"], _as_lists(frame)["documents"]):
-        np.testing.assert_allclose(_dense(transformer.transform(other)), fitted, atol=1e-5)
+        np.testing.assert_allclose(_dense(transformer.transform(other)), fitted, atol=1e-6)
 
 
 def test_names_match_columns_and_are_distinct(transformer) -> None:
