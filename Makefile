@@ -8,7 +8,7 @@ export DO_NOT_TRACK := true
 export GIT_PYTHON_REFRESH := quiet
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test test-fast lint bench docs ui clean
+.PHONY: demo test test-fast lint bench bench-tools docs ui clean
 
 demo: $(VENV)/installed  ## the whole life of a model on the Complete Journey sample
 	mlflow run . --env-manager local
@@ -28,6 +28,9 @@ lint: $(VENV)/installed-test  ## format, style, types, floors
 bench: $(VENV)/installed-bench  ## the README's figures
 	python benchmarks/snapshot.py
 	python benchmarks/quality.py
+	python benchmarks/encode.py
+
+bench-tools: $(VENV)/installed-bench  ## what the benchmarks compare with
 
 docs: $(VENV)/installed  ## the feature dictionary
 	python -m purchasing_power.snapshot.dictionary
