@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
-from women_clothing_choice import choose, located
+from women_clothing_choice import choose
 from women_clothing_data import FOLDS, LABEL, RECOMMENDED, Pair, flat_table, harness, published_folds, reviews
 
 from purchasing_power.model.params import ModelParams
@@ -47,14 +47,14 @@ AutoGluon multimodal .9134; TabPFN-2.5 with e5-large .9156, fine-tuned .9181"""
 Scores = dict[str, dict[int, float]]
 
 
-def read_chosen(path: Path, folder: Path) -> dict[str, ModelParams]:
-    """The row's models; ``folder`` takes the lower layers of MiniLM where a model reads those."""
+def read_chosen(path: Path) -> dict[str, ModelParams]:
+    """The model of each row of the table."""
     if not path.exists():
         raise SystemExit(
             f"{path.name}: not found. Write it with `python benchmarks/women_clothing.py --choose`."
         )
     told = json.loads(path.read_text(encoding="utf-8"))
-    return {row: located(ModelParams.from_dict(told[row]), folder) for row in ROWS}
+    return {row: ModelParams.from_dict(told[row]) for row in ROWS}
 
 
 def write_chosen(frame: pd.DataFrame, folder: Path) -> None:
@@ -83,7 +83,7 @@ def measure(
 
 def run(frame: pd.DataFrame, folds: list[int], folder: Path) -> tuple[Scores, Scores]:
     """Every row of the table on the given folds: figures and seconds by row and fold."""
-    models = read_chosen(CHOSEN, folder)
+    models = read_chosen(CHOSEN)
     pairs = published_folds(frame[LABEL])
     whole, less = flat_table(frame, folder), flat_table(frame, folder, (RECOMMENDED,))
     scores: Scores = {name: {} for name in NAMES}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,6 @@ from purchasing_power.model.params import ModelParams
 from purchasing_power.model.splits import folds
 from purchasing_power.model.validation import CrossValidation
 from purchasing_power.snapshot.user_table import UserTable
-from purchasing_power.text import checkpoint
-from purchasing_power.text.tokens import quiet
 
 # MiniLM was trained to tell topics: its lower layers still know how a reviewer feels.
 LOWER, LAYERS = "minilm-lower-layers", 4
@@ -52,29 +49,6 @@ CANDIDATES: dict[str, list[ModelParams]] = {
 }
 
 
-def lower_layers(folder: Path) -> str:
-    """A folder with the lowest layers of MiniLM, written once: a model of its own to the encoder."""
-    from transformers import AutoModel
-
-    target = folder / LOWER
-    if not target.exists():
-        source = checkpoint.find("minilm")
-        source.copy(target)
-        with quiet():
-            model = AutoModel.from_pretrained(
-                source.folder, num_hidden_layers=LAYERS, add_pooling_layer=False
-            )
-            model.save_pretrained(target)
-    return str(target)
-
-
-def located(params: ModelParams, folder: Path) -> ModelParams:
-    """The same model with ``LOWER`` as the folder of :func:`lower_layers`, in its members too."""
-    members = tuple(replace(one, params=located(one.params, folder)) for one in params.members)
-    encoder = lower_layers(folder) if params.encoder == LOWER else params.encoder
-    return replace(params, encoder=encoder, members=members)
-
-
 def choose(table: UserTable, folder: Path) -> dict[str, dict[str, Any]]:
     """Blends by row of the table, as :meth:`ModelParams.to_dict` gives them.
 
@@ -91,10 +65,10 @@ def choose(table: UserTable, folder: Path) -> dict[str, dict[str, Any]]:
     chosen: dict[str, dict[str, Any]] = {}
     for row, added in CANDIDATES.items():
         for named in tqdm(added, desc=row, unit="model"):
-            scores[named] = float(np.mean(inner.scores(located(named, folder))))
+            scores[named] = float(np.mean(inner.scores(named)))
             tqdm.write(f"{row}: {scores[named]:.4f} {_told(named)}")
         ranked = sorted(scores, key=lambda one: -scores[one])
-        found = search(inner, [located(one, folder) for one in ranked])
+        found = search(inner, ranked)
         tqdm.write(f"{row}: {found.score:.4f} blended, {found.alone_score:.4f} the best alone")
         chosen[row] = blended(ranked, np.asarray(found.weights)).to_dict()
     return chosen

@@ -15,7 +15,8 @@ from mlflow.data.pandas_dataset import from_pandas
 from tqdm import tqdm
 
 from purchasing_power.model import bundle
-from purchasing_power.model.params import ModelParams, read_params
+from purchasing_power.model.params import ModelParams
+from purchasing_power.model.params_file import read_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import folds, split
 from purchasing_power.model.validation import CrossValidation, primary_metric

@@ -15,7 +15,6 @@ from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.model.scorer import Scorer
 from purchasing_power.model.table_scorer import TableScorer
 from purchasing_power.snapshot.user_table import DOCUMENTS
-from purchasing_power.text import terms
 from purchasing_power.text.bag import bag
 
 BLOCK = "tfidf"
@@ -63,9 +62,7 @@ def _add(found: dict[str, Any], scorer: TableScorer, frame: pd.DataFrame, slopes
     if not known:
         return
     documents = bag(frame[DOCUMENTS])
-    weights = text.tfidf_.transform(
-        documents.counts @ terms.count(documents.texts, known, text.ngram_max)
-    ).tocsr()
+    weights = text.tfidf_.transform(text.counts(documents)).tocsr()
     effects = sum(
         sparse.diags(slopes[:, at]) @ weights @ sparse.diags(coefficients)
         for at, coefficients in enumerate(_coefficients(scorer, block, text))

@@ -17,12 +17,13 @@ from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from purchasing_power.errors import DataError
 from purchasing_power.model.columns import Categories, date_parts
 from purchasing_power.model.imbalance import SYNTHETIC
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.params import LINEAR_HEADS, ModelParams
 from purchasing_power.shop.values import as_days, as_truth, open_column
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTableMeta
 from purchasing_power.text.vectorize import EncodedDocuments, TfidfDocuments
 
 QUANTILES = 100
+TABLE_BLOCKS = ("numeric", "dates", "categorical")
 
 
 def blocks(
@@ -54,7 +55,15 @@ def transformer(
 
     Its output has shape (n_rows, n_columns), sparse where :func:`wide` says so, else dense.
     """
-    return ColumnTransformer(blocks(params, meta, seed, store), sparse_threshold=1.0)
+    made = blocks(params, meta, seed, store)
+    factors = {name: block_weight(name, params) for name, _, _ in made}
+    weights = factors if set(factors.values()) != {1.0} else None
+    return ColumnTransformer(made, sparse_threshold=1.0, transformer_weights=weights)
+
+
+def block_weight(name: str, params: ModelParams) -> float:
+    """Factor of a block's columns: ``table_weight`` for the tabular ones of a linear head, else 1."""
+    return params.table_weight if params.head in LINEAR_HEADS and name in TABLE_BLOCKS else 1.0
 
 
 def wide(params: ModelParams) -> bool:
@@ -68,7 +77,7 @@ def block_key(name: str, params: ModelParams) -> tuple[Any, ...]:
         return (name, _scaled(params))
     if name == "tfidf":
         form = ("terms", params.tfidf_width) if wide(params) else (_scaled(params), params.text_components)
-        return (name, params.ngram_max, params.min_df, *form)
+        return (name, params.ngram_max, params.min_df, params.stop_words, *form)
     if name == "encoder":
         return (name, params.encoder, params.weighting, params.reduction, params.text_components)
     return (name,)
@@ -93,8 +102,10 @@ def column_groups(fitted: ColumnTransformer, meta: UserTableMeta) -> dict[str, l
     return groups
 
 
-def stacked(parts: Sequence[Any]) -> np.ndarray | sparse.csr_matrix:
-    """Blocks side by side, as a ColumnTransformer gives them: sparse where one of them is."""
+def stacked(parts: Sequence[Any], weights: Sequence[float] = ()) -> np.ndarray | sparse.csr_matrix:
+    """Blocks side by side, each times its weight, as a ColumnTransformer gives them: sparse where one of them is."""
+    if weights and set(weights) != {1.0}:
+        parts = [part * weight for part, weight in zip(parts, weights, strict=True)]
     if any(sparse.issparse(part) for part in parts):
         return sparse.hstack([sparse.csr_matrix(part) for part in parts], format="csr")
     return np.hstack(list(parts))
@@ -180,7 +191,12 @@ def _text(name: str, params: ModelParams, seed: int, store: str | None) -> BaseE
             weighting=params.weighting,
             seed=seed,
         )
-    terms = {"ngram_max": params.ngram_max, "min_df": params.min_df, "seed": seed}
+    terms: dict[str, Any] = {
+        "ngram_max": params.ngram_max,
+        "min_df": params.min_df,
+        "stop_words": params.stop_words,
+        "seed": seed,
+    }
     if wide(params):
         # Rows of terms have length 1 already; scaling each term would make the rarest the loudest.
         return TfidfDocuments(max_features=params.tfidf_width, components=None, **terms)

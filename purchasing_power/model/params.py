@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import Any
 
 from purchasing_power.errors import DataError
 
 REPRESENTATIONS = ("none", "tfidf", "encoder", "both", "finetuned")
 TABLE_HEADS = ("logistic", "svm", "rbf_svm", "lightgbm", "mlp")
+LINEAR_HEADS = ("logistic", "svm")
 TEXT_HEADS = ("textcnn", "finetuned")
 HEADS = (*TABLE_HEADS, *TEXT_HEADS, "blend")
 CHOICES = {
@@ -19,6 +18,7 @@ CHOICES = {
     "head": HEADS,
     "imbalance": ("none", "weights", "over", "under", "smote", "adasyn"),
     "loss": ("auto", "squared", "tweedie"),
+    "stop_words": ("drop", "keep"),
     "weighting": ("log_count", "count", "recency", "idf"),
     "reduction": ("pca", "whitening"),
     "tuning": ("full", "lora"),
@@ -27,7 +27,7 @@ CHOICES = {
 ABOVE_ZERO = (
     *("text_components", "ngram_max", "min_df", "C", "trees", "learning_rate", "leaves", "leaf_rows"),
     *("hidden", "epochs", "network_rate", "batch_rows", "filters", "text_tokens"),
-    *("tuning_epochs", "tuning_rate", "lora_rank", "row_documents", "tuning_rows"),
+    *("tuning_epochs", "tuning_rate", "lora_rank", "row_documents", "tuning_rows", "table_weight"),
 )
 NOT_NEGATIVE = ("tfidf_width", "gamma", "l2", "dropout", "frozen_layers")
 
@@ -58,6 +58,10 @@ class ModelParams:
     ngram_max, min_df, tfidf_width
         Longest word sequence that counts as a TF-IDF term, fewest rows that must have it, and how many terms
         enter as they are, sparse; 0 reduces them to ``text_components``.
+    stop_words
+        Of TF-IDF: ``"drop"`` them, or ``"keep"`` them, and exclamation and question marks as well.
+    table_weight
+        Factor of the tabular columns of a linear head beside the texts: below 1 they are regularised more strongly.
     weighting
         Weight of a document among a user's: ``"log_count"``, ``"count"``, ``"recency"`` or ``"idf"``.
     C, gamma
@@ -92,6 +96,8 @@ class ModelParams:
     ngram_max: int = 1
     min_df: int = 2
     tfidf_width: int = 0
+    stop_words: str = "drop"
+    table_weight: float = 1.0
     weighting: str = "log_count"
     C: float = 0.1
     gamma: float = 0.0
@@ -208,25 +214,6 @@ class Member:
 
     weight: float
     params: ModelParams
-
-
-def read_params(path: Path) -> ModelParams:
-    """Read parameters from a JSON file, such as the best ones that ``tune`` wrote.
-
-    Raises
-    ------
-    DataError
-        If the file is missing or is not a JSON object of parameters.
-    """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"model parameters: cannot read {path} ({error}). Give a JSON file of parameters."
-        ) from error
-    if not isinstance(values, dict):
-        raise DataError(f"model parameters: {path} holds a {type(values).__name__}; a JSON object is needed.")
-    return ModelParams.from_dict(values)
 
 
 def _members(values: list[dict[str, Any]]) -> tuple[Member, ...]:

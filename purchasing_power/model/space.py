@@ -7,13 +7,12 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
 from purchasing_power.errors import DataError
-from purchasing_power.model.params import HEADS, TABLE_HEADS, TEXT_HEADS, ModelParams
+from purchasing_power.model.params import HEADS, LINEAR_HEADS, TABLE_HEADS, TEXT_HEADS, ModelParams
 from purchasing_power.model.space_rules import HEAD_RULES, TUNING_RULES, WIDE_RULES, Choice, Rule
 
 # What a study can be asked for; a blend is made of its best trials afterwards.
 STUDY_HEADS = tuple(head for head in HEADS if head != "blend")
 BY_RICHNESS = ("none", "tfidf", "encoder", "both")
-LINEAR_HEADS = ("logistic", "svm")
 # Heads that fit the Tweedie deviance; rows of texts cannot be interpolated as SMOTE and ADASYN do.
 TWEEDIE_HEADS = ("logistic", "lightgbm", "mlp", "textcnn", "finetuned")
 TEXT_IMBALANCE = ("none", "weights", "over", "under")
@@ -180,10 +179,10 @@ def _columns(space: Space, head: str, representation: str) -> dict[str, Rule]:
     if representation in ("tfidf", "encoder", "both"):
         rules["text_components"] = Choice((16, 32))
     if representation in ("tfidf", "both"):
-        rules |= {"ngram_max": Choice((1,)), "min_df": Choice((2,))}
+        rules |= {"ngram_max": Choice((1,)), "min_df": Choice((2,)), "stop_words": Choice(("drop",))}
         # Only a linear head takes terms as they are; the others would be lost in thousands of columns.
         if head in LINEAR_HEADS:
-            rules["tfidf_width"] = Choice((0,))
+            rules |= {"tfidf_width": Choice((0,)), "table_weight": Choice((1.0,))}
     if head in TABLE_HEADS and representation in ("encoder", "both"):
         rules["encoder"] = Choice(space.encoders)
         rules["weighting"] = Choice(space.weightings)

@@ -13,7 +13,7 @@ from sklearn.metrics import average_precision_score, r2_score, roc_auc_score
 from purchasing_power.model import blend
 from purchasing_power.model.calibration import calibrated
 from purchasing_power.model.comparison import MetricName
-from purchasing_power.model.features import block_key, blocks, prepare, stacked
+from purchasing_power.model.features import block_key, block_weight, blocks, prepare, stacked
 from purchasing_power.model.heads import fit_head, one_blas_thread, raw_scores
 from purchasing_power.model.imbalance import resampled
 from purchasing_power.model.memory import recalled
@@ -107,7 +107,8 @@ class CrossValidation:
     def _table_raw(self, number: int, params: ModelParams) -> np.ndarray:
         target, frame = self.target(number), self.table.frame
         pairs = [self._block(number, params, name) for name, _, _ in self._made(params)]
-        X, later = (stacked([pair[side] for pair in pairs]) for side in (0, 1))
+        weights = [block_weight(name, params) for name, _, _ in self._made(params)]
+        X, later = (stacked([pair[side] for pair in pairs], weights) for side in (0, 1))
         y = target.labels(frame.iloc[self.folds[number][0]])
         X, y = resampled(params, X, y, target.task, self.seed)
         head = fit_head(params, X, y, target.task, len(target.classes), self.seed, self.threads)

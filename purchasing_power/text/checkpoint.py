@@ -16,6 +16,7 @@ from purchasing_power.text.model_folder import CONTENT
 from purchasing_power.text.reference import LAST, MEAN, Reference, parse
 
 SETTINGS_FILE = "encoder.json"
+LAYER_NAMES = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 POSITION_NAMES = ("max_position_embeddings", "n_positions", "n_ctx")
 # Counts up when the same files would give other vectors: windows, weights or normalisation changed.
 ENCODING = 2
@@ -53,6 +54,8 @@ class Checkpoint:
         Tokens that neighbouring windows of a long text share.
     prefix
         Text that goes before every window.
+    layers
+        Lowest layers that are run; ``None`` is all of them.
     """
 
     folder: Path
@@ -61,15 +64,17 @@ class Checkpoint:
     dimension: int
     overlap: int = 0
     prefix: str = ""
+    layers: int | None = None
 
     def files(self) -> list[Path]:
         """Files that decide a vector, sorted by name."""
         return sorted({path for pattern in CONTENT for path in self.folder.glob(pattern)})
 
     def fingerprint(self) -> str:
-        """Hex digest (16 characters) of the files' content, pooling, windows and prefix."""
-        settings = json.dumps([ENCODING, self.pooling, self.max_length, self.overlap, self.prefix])
-        hasher = hashlib.sha256(settings.encode())
+        """Hex digest (16 characters) of the files' content, pooling, windows, prefix and layers."""
+        settings = [ENCODING, self.pooling, self.max_length, self.overlap, self.prefix]
+        settings += [] if self.layers is None else [self.layers]
+        hasher = hashlib.sha256(json.dumps(settings).encode())
         for path in self.files():
             state = path.stat()
             hasher.update(f"{path.name} {_file_digest(path, state.st_size, state.st_mtime_ns)}".encode())
@@ -84,7 +89,8 @@ class Checkpoint:
         folder.mkdir(parents=True, exist_ok=True)
         for path in self.files():
             shutil.copyfile(path, folder / path.name)
-        settings = {name: getattr(self, name) for name in ("pooling", "max_length", "overlap", "prefix")}
+        names = ("pooling", "max_length", "overlap", "prefix", "layers")
+        settings = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         (folder / SETTINGS_FILE).write_text(json.dumps(settings))
 
 
@@ -122,6 +128,7 @@ def find(reference: str | Reference) -> Checkpoint:
         dimension=_dimension(name, config),
         overlap=overlap,
         prefix=stated.get("prefix", "") if wanted.prefix is None else wanted.prefix,
+        layers=_layers(name, wanted.layers or stated.get("layers"), config),
     )
 
 
@@ -153,6 +160,19 @@ def _check_windows(name: str, max_length: int, overlap: int, positions: int | No
             f"encoder {name}: overlap: got {overlap}; at most {max_length // 2}, half of max_length, is allowed. "
             "Set a smaller overlap or a longer max_length."
         )
+
+
+def _layers(name: str, asked: int | None, config: dict[str, Any]) -> int | None:
+    """Lowest layers to run; all of them are ``None``, however they were asked for."""
+    held = next((config[key] for key in LAYER_NAMES if config.get(key)), None)
+    if asked is None or asked == held:
+        return None
+    if held is None or asked > held:
+        raise DataError(
+            f"encoder {name}: layers: got {asked}; the model has {held or 'an unknown number of'} layers. Set "
+            "fewer, or leave the option away for all of them."
+        )
+    return asked
 
 
 @cache

@@ -11,6 +11,8 @@ from purchasing_power.errors import DataError
 MEAN, CLS, MAX, LAST, WEIGHTED_MEAN = "mean", "cls", "max", "last", "weighted_mean"
 POOLINGS = (MEAN, CLS, MAX, LAST, WEIGHTED_MEAN)
 AUTO = "auto"
+# Options that are whole numbers: the least one, and of what.
+NUMBERS = {"max_length": (1, "tokens"), "overlap": (0, "tokens"), "layers": (1, "layers")}
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,9 @@ class Reference:
         What runs the model; ``"auto"`` must go through ``text.choose.resolve`` first.
     device
         ``"auto"`` (CUDA where torch sees it), ``"cpu"`` or ``"cuda"``.
+    layers
+        Lowest layers of the model that are run; the vectors are pooled from the last of them. The upper layers
+        know the task that the model was trained for, which may not be the one at hand.
     """
 
     name: str
@@ -42,6 +47,7 @@ class Reference:
     prefix: str | None = None
     runtime: str | None = None
     device: str | None = None
+    layers: int | None = None
 
     def __str__(self) -> str:
         """Give the text that :func:`parse` reads."""
@@ -95,11 +101,11 @@ def _value(text: str, option: str, value: str) -> str | int:
         raise DataError(
             f"encoder {text}: {option}: got {value!r}; allowed are {', '.join(allowed)}. Set one of them."
         )
-    if option not in ("max_length", "overlap"):
+    if option not in NUMBERS:
         return value
-    least = 1 if option == "max_length" else 0
+    least, of = NUMBERS[option]
     if not (value.isascii() and value.isdigit()) or int(value) < least:
         raise DataError(
-            f"encoder {text}: {option}: got {value!r}; a whole number of tokens, {least} or more, is needed."
+            f"encoder {text}: {option}: got {value!r}; a whole number of {of}, {least} or more, is needed."
         )
     return int(value)

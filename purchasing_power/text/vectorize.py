@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import TruncatedSVD
@@ -15,12 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 from purchasing_power.errors import DataError
 from purchasing_power.text import terms
 from purchasing_power.text.bag import Bag, bag
+from purchasing_power.text.documents import Features, column_names, documents_column
 from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.reduction import fit_reduction, reduce
 from purchasing_power.text.store import VectorStore, vectors
 from purchasing_power.text.weighting import document_weights, known_rarity, learn_rarity
-
-Features = pd.DataFrame | pd.Series
 
 
 class TfidfDocuments(TransformerMixin, BaseEstimator):
@@ -38,6 +36,8 @@ class TfidfDocuments(TransformerMixin, BaseEstimator):
         Fewest fitted rows (users) that must have a term.
     components
         Columns after truncated SVD, or fewer; ``None`` leaves the sparse TF-IDF matrix.
+    stop_words
+        ``"drop"``, or ``"keep"``, which keeps exclamation and question marks too.
     seed
         Seed of the randomised SVD.
 
@@ -54,12 +54,14 @@ class TfidfDocuments(TransformerMixin, BaseEstimator):
         ngram_max: int = 2,
         min_df: int = 2,
         components: int | None = 32,
+        stop_words: str = "drop",
         seed: int = 0,
     ) -> None:
         self.max_features = max_features
         self.ngram_max = ngram_max
         self.min_df = min_df
         self.components = components
+        self.stop_words = stop_words
         self.seed = seed
 
     @property
@@ -75,7 +77,7 @@ class TfidfDocuments(TransformerMixin, BaseEstimator):
 
     def fit_transform(self, X: Features, y: Any = None, **fit_params: Any) -> np.ndarray | sparse.csr_matrix:
         """Learn as :meth:`fit` does, and transform the same rows: float32, shape (n_rows, n_columns)."""
-        documents = bag(_column(X))
+        documents = bag(documents_column(X))
         counts = self._choose_terms(documents)
         self.tfidf_, self.svd_ = TfidfTransformer(sublinear_tf=True), None
         if not self.terms_:
@@ -89,21 +91,31 @@ class TfidfDocuments(TransformerMixin, BaseEstimator):
     def transform(self, X: Features) -> np.ndarray | sparse.csr_matrix:
         """Transform ``documents``: float32, shape (n_rows, n_columns); unseen words count as nothing."""
         known = self.vocabulary_
-        documents = bag(_column(X))
-        counts = documents.counts @ terms.count(documents.texts, known, self.ngram_max)
+        documents = bag(documents_column(X))
+        counts = self.counts(documents)
         return self._reduce(self.tfidf_.transform(counts) if known else counts)
+
+    def counts(self, documents: Bag) -> sparse.csr_matrix:
+        """How often each known term stands in a row's documents, shape (n_rows, n_terms)."""
+        known = self.vocabulary_
+        return documents.counts @ terms.count(documents.texts, known, self.ngram_max, self.all_words)
+
+    @property
+    def all_words(self) -> bool:
+        """Whether stop words are words too."""
+        return self.stop_words == "keep"
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Name the columns: the terms themselves, or ``tfidf_0``, ``tfidf_1``, … after SVD."""
         known = self.vocabulary_
         if self.components is None and known:
             return np.asarray(list(known), dtype=object)
-        return _names("tfidf", self.svd_.n_components if self.svd_ is not None else 1)
+        return column_names("tfidf", self.svd_.n_components if self.svd_ is not None else 1)
 
     def _choose_terms(self, documents: Bag) -> sparse.csr_matrix:
         """Set ``terms_`` and give the fitted rows' counts of its terms."""
-        every = terms.vocabulary(documents.texts, self.ngram_max)
-        counts = documents.counts @ terms.count(documents.texts, every, self.ngram_max)
+        every = terms.vocabulary(documents.texts, self.ngram_max, self.all_words)
+        counts = documents.counts @ terms.count(documents.texts, every, self.ngram_max, self.all_words)
         totals = np.asarray(counts.sum(axis=0)).ravel()
         frequent = np.flatnonzero(counts.getnnz(axis=0) >= self.min_df)
         ranked = frequent[np.argsort(-totals[frequent], kind="stable")]
@@ -184,7 +196,7 @@ class EncodedDocuments(TransformerMixin, BaseEstimator):
 
     def fit_transform(self, X: Features, y: Any = None, **fit_params: Any) -> np.ndarray:
         """Learn as :meth:`fit` does, and transform the same rows: float32, shape (n_rows, n_columns)."""
-        documents = bag(_column(X))
+        documents = bag(documents_column(X))
         self.digests_, self.rarity_ = np.zeros(0, np.uint64), np.zeros(0, np.float32)
         if self.weighting == "idf":
             self.digests_, self.rarity_ = learn_rarity(documents)
@@ -210,14 +222,14 @@ class EncodedDocuments(TransformerMixin, BaseEstimator):
                 f"encoder {self.encoder}: got {found}; the model was fitted with {self.store_key_}. "
                 "Set `encoder` to the folder that was saved with the model, or fit again."
             )
-        return self._reduced(*self._pool(bag(_column(X))))
+        return self._reduced(*self._pool(bag(documents_column(X))))
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Name the columns ``encoded_0``, ``encoded_1``, …"""
         check_is_fitted(self, "store_key_")
         if self.components is None:
-            return _names("encoded", self.dimension_)
-        return _names("encoded", self.pca_.n_components_ if self.pca_ is not None else 1)
+            return column_names("encoded", self.dimension_)
+        return column_names("encoded", self.pca_.n_components_ if self.pca_ is not None else 1)
 
     def _reduced(self, pooled: np.ndarray, present: np.ndarray) -> np.ndarray:
         return pooled if self.components is None else reduce(self.pca_, pooled, present)
@@ -233,18 +245,3 @@ class EncodedDocuments(TransformerMixin, BaseEstimator):
         text_vectors = vectors(encoder, documents.texts, store, self.progress, warm)
         pooled = (weights @ text_vectors) / np.maximum(totals, np.finfo(np.float32).tiny)[:, None]
         return pooled, totals > 0
-
-
-def _column(X: Features) -> pd.Series:
-    if isinstance(X, pd.Series):
-        return X
-    if isinstance(X, pd.DataFrame) and X.shape[1] == 1:
-        return X.iloc[:, 0]
-    got = f"{X.shape[1]} columns" if isinstance(X, pd.DataFrame) else type(X).__name__
-    raise DataError(
-        f"documents: got {got}; one column is allowed. Give `documents` as a Series or one-column frame."
-    )
-
-
-def _names(stem: str, count: int) -> np.ndarray:
-    return np.asarray([f"{stem}_{column}" for column in range(count)], dtype=object)

@@ -16,16 +16,25 @@ _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _HAN_RUN = re.compile(f"([{_HAN}]+)")
 # Skin tones and joiners lie outside the emoji ranges: a thumb is one word in every colour.
 _EMOJI = "\u2600-\u27bf\u2b50\u2b55\U0001f1e6-\U0001f1ff\U0001f300-\U0001f3fa\U0001f400-\U0001faff"
-_WORD = re.compile(rf"\d+(?:[.,]\d+)+|[^\W_]+(?:'[^\W_]+)*|[{_EMOJI}]")
+_PLAIN = rf"\d+(?:[.,]\d+)+|[^\W_]+(?:'[^\W_]+)*|[{_EMOJI}]"
+_WORD, _WORD_OR_MARK = re.compile(_PLAIN), re.compile(rf"{_PLAIN}|[!?]")
+_NONE: frozenset[str] = frozenset()
 # Distinct texts whose words are kept: a study of many trials then splits each text once.
 _KEPT_TEXTS = 1 << 17
 # Longer texts are rarely seen twice and would fill the memory of a server.
 _KEPT_CHARACTERS = 1000
 
 
-def words(text: str) -> tuple[str, ...]:
-    """Split a text as :func:`tokens` does, and remember the answer for short texts in this process."""
-    return _remembered(text) if len(text) <= _KEPT_CHARACTERS else _split(text)
+def words(text: str, all_words: bool = False) -> tuple[str, ...]:
+    """Split a text as :func:`tokens` does, and remember the answer for short texts in this process.
+
+    Parameters
+    ----------
+    all_words
+        Keep stop words, and exclamation and question marks, as words too: who writes "I am so not keeping
+        this!" says with them what the other words leave open.
+    """
+    return _remembered(text, all_words) if len(text) <= _KEPT_CHARACTERS else _split(text, all_words)
 
 
 def tokens(text: str) -> list[str]:
@@ -41,19 +50,20 @@ def tokens(text: str) -> list[str]:
 
 
 @lru_cache(maxsize=_KEPT_TEXTS)
-def _remembered(text: str) -> tuple[str, ...]:
-    return _split(text)
+def _remembered(text: str, all_words: bool) -> tuple[str, ...]:
+    return _split(text, all_words)
 
 
-def _split(text: str) -> tuple[str, ...]:
+def _split(text: str, all_words: bool) -> tuple[str, ...]:
+    pattern, english, chinese = (_WORD_OR_MARK, _NONE, _NONE) if all_words else (_WORD, ENGLISH, CHINESE)
     found: list[str] = []
     plain = unicodedata.normalize("NFKC", text).replace("\u2019", "'").lower()
     # re.split with one group puts the Chinese runs at the odd places.
     for place, run in enumerate(_HAN_RUN.split(plain)):
         if place % 2:
-            found.extend(word for word in _chinese_cutter()(run) if word not in CHINESE)
+            found.extend(word for word in _chinese_cutter()(run) if word not in chinese)
         else:
-            found.extend(word for word in _WORD.findall(run) if word not in ENGLISH)
+            found.extend(word for word in pattern.findall(run) if word not in english)
     return tuple(map(sys.intern, found))
 
 

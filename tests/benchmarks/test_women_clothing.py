@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from purchasing_power.model.params import Member, ModelParams
+from purchasing_power.model.params import ModelParams
 from purchasing_power.snapshot.user_table import document_codes
 
 KEYS = ["harness_fold0", "harness_mean", "tfidf", "frozen", "finetuned", "finetuned_without_recommended"]
@@ -110,21 +109,7 @@ def test_a_row_of_the_table_may_blend_what_the_rows_before_it_may(
 
 def test_without_chosen_models_it_is_said_how_to_choose(table: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="--choose"):
-        table.read_chosen(tmp_path / "none.json", tmp_path)
-
-
-@pytest.mark.slow
-def test_the_lower_layers_of_minilm_are_a_model_of_their_own(choice: ModuleType, tmp_path: Path) -> None:
-    from purchasing_power.text.encoder import Encoder
-
-    lower = ModelParams(representation="encoder", head="logistic", encoder=choice.LOWER)
-    plain = replace(lower, encoder="minilm")
-    blend = ModelParams(representation="none", head="blend", members=(Member(1.0, lower), Member(2.0, plain)))
-    first, second = choice.located(blend, tmp_path).parts
-    assert second == plain and Path(first.encoder).parent == tmp_path
-    opened = Encoder.open(first.encoder)
-    assert json.loads(Path(first.encoder, "config.json").read_text())["num_hidden_layers"] == choice.LAYERS
-    assert opened.fingerprint != Encoder.open("minilm").fingerprint
+        table.read_chosen(tmp_path / "none.json")
 
 
 def test_the_last_line_holds_every_figure_by_its_name(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import sparse
 from tables import panel
 
+from purchasing_power.model.calibration import calibrated
 from purchasing_power.model.features import (
     block_key,
     blocks,
@@ -17,7 +19,9 @@ from purchasing_power.model.features import (
     transformer,
     wide,
 )
+from purchasing_power.model.heads import fit_head, raw_scores
 from purchasing_power.model.params import TABLE_HEADS, ModelParams
+from purchasing_power.model.validation import CrossValidation
 
 VARIED = [
     {"head": "lightgbm"},
@@ -31,6 +35,8 @@ VARIED = [
     {"text_components": 8},
     {"ngram_max": 2},
     {"min_df": 5},
+    {"stop_words": "keep"},
+    {"head": "svm", "table_weight": 0.3},
     {"encoder": "elsewhere"},
     {"weighting": "recency"},
     {"weighting": "idf"},
@@ -72,3 +78,39 @@ def test_terms_enter_as_they_are_sparse_and_the_rest_of_the_matrix_stays_the_sam
     text = dense[:, groups["text (tfidf)"]]
     lengths = np.linalg.norm(text, axis=1)
     assert (text >= 0).all() and lengths[lengths > 0] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("representation", ["tfidf", "both"])
+def test_the_tabular_columns_of_a_linear_head_are_weighed_against_the_texts(
+    representation: str, tmp_path: Path
+) -> None:
+    table = panel()
+    frame, y = prepare(table.frame, table.meta), np.arange(len(table.frame)) % 2
+    made = {}
+    for head, weight in (("logistic", 1.0), ("logistic", 0.25), ("lightgbm", 1.0), ("lightgbm", 0.25)):
+        params = ModelParams(head=head, representation=representation, table_weight=weight, text_components=3)
+        fitted = transformer(params, table.meta, 0, str(tmp_path))
+        made[head, weight] = fitted.fit_transform(frame, y)
+        groups = column_groups(fitted, table.meta)
+        if head == "logistic":
+            tabular = np.zeros(made[head, weight].shape[1], bool)
+            tabular[[at for name in table.meta.features for at in groups[name]]] = True
+    whole, light = made["logistic", 1.0], made["logistic", 0.25]
+    np.testing.assert_allclose(light[:, tabular], whole[:, tabular] / 4)
+    np.testing.assert_allclose(light[:, ~tabular], whole[:, ~tabular])
+    np.testing.assert_allclose(made["lightgbm", 1.0], made["lightgbm", 0.25])
+
+
+def test_a_study_judges_a_weighted_table_as_the_model_that_is_trained_reads_it() -> None:
+    table = panel()
+    params = ModelParams(
+        head="logistic", representation="tfidf", table_weight=0.05, C=0.01, text_components=3
+    )
+    before, later = np.arange(300), np.arange(300, 600)
+    judged = CrossValidation(table, [(before, later)], "intent", seed=0)
+    y = judged.target(0).labels(table.frame.iloc[before])
+    frame = prepare(table.frame, table.meta)
+    fitted = transformer(params, table.meta, 0)
+    head = fit_head(params, fitted.fit_transform(frame.iloc[before], y), y, "binary", 2, 0)
+    raw = raw_scores(head, fitted.transform(frame.iloc[later]))
+    np.testing.assert_allclose(judged.outputs(0, params), calibrated(None, raw, "binary"), atol=1e-9)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from purchasing_power.errors import DataError
-from purchasing_power.model.params import HEADS, Member, ModelParams, read_params
+from purchasing_power.model.params import HEADS, Member, ModelParams
+from purchasing_power.model.params_file import read_params
 
 TREES = ModelParams(representation="both", head="lightgbm", trees=20)
 LINEAR = ModelParams(representation="tfidf", head="logistic", tfidf_width=500)

@@ -78,7 +78,16 @@ def test_every_parameter_of_a_model_has_a_place_in_the_space() -> None:
         name.rpartition(".")[2] for rules in (*HEAD_RULES.values(), *TUNING_RULES.values()) for name in rules
     }
     elsewhere = {"representation", "head", "imbalance", "loss", "tweedie_power", "encoder", "text_components"}
-    elsewhere |= {"reduction", "ngram_max", "min_df", "tfidf_width", "weighting", "members"}
+    elsewhere |= {
+        "reduction",
+        "ngram_max",
+        "min_df",
+        "tfidf_width",
+        "weighting",
+        "members",
+        "stop_words",
+        "table_weight",
+    }
     assert ruled | elsewhere == {field.name for field in fields(ModelParams)}
 
 

@@ -15,7 +15,7 @@ from mlflow.tracking import MlflowClient
 from project import ROOT
 from tables import panel
 
-from purchasing_power.model.params import read_params
+from purchasing_power.model.params_file import read_params
 from purchasing_power.snapshot import user_table
 from steps import tune
 from tracking import runs

@@ -53,7 +53,15 @@ def test_the_fingerprint_follows_content_not_place(tiny_bert: Path, copy: Path) 
 
 
 def test_every_option_that_changes_a_vector_changes_the_fingerprint(tiny_bert: Path) -> None:
-    options = ("", "?pooling=max", "?max_length=16", "?overlap=3", "?prefix=query", "?prefix=query%3A")
+    options = (
+        "",
+        "?pooling=max",
+        "?max_length=16",
+        "?overlap=3",
+        "?prefix=query",
+        "?prefix=query%3A",
+        "?layers=1",
+    )
     found = {checkpoint.find(f"{tiny_bert}{option}").fingerprint() for option in options}
     assert len(found) == len(options)
     assert checkpoint.find(f"{tiny_bert}?pooling=mean&runtime=bfloat16&device=cpu").fingerprint() in found

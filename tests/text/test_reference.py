@@ -14,8 +14,8 @@ def test_a_name_alone_leaves_everything_open() -> None:
 
 
 def test_every_option_is_read() -> None:
-    text = "a/b?pooling=cls&max_length=64&overlap=0&prefix=query%3A%20&runtime=onnx-int8&device=cpu"
-    assert parse(text) == Reference("a/b", "cls", 64, 0, "query: ", "onnx-int8", "cpu")
+    text = "a/b?pooling=cls&max_length=64&overlap=0&prefix=query%3A%20&runtime=onnx-int8&device=cpu&layers=4"
+    assert parse(text) == Reference("a/b", "cls", 64, 0, "query: ", "onnx-int8", "cpu", 4)
     assert str(parse(text)) == text
 
 
@@ -28,6 +28,7 @@ def test_every_option_is_read() -> None:
         overlap=st.none() | st.integers(0, 9999),
         prefix=st.none() | st.text("ab/:%&=+#? \n红😀"),
         runtime=st.sampled_from([None, "float32", "auto"]),
+        layers=st.none() | st.integers(1, 99),
     )
 )
 def test_what_is_written_is_read_back(reference: Reference) -> None:
@@ -52,6 +53,7 @@ def test_a_folder_with_a_space_or_a_percent_sign_is_taken_as_it_stands() -> None
         ("minilm?max_length=0", "max_length: got '0'; a whole number of tokens, 1 or more"),
         ("minilm?overlap=-1", "overlap: got '-1'; a whole number of tokens, 0 or more"),
         ("minilm?overlap=½", "overlap: got '½'"),
+        ("minilm?layers=0", "layers: got '0'; a whole number of layers, 1 or more"),
         ("minilm?pooling=mean&pooling=cls", "pooling twice"),
         ("minilm?cls", "unknown option 'cls'"),
         ("minilm?&", "after the question mark"),

@@ -10,6 +10,13 @@ def test_english_is_split_lower_case_without_stop_words() -> None:
     assert tokens("The Milk is NOT fresh, and I don't like it.") == ["milk", "not", "fresh", "don't", "like"]
 
 
+def test_stop_words_and_marks_can_be_kept() -> None:
+    text = "The Milk is NOT fresh, and I don't like it! 这件衣服的质量很好?"
+    kept = ["the", "milk", "is", "not", "fresh", "and", "i", "don't", "like", "it", "!"]
+    assert list(words(text, all_words=True)) == [*kept, "这件", "衣服", "的", "质量", "很", "好", "?"]
+    assert list(words(text)) == ["milk", "not", "fresh", "don't", "like", "这件", "衣服", "质量", "好"]
+
+
 def test_numbers_are_kept_with_their_decimal_mark() -> None:
     assert tokens("2% milk 1,5 l 12oz") == ["2", "milk", "1,5", "l", "12oz"]
 

@@ -102,7 +102,7 @@ def place(device: str) -> str:
 
 
 def load_model(source: Checkpoint, precision: str = "float32") -> Any:
-    """Load a model's weights, all of them, without its head.
+    """Load the weights of a model's layers, or of its lowest ``source.layers``, without its head.
 
     Raises
     ------
@@ -121,6 +121,7 @@ def load_model(source: Checkpoint, precision: str = "float32") -> Any:
                 use_safetensors=True,
                 trust_remote_code=False,
                 output_loading_info=True,
+                **({} if source.layers is None else {"num_hidden_layers": source.layers}),
             )
         except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
             raise DataError(
