@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -53,8 +55,28 @@ class TextCnnModule(nn.Module):
 
     def forward(self, ids: Tensor, table: Tensor) -> Tensor:
         """Outputs, shape (n, outputs), of token ids, shape (n, tokens), -1 where none, and columns, (n, columns)."""
-        there = ids >= 0
-        tokens = self.vectors[ids.clamp(min=0)].float() * there[:, :, None]
-        tokens = tokens.transpose(1, 2)
-        parts = [torch.relu(one(tokens)).amax(dim=2) for one in self.filters]
+        # A batch holds most tokens many times: the filters' products are taken once for each distinct one.
+        distinct, place = torch.unique(ids, return_inverse=True)
+        vectors = self.vectors[distinct.clamp(min=0)].float() * (distinct >= 0)[:, None]
+        parts = [torch.relu(_filtered(one, vectors, place)).amax(dim=1) for one in self.filters]
         return self.head(torch.cat([self.dropout(torch.cat(parts, dim=1)), table], dim=1))
+
+
+def _filtered(filters: Any, vectors: Tensor, place: Tensor) -> Tensor:
+    """A convolution over tokens, shape (n, positions, filters), from the products of the distinct tokens' vectors.
+
+    Parameters
+    ----------
+    vectors
+        Of the distinct tokens, shape (u, dimension).
+    place
+        Distinct token at each place, shape (n, tokens).
+    """
+    count, dimension, size = filters.weight.shape
+    products = vectors @ filters.weight.permute(1, 2, 0).reshape(dimension, size * count)
+    each = products.view(len(vectors), size, count).unbind(1)
+    positions = place.shape[1] - size + 1
+    summed = filters.bias
+    for at, one in enumerate(each):
+        summed = summed + nn.functional.embedding(place[:, at : at + positions], one)
+    return summed
