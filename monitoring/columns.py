@@ -1,93 +1,21 @@
-"""The columns that are compared: features, text descriptors and scores; no user id and no text among them."""
+"""What the compared columns say, for people."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-import pandas as pd
+from purchasing_power.reference.columns import DESCRIPTORS, MISSING, OTHER, PREDICTED, SCORE, TIER
+from purchasing_power.snapshot.user_table import UserTableMeta
 
-from purchasing_power.snapshot.user_table import DOCUMENTS, UserTable, UserTableMeta, document_codes
-from purchasing_power.text.words import words
+__all__ = ["MISSING", "OTHER", "PREDICTED", "SCORE", "SCORES", "TIER", "meanings"]
 
-SCORE, TIER, PREDICTED = "score", "tier", "predicted"
-MISSING, OTHER = "missing", "other"
-MOST_CATEGORIES = 30
-# A rarer category could point at somebody, and no test can say anything about it.
-LEAST_USERS = 10
-DESCRIPTORS = {
-    "documents_per_user": "Texts of the user (written, or titles of what was bought) in the lookback.",
-    "words_per_document": "Mean words of a user's texts, stop words left out.",
-}
 SCORES = {
     SCORE: "The model's score.",
     TIER: "Purchasing power that the model sees: low, middle or high.",
     PREDICTED: "The likeliest class.",
 }
 
-Columns = dict[str, pd.Series]
-
-
-def feature_columns(table: UserTable, meta: UserTableMeta) -> Columns:
-    """The model's features as float64 (infinite as missing) and object strings, and the text descriptors."""
-    frame = table.frame
-    numeric = {
-        name: frame[name].astype(np.float64).replace([np.inf, -np.inf], np.nan).reset_index(drop=True)
-        for name in meta.numeric
-    }
-    categorical = {name: _as_strings(frame[name]) for name in meta.categorical}
-    texts = _descriptors(frame[DOCUMENTS]) if DOCUMENTS in frame else {}
-    return {**numeric, **categorical, **texts}
-
-
-def score_columns(predictions: pd.DataFrame) -> Columns:
-    """Score and tier of what ``PurchasingModel.predict`` gives; the likeliest class where it gives no score."""
-    if SCORE not in predictions:
-        return {PREDICTED: _as_strings(predictions[PREDICTED])}
-    return {SCORE: predictions[SCORE].astype(np.float64), TIER: _as_strings(predictions[TIER])}
-
-
-def comparable(reference: Columns, current: Columns) -> tuple[Columns, Columns]:
-    """The columns that both sides have, with categories pooled alike.
-
-    Categories of fewer than 10 users on both sides together, and all but the 30 most frequent, become
-    ``"other"``; missing categories become ``"missing"``.
-    """
-    names = [name for name in reference if name in current]
-    pairs = {name: _pooled(reference[name], current[name]) for name in names}
-    return {name: pair[0] for name, pair in pairs.items()}, {name: pair[1] for name, pair in pairs.items()}
-
-
-def is_numeric(column: pd.Series) -> bool:
-    """Whether a column is compared as numbers."""
-    return column.dtype == np.float64
-
 
 def meanings(meta: UserTableMeta) -> Mapping[str, str]:
     """What each column says, where that is known."""
     return {**DESCRIPTORS, **SCORES, **meta.meanings}
-
-
-def _as_strings(column: pd.Series) -> pd.Series:
-    plain = column.astype(object).reset_index(drop=True)
-    return plain.where(plain.notna(), MISSING).map(str).astype(object)
-
-
-def _pooled(reference: pd.Series, current: pd.Series) -> tuple[pd.Series, pd.Series]:
-    if is_numeric(reference):
-        return reference, current
-    counts = pd.concat([reference, current]).value_counts()
-    kept = set(counts[counts >= LEAST_USERS].index[:MOST_CATEGORIES])
-    return reference.where(reference.isin(kept), OTHER), current.where(current.isin(kept), OTHER)
-
-
-def _descriptors(documents: pd.Series) -> Columns:
-    offsets, codes, texts = document_codes(documents)
-    counts = np.diff(offsets).astype(np.float64)
-    lengths = np.zeros(len(texts))
-    used = np.unique(codes)
-    lengths[used] = [len(words(texts[code])) for code in used]
-    owner = np.repeat(np.arange(len(counts)), np.diff(offsets))
-    total = np.bincount(owner, weights=lengths[codes], minlength=len(counts))
-    mean = np.divide(total, counts, out=np.full(len(counts), np.nan), where=counts > 0)
-    return {"documents_per_user": pd.Series(counts), "words_per_document": pd.Series(mean)}

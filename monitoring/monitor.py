@@ -1,31 +1,36 @@
-"""Entry point ``monitor``: a later cutoff against the rows the production version was trained on."""
+"""Entry point ``monitor``: a later cutoff against the reference statistics of the production version."""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import replace
 
-import mlflow
 from mlflow.entities.model_registry import ModelVersion
 from tqdm import tqdm
 
-from monitoring import record
+from monitoring import alerts, history, prometheus, record, reports
+from monitoring.briefing import LANGUAGES
+from monitoring.campaign import campaign_list
 from monitoring.columns import meanings
-from monitoring.drift import Drift, compare
-from monitoring.evidence import Evidence
-from monitoring.page import Page, render
+from monitoring.current import current_rows
+from monitoring.decision import RETRAIN, Policy
+from monitoring.estimate import estimated
+from monitoring.find import Found, find
 from monitoring.performance import realised
-from monitoring.pictures import scores_then_and_now
-from monitoring.policy import RETRAIN, Policy, decide, verdict
-from monitoring.reference import current_rows
+from monitoring.policy import decide
+from monitoring.policy_reasons import verdict
+from monitoring.promise import recorded
+from monitoring.reports import Told
 from monitoring.retraining import retrain
-from monitoring.sides import Sides, sides
+from monitoring.shown import shown
+from monitoring.sides import sides
 from purchasing_power.errors import DataError
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.user_table import UserTable
-from tracking import registry, runs
+from tracking import ledger, lock, registry, runs
 from tracking.entry import Outputs, Parser, choice, execute, number, optional_date, whole
+from tracking.reference import open_reference
 
 
 def parser() -> Parser:
@@ -36,53 +41,103 @@ def parser() -> Parser:
         .add("model", "name of the registered model, whose production version is watched")
         .add("cutoff", "cutoff to compare, YYYY-MM-DD; auto is the latest", optional_date)
         .add("drift_share", "share of drifted columns above which the features count as drifted", number)
+        .add("matter", "share of the model's attention from which on drift matters", number)
         .add("min_users", "fewest users from which anything is concluded", whole)
+        .add("poor_windows", "poor windows among the newest that call for retraining", whole)
+        .add("windows", "newest windows that are looked at", whole)
+        .add("cool_down_days", "days after a retraining in which no other is started", whole)
+        .add("max_age_days", "age at which a version is retrained on schedule; 0 for never", whole)
         .add("retrain", "whether to start a retraining", choice(*RETRAIN))
         .add("tables", "checked tables that a retraining takes its snapshot of: as for snapshot")
-        .add("workspace", "folder for the caches of a retraining")
+        .add("language", "language of the stakeholder's page", choice(*LANGUAGES))
+        .add("webhook", "where alerts go: a URL that takes Slack's JSON, env:NAME, or none")
+        .add("prometheus", "folder of the node exporter's textfile collector, or none")
+        .add("exit_code", "whether the verdict is the exit code", choice("off", "on"))
+        .add("workspace", "folder for Evidently's workspace and the caches of a retraining")
         .add("seed", "seed of the draws, and of a retraining", whole)
     )
 
 
 def run(args: argparse.Namespace) -> Outputs:
-    """Compare, decide, log the reports, and retrain where the decision says so."""
-    policy = Policy(args.drift_share, args.min_users, args.retrain)
+    """Compare, decide, log the reports, and retrain where the decision says so; one job on a model at a time."""
+    policy = Policy(
+        drift_share=args.drift_share,
+        min_users=args.min_users,
+        retrain=args.retrain,
+        matter=args.matter,
+        poor_windows=args.poor_windows,
+        windows=args.windows,
+        cool_down_days=args.cool_down_days,
+        max_age_days=args.max_age_days,
+    )
+    url = alerts.webhook_url(args.webhook)
+    prometheus.check_folder(args.prometheus)
+    with lock.held(f"monitor of {args.model}"):
+        return _job(args, policy, url)
+
+
+def _job(args: argparse.Namespace, policy: Policy, url: str | None) -> Outputs:
     version = registry.find(args.model, registry.PRODUCTION)
     model = registry.open_bundle(version)
-    trained_on = user_table.read(runs.fetch(_trained_on(version), "users")[0])
     folder, uri = runs.fetch(args.users, "users")
-    both, found, evidence = _gather(model, trained_on, user_table.read(folder), args)
-    decision = decide(evidence, policy)
-    said = verdict(evidence, decision, policy)
-    record.log(found, evidence, decision, policy, said)
-    page = Page(
-        title=f"{version.name}, version {version.version}",
-        verdict=said,
-        decision=decision,
-        evidence=evidence,
-        compared=both.described,
-        picture=scores_then_and_now(both.reference, both.current),
-        done="Retraining was started." if decision.retrain else "Nothing: no retraining was started.",
-        evidently=record.EVIDENTLY_PAGE,
-    )
-    report = runs.write_text(render(page), record.PAGE)
+    table = user_table.read(folder)
+    current = current_rows(model, table, args.cutoff, args.seed)
+    found = _gather(version, model, table, current, args)
+    earlier = history.jobs(version.name)
+    key = history.key_of(current)
+    moment = history.moment_of(key, current, earlier)
+    past = history.past(version, model, moment, earlier)
+    decision = decide(found.evidence, policy, past, moment)
+    said = verdict(found.evidence, decision, policy)
+    told = Told(version, found, decision, policy, past, said, key, table.digest(), args.language)
+    record.log_evidently(*_evidently(found, args, told))
+    report = reports.log(told, args)
+    reports.alert(told, url, earlier)
     if decision.retrain:
-        _retrain(args, model, uri, page)
-    return {"monitor_report": report, "monitor_verdict": said, "decision": record.word(decision)}
+        _retrain(args, model, uri, told, url)
+    return {
+        "monitor_report": report,
+        "monitor_verdict": said,
+        "decision": record.word(decision),
+        "state": decision.word,
+    }
 
 
 def _gather(
-    model: PurchasingModel, trained_on: UserTable, table: UserTable, args: argparse.Namespace
-) -> tuple[Sides, Drift, Evidence]:
-    with tqdm(total=3, desc="monitor", unit="part", delay=2, leave=False) as bar:
-        both = sides(model, trained_on, current_rows(model, table, args.cutoff, args.seed), args.seed)
+    version: ModelVersion,
+    model: PurchasingModel,
+    table: UserTable,
+    current: UserTable,
+    args: argparse.Namespace,
+) -> Found:
+    trained_on = user_table.read(runs.fetch(_trained_on(version), "users")[0])
+    promises = recorded(ledger.records(version.name), str(version.version))
+    with tqdm(total=4, desc="monitor", unit="part", delay=2, leave=False) as bar:
+        both = sides(model, open_reference(version), current, args.seed)
         bar.update()
-        found = compare(both.reference, both.current, meanings(model.meta), args.drift_share)
+        performance = realised(model, trained_on, table, both.moment, args.seed, promises)
         bar.update()
-        performance = realised(model, trained_on, table, both.moment, args.seed)
+        found = find(both, meanings(model.meta), performance, args.seed)
         bar.update()
-    evidence = Evidence(both.users, both.reference_users, found.columns, found.score, performance)
-    return both, found, evidence
+        outputs = model.outputs(current.frame)
+        evidence = replace(
+            found.evidence,
+            estimates=estimated(model, trained_on, outputs, args.seed),
+            campaign=campaign_list(model, table, current, outputs),
+        )
+        bar.update()
+    return replace(found, evidence=evidence)
+
+
+def _evidently(found: Found, args: argparse.Namespace, told: Told) -> tuple[str, str]:
+    from monitoring import evidently_report
+
+    before, now = shown(
+        {**found.sides.reference.columns, **found.sides.reference.scores},
+        {**found.sides.columns, **found.sides.scores},
+    )
+    snapshot = evidently_report.report(before, now, found.evidence, found.scores, args.drift_share)
+    return evidently_report.html(snapshot), snapshot.json()
 
 
 def _trained_on(version: ModelVersion) -> str:
@@ -95,8 +150,10 @@ def _trained_on(version: ModelVersion) -> str:
     return uri
 
 
-def _retrain(args: argparse.Namespace, model: PurchasingModel, users: str, page: Page) -> None:
-    """Retrain, write what came of it into the run and its page, and raise where it failed."""
+def _retrain(
+    args: argparse.Namespace, model: PurchasingModel, users: str, told: Told, url: str | None
+) -> None:
+    """Retrain, write what came of it where people look, and raise where it failed."""
     flat = model.meta.kind == "flat"
     source = {"users": users} if flat else {"tables": args.tables, "last_cutoff": "auto"}
     named = model.target.positive if flat else None
@@ -108,9 +165,7 @@ def _retrain(args: argparse.Namespace, model: PurchasingModel, users: str, page:
         "seed": str(args.seed),
     }
     done = retrain({**source, **shared})
-    tags = {"retrain.run_id": done.run_id, "retrain.status": done.status, "retrain.gate": done.gate}
-    mlflow.set_tags({**tags, "retrain.version": done.version})
-    runs.write_text(render(replace(page, done=done.sentence)), record.PAGE)
+    reports.close_loop(told, done, url)
     if done.status == "failed":
         raise DataError(
             f"monitor: {done.sentence} Look at that run's output above, and start retrain by itself."
@@ -118,8 +173,17 @@ def _retrain(args: argparse.Namespace, model: PurchasingModel, users: str, page:
 
 
 def main() -> None:
-    """Run from the command line."""
-    execute("monitor", parser(), run)
+    """Run from the command line; the exit code is the verdict where ``exit_code`` is on."""
+    codes = [0]
+
+    def work(args: argparse.Namespace) -> Outputs:
+        outputs = run(args)
+        if args.exit_code == "on":
+            codes.append(alerts.EXIT_CODES[outputs["state"]])
+        return outputs
+
+    execute("monitor", parser(), work)
+    raise SystemExit(codes[-1])
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from monitoring.columns import PREDICTED, SCORE, TIER, Columns, comparable
+from monitoring.columns import PREDICTED, SCORE, TIER
 from purchasing_power.model.figures import LOOKS, MUTED, PALE, SETTINGS
+from purchasing_power.reference.columns import Columns
 from purchasing_power.snapshot.target import TIERS
 
 BINS = 30
@@ -23,7 +24,7 @@ NOW = LOOKS["model"]["color"]
 
 
 def scores_then_and_now(reference: Columns, current: Columns) -> str:
-    """The distribution of what the model says on either side, one PNG as a data URI.
+    """The distribution of what the model says on either side (see ``shown.shown``), one PNG as a data URI.
 
     Scores and tiers, or the likeliest classes of a model that gives no score.
     """
@@ -35,7 +36,7 @@ def scores_then_and_now(reference: Columns, current: Columns) -> str:
             _bars(right, reference[TIER], current[TIER], list(TIERS))
             right.set_title("Purchasing power that the model sees")
         else:
-            before, now = (side[PREDICTED] for side in comparable(reference, current))
+            before, now = reference[PREDICTED], current[PREDICTED]
             axes = figure.subplots()
             _bars(axes, before, now, list(pd.concat([before, now]).value_counts().index[:MOST_CLASSES]))
             axes.set_title("The likeliest class")

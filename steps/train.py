@@ -20,6 +20,7 @@ from purchasing_power.model.params_file import read_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import folds, split
 from purchasing_power.model.validation import CrossValidation, primary_metric
+from purchasing_power.reference.measure import measure
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.target import TARGETS, fit_target
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTable, distinct_texts
@@ -28,6 +29,7 @@ from purchasing_power.text.store import warm
 from steps.model_logging import example, log_and_register
 from tracking import registry, runs
 from tracking.entry import Outputs, Parser, choice, execute, whole
+from tracking.reference import log_reference
 
 
 def parser() -> Parser:
@@ -155,6 +157,7 @@ def _register(
             "target": model.target.name,
             "trained_on": ", ".join(model.training.cutoffs) or f"{model.training.rows} rows",
             "known_until": str(model.training.known_until),
+            **log_reference(measure(model, table, args.seed)),
             **runs.commit_tags(),
         }
         registered = log_and_register(model, folder, example(model, table, known), args.model, tags)

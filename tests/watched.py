@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
+from tables import panel
 
+from monitoring.columns import meanings
+from monitoring.evidence import Performance
+from monitoring.find import Found, find
+from monitoring.sides import sides
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
+from purchasing_power.reference.columns import feature_columns, score_columns
+from purchasing_power.reference.measure import Reference, measure, sketches
+from purchasing_power.reference.texts import known_terms, sampled_bag, user_vectors
 from purchasing_power.snapshot.target import fit_target
-from purchasing_power.snapshot.user_table import CUTOFF, UserTable, documents_array
+from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, UserTable, documents_array
 
 
 def trained(table: UserTable, target: str = "auto") -> PurchasingModel:
@@ -48,3 +58,35 @@ def as_documents(lists: list[list[str]]) -> pd.Series:
     codes = [known.setdefault(text, len(known)) for texts in lists for text in texts]
     offsets = np.concatenate([[0], np.cumsum([len(texts) for texts in lists])])
     return documents_array(offsets, np.array(codes), list(known))
+
+
+@cache
+def stored(users: int = 300) -> tuple[UserTable, PurchasingModel, Reference]:
+    """A panel, a tiny model of it, and the model's reference statistics."""
+    table = panel(users=users)
+    model = trained(table)
+    return table, model, measure(model, table, 0)
+
+
+def watch(
+    model: PurchasingModel, reference: Reference, current: UserTable, performance: Performance | None = None
+) -> Found:
+    """What a job finds in the current rows of a model."""
+    unknown = Performance((), "Nothing is known yet.", 0)
+    return find(sides(model, reference, current, 0), meanings(model.meta), performance or unknown, 0)
+
+
+def of_sample(model: PurchasingModel, rows: UserTable) -> Reference:
+    """Reference statistics of a sample of users, whatever the model was trained on."""
+    return Reference(
+        columns=sketches(feature_columns(rows, model.meta)),
+        scores=sketches(score_columns(model.predict(rows.frame))),
+        users=len(rows.frame),
+        score_users=len(rows.frame),
+        cutoffs=(),
+        cutoff_users=(),
+        score_cutoffs=(),
+        use={name: 1 / len(model.meta.features) for name in model.meta.features},
+        vectors=user_vectors(model, rows, 0) if DOCUMENTS in rows.frame else None,
+        terms=known_terms(sampled_bag(rows, 0)) if DOCUMENTS in rows.frame else None,
+    )

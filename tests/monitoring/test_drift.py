@@ -1,28 +1,26 @@
-"""Laws of drift: what did not change is not called changed, what did is, and Evidently says the same."""
+"""Laws of drift: what did not change is not called changed, what did is, and what a season explains is none."""
 
 from __future__ import annotations
 
-import ast
-import json
-import re
-from pathlib import Path
+from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import ks_2samp
-from tables import TEXTS, changed, panel
-from watched import trained
+from tables import changed, panel
+from watched import of_sample, stored, trained, watch
 
-import monitoring
-from monitoring import statistics
-from monitoring.columns import comparable, feature_columns, meanings, score_columns
-from monitoring.drift import Drift, compare
+from monitoring.drift import same_weeks
 from monitoring.evidence import ColumnDrift
-from monitoring.policy import drifted_columns, score_drifted
+from monitoring.find import Found
+from purchasing_power.reference.columns import feature_columns
+from purchasing_power.reference.measure import sketches
 from purchasing_power.snapshot.user_table import UserTable
 
-MONTH = panel(users=3000, cutoffs=1)
+WHOLE = panel(users=3000, cutoffs=1)
+# Texts have tests of their own.
+MONTH = replace(WHOLE, frame=WHOLE.frame.drop(columns="documents"))
 MODEL = trained(panel())
 
 
@@ -31,31 +29,25 @@ def halves(users: int, seed: int) -> tuple[UserTable, UserTable]:
     return MONTH.rows(chosen[:users]), MONTH.rows(chosen[users:])
 
 
-def drift(reference: UserTable, current: UserTable) -> Drift:
-    sides = [
-        {**feature_columns(t, MODEL.meta), **score_columns(MODEL.predict(t.frame))}
-        for t in (reference, current)
-    ]
-    return compare(sides[0], sides[1], meanings(MODEL.meta), 0.3)
+def drift(reference: UserTable, current: UserTable) -> Found:
+    return watch(MODEL, of_sample(MODEL, reference), current)
 
 
-def by_name(found: Drift) -> dict[str, ColumnDrift]:
-    return {column.column: column for column in found.columns}
+def by_name(found: Found) -> dict[str, ColumnDrift]:
+    return {column.column: column for column in found.evidence.columns}
 
 
 @pytest.mark.parametrize(("users", "seed"), [(200, 0), (200, 1), (200, 2), (1000, 0), (1000, 1)])
 def test_two_halves_of_one_population_have_not_drifted(users: int, seed: int) -> None:
-    found = drift(*halves(users, seed))
-    assert not drifted_columns(found.columns)
-    assert not score_drifted(found.scores["score"])
+    assert not drift(*halves(users, seed)).evidence.window.drifted
 
 
 def test_a_planted_shift_is_found_in_its_column_alone_and_in_the_score() -> None:
     before, now = halves(1000, 3)
     shifted = changed(now, spend_28d=now.frame["spend_28d"] * 2, orders_28d=now.frame["orders_28d"] * 2)
     found = drift(before, shifted)
-    assert {column.column for column in drifted_columns(found.columns)} == {"spend_28d", "orders_28d"}
-    assert score_drifted(found.scores["score"])
+    assert set(found.evidence.window.columns) == {"spend_28d", "orders_28d"}
+    assert found.evidence.window.score
     spend = by_name(found)["spend_28d"]
     assert spend.current_mean > 1.5 * spend.reference_mean
     assert abs(spend.current_share - spend.reference_share) == pytest.approx(spend.effect)
@@ -67,11 +59,12 @@ def test_a_category_that_grew_and_values_that_went_missing_are_found_and_named()
     region = now.frame["region"].astype(object).where(rng.random(1000) > 0.3, "overseas")
     gone = now.frame["noise"].where(rng.random(1000) > 0.2)
     found = drift(before, changed(now, region=region, noise=gone))
-    assert {column.column for column in drifted_columns(found.columns)} == {"region", "noise"}
+    assert set(found.evidence.window.columns) == {"region", "noise"}
     region, noise = by_name(found)["region"], by_name(found)["noise"]
     assert (region.place, region.reference_share) == ("overseas", 0.0)
     assert region.current_share == pytest.approx(0.3, abs=0.05)
     assert (noise.place, noise.reference_share) == ("missing", 0.0)
+    assert {moved.name for moved in found.evidence.categories} == {"region = north", "region = south"}
 
 
 def test_empty_constant_boolean_and_unseen_columns_survive() -> None:
@@ -91,51 +84,44 @@ def test_empty_constant_boolean_and_unseen_columns_survive() -> None:
     assert emptied.p_value < 1e-9 and np.isnan(emptied.current_mean)
 
 
-def test_the_p_values_decided_on_are_those_of_evidently_and_equal_scipys() -> None:
-    before, now = halves(400, 6)
-    found = drift(before, changed(now, noise=now.frame["noise"] + 0.4))
-    said = evidently_values(found)
-    columns = by_name(found)
-    for name in ("spend_28d", "orders_28d", "noise"):
-        expected = ks_2samp(before.frame[name], now.frame[name] + (0.4 if name == "noise" else 0)).pvalue
-        assert columns[name].p_value == said[name] == pytest.approx(expected)
-    for name in ("region", "age"):
-        sides = comparable(feature_columns(before, MODEL.meta), feature_columns(now, MODEL.meta))
-        expected = statistics.homogeneity(sides[0][name], sides[1][name])[0]
-        assert columns[name].p_value == said[name] == pytest.approx(expected)
-    assert found.scores["score"].p_value == said["score"]
-    assert set(said) == {*columns, "score", "tier"}
+def test_drift_of_what_the_model_looks_at_comes_first() -> None:
+    table, model, reference = stored()
+    last = table.rows(np.flatnonzero(table.frame["cutoff"] == table.frame["cutoff"].max()))
+    moved = changed(last, spend_28d=last.frame["spend_28d"] * 1.5, noise=last.frame["noise"] + 3)
+    columns = watch(model, reference, moved).evidence.columns
+    assert columns[0].column in ("spend_28d", "orders_28d")
+    noise = next(column for column in columns if column.column == "noise")
+    assert noise.effect > 0.8 and noise.matter < columns[0].matter
 
 
-def test_evidently_counts_the_same_columns_as_the_policy() -> None:
-    before, now = halves(1000, 7)
-    gone = now.frame["days_since_order"].where(np.random.default_rng(0).random(1000) > 0.3)
-    # Significant, but fewer than one user in twenty moved.
-    tiny = now.frame["noise"].where(np.random.default_rng(1).random(1000) > 0.04, 9.0)
-    found = drift(before, changed(now, days_since_order=gone, noise=tiny, spend_28d=0.0))
-    counted = re.search(r"Drift is detected for [\d.]+% of columns \((\d+) out of (\d+)\)", found.html)
-    assert counted is not None
-    assert (int(counted[1]), int(counted[2])) == (len(drifted_columns(found.columns)), len(found.columns))
+def test_the_same_weeks_are_those_of_the_newest_earlier_year_within_two_weeks() -> None:
+    cutoffs = ("2022-12-20", "2023-11-20", "2023-12-15", "2024-11-20")
+    assert same_weeks(cutoffs, date(2024, 12, 18)) == 2
+    assert same_weeks(cutoffs[:2], date(2024, 12, 18)) == 0
+    assert same_weeks(cutoffs, date(2024, 7, 1)) is None
+    assert same_weeks(cutoffs, None) is None and same_weeks((), date(2024, 7, 1)) is None
 
 
-def test_reports_hold_no_user_id_and_no_text() -> None:
-    found = drift(*halves(200, 8))
-    for report in (found.html, found.json, str(found.columns)):
-        assert not re.search(r"user-\d{4}", report)
-        assert not [text for text in TEXTS if text in report]
+def test_what_was_so_in_the_same_weeks_of_last_year_is_no_drift_and_what_was_not_is() -> None:
+    before, now = halves(1000, 6)
+    usual, christmas = (feature_columns(rows, MODEL.meta) for rows in (before, changed(before)))
+    christmas["spend_28d"] = christmas["spend_28d"] * 2
+    every = {name: pd.concat([usual[name], christmas[name]], ignore_index=True) for name in usual}
+    reference = replace(
+        of_sample(MODEL, before),
+        columns=sketches(usual, every, np.repeat([0, 1], 1000)),
+        cutoffs=("2023-06-04", "2023-01-08"),
+        cutoff_users=(1000, 1000),
+    )
+    moved = changed(now, spend_28d=now.frame["spend_28d"] * 2, noise=now.frame["noise"] + 1)
+    found = watch(MODEL, reference, moved)
+    assert set(found.evidence.window.columns) == {"noise"}
+    spend = by_name(found)["spend_28d"]
+    assert spend.season == "2023-01-08" and spend.training_effect > 0.1 > spend.season_effect
+    assert spend.effect == spend.season_effect
 
 
-def test_one_module_imports_evidently_and_only_when_it_is_used() -> None:
-    folder = Path(monitoring.__file__).parent
-    pattern = re.compile(r"^\s*(from|import) evidently", re.MULTILINE)
-    importing = {path.name for path in folder.glob("*.py") if pattern.search(path.read_text())}
-    assert importing == {"drift.py"}
-    top = ast.parse((folder / "drift.py").read_text()).body
-    modules = [node.module for node in top if isinstance(node, ast.ImportFrom)]
-    assert not [name for name in modules if name and name.startswith("evidently")]
-
-
-def evidently_values(found: Drift) -> dict[str, float]:
-    """P-values by column in the JSON of Evidently's own report."""
-    metrics = json.loads(found.json)["metrics"]
-    return {m["config"]["column"]: m["value"] for m in metrics if m["config"]["type"].endswith("ValueDrift")}
+def test_a_table_without_documents_is_compared_by_its_other_columns() -> None:
+    before, now = WHOLE.rows(np.arange(300)), MONTH.rows(np.arange(300, 600))
+    found = drift(before, now)
+    assert set(by_name(found)) == set(MODEL.meta.features) and found.evidence.text is None

@@ -5,36 +5,40 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
+from html import unescape
 
 import numpy as np
 import pytest
 from tables import TEXTS, flat, panel
-from watched import next_month, trained
+from watched import next_month, trained, watch
 
 from monitoring import record
-from monitoring.columns import meanings
-from monitoring.drift import Drift, compare
-from monitoring.evidence import ColumnDrift, Evidence
+from monitoring.current import current_rows
+from monitoring.decision import Policy
+from monitoring.evidence import ColumnDrift, Evidence, Performance
+from monitoring.find import Found
 from monitoring.page import Page, most_drifted, render
 from monitoring.performance import realised
 from monitoring.pictures import scores_then_and_now
-from monitoring.policy import Policy, decide, verdict
-from monitoring.reference import current_rows
-from monitoring.sides import sides
+from monitoring.policy import decide
+from monitoring.policy_reasons import verdict
+from monitoring.shown import shown
+from monitoring.window import judge
+from purchasing_power.reference.measure import measure
 
 POLICY = Policy(0.3, 100, "when_needed")
 
 
 @cache
-def watched(factor: float) -> tuple[Page, Drift, Evidence]:
+def watched(factor: float) -> tuple[Page, Found, Evidence]:
     table = panel(users=300)
     model, later = trained(table), next_month(table, factor=factor)
-    both = sides(model, table, current_rows(model, later, None, 0), 0)
-    found = compare(both.reference, both.current, meanings(model.meta), 0.3)
-    performance = realised(model, table, later, both.moment, 0)
-    evidence = Evidence(both.users, both.reference_users, found.columns, found.score, performance)
+    now = current_rows(model, later, None, 0)
+    performance = realised(model, table, later, now.frame["cutoff"].iloc[0], 0)
+    found = watch(model, measure(model, table, 0), now, performance)
+    both, evidence = found.sides, found.evidence
     decision = decide(evidence, POLICY)
-    picture = scores_then_and_now(both.reference, both.current)
+    picture = scores_then_and_now(*shown(both.reference.scores, both.scores))
     said = verdict(evidence, decision, POLICY)
     page = Page(
         "shop, version 3", said, decision, evidence, both.described, picture, "Nothing.", "evidently.html"
@@ -42,27 +46,34 @@ def watched(factor: float) -> tuple[Page, Drift, Evidence]:
     return page, found, evidence
 
 
+def of(columns: tuple[ColumnDrift, ...]) -> Evidence:
+    unknown = Performance((), "", 0)
+    return Evidence(100, 100, columns, columns[0], unknown, window=judge(columns, columns[0], None))
+
+
 @pytest.fixture(scope="module", params=[1.0, 3.0])
-def made(request: pytest.FixtureRequest) -> tuple[Page, Drift, Evidence]:
+def made(request: pytest.FixtureRequest) -> tuple[Page, Found, Evidence]:
     return watched(request.param)
 
 
-def test_the_page_opens_with_the_verdict_and_gives_every_reason(made: tuple[Page, Drift, Evidence]) -> None:
+def test_the_page_opens_with_the_verdict_and_gives_every_reason(made: tuple[Page, Found, Evidence]) -> None:
     page, _, evidence = made
-    text = re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]+>", "", render(page), flags=re.DOTALL))
+    text = unescape(
+        re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]+>", "", render(page), flags=re.DOTALL))
+    )
     assert text.index(page.verdict) < text.index("Why")
-    assert all(reason in text.replace("&lt;", "<") for reason in page.decision.reasons)
+    assert all(reason in text for reason in page.decision.reasons)
     assert "evidently.html" in text and f"{evidence.users:,}" in text
     assert f"{evidence.performance.figures[0].figure.value:.3f}" in text
 
 
-def test_the_page_fetches_nothing_and_runs_no_script(made: tuple[Page, Drift, Evidence]) -> None:
+def test_the_page_fetches_nothing_and_runs_no_script(made: tuple[Page, Found, Evidence]) -> None:
     html = render(made[0])
     assert not re.search(r"https?:|<script|<link|url\(|@import", html)
     assert re.findall(r'src="(.{10})', html) == ["data:image"]
 
 
-def test_page_and_records_hold_no_user_id_and_no_text(made: tuple[Page, Drift, Evidence]) -> None:
+def test_page_and_records_hold_no_user_id_and_no_text(made: tuple[Page, Found, Evidence]) -> None:
     page, _, evidence = made
     told = record.decision_record(evidence, page.decision, POLICY, page.verdict)
     for text in (render(page), record.as_json(told)):
@@ -83,17 +94,17 @@ def test_drifted_columns_come_first_and_some_are_always_shown() -> None:
         ColumnDrift(f"c{n:02}", "numeric", "", p, effect, "", 0.0, 0.0, 0.0, 0.0)
         for n, (p, effect) in enumerate([(0.9, 0.5), (1e-9, 0.1), (1e-9, 0.4), *[(0.8, 0.01)] * 20])
     )
-    assert [column.column for column in most_drifted(columns)] == ["c02", "c01", "c00", "c03", "c04"]
+    assert [column.column for column in most_drifted(of(columns))] == ["c02", "c01", "c00", "c03", "c04"]
     many = tuple(ColumnDrift(f"c{n:02}", "numeric", "", 0.0, 0.2, "", 0.0, 0.0, 0.0, 0.0) for n in range(40))
-    assert len(most_drifted(many)) == 15
+    assert len(most_drifted(of(many))) == 15
 
 
 def test_markup_in_a_name_stays_text() -> None:
-    page, _, evidence = watched(1.0)
+    page, _, _ = watched(1.0)
     odd = ColumnDrift(
         "<b>x</b>", "categorical", "", 0.0, 0.9, "<i>y</i>", 0.1, 0.9, np.nan, np.nan, "<u>z</u>"
     )
-    html = render(Page(**{**vars(page), "evidence": Evidence(**{**vars(evidence), "columns": (odd,)})}))
+    html = render(Page(**{**vars(page), "evidence": of((odd,))}))
     assert "&lt;b&gt;x" in html and "<b>x" not in html and "<i>y" not in html and "<u>z" not in html
 
 
@@ -101,10 +112,12 @@ def test_markup_in_a_name_stays_text() -> None:
 def test_a_flat_table_is_watched_without_cutoffs(classes: int) -> None:
     table = flat(classes=classes)
     model, new = trained(table), flat(rows=200, classes=classes, seed=3)
-    both = sides(model, table, current_rows(model, new, None, 0), 0)
+    found = watch(model, measure(model, table, 0), current_rows(model, new, None, 0))
+    both, evidence = found.sides, found.evidence
     assert (both.users, both.moment) == (200, None)
-    assert scores_then_and_now(both.reference, both.current).startswith("data:image/png;base64,")
-    found = compare(both.reference, both.current, meanings(model.meta), 0.3)
-    assert {column.column for column in found.columns} >= {"income", "city", "documents_per_user"}
+    picture = scores_then_and_now(*shown(both.reference.scores, both.scores))
+    assert picture.startswith("data:image/png;base64,")
+    assert {column.column for column in evidence.columns} >= {"income", "city", "documents_per_user"}
     # A label of several classes has no score: what the model says is then its likeliest class.
-    assert found.score.column == ("predicted" if classes == 3 else "score")
+    assert evidence.score.column == ("predicted" if classes == 3 else "score")
+    assert len(evidence.tiers) == (0 if classes == 3 else 3)

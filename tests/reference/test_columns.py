@@ -1,4 +1,4 @@
-"""Laws of the compared columns: no id and no text among them, rare categories hidden, texts counted right."""
+"""Laws of the compared columns: no id and no text among them, texts counted right."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ import pytest
 from tables import TEXTS, changed, panel
 from watched import as_documents
 
-from monitoring.columns import (
+from purchasing_power.reference.columns import (
     DESCRIPTORS,
     MISSING,
-    OTHER,
-    comparable,
     feature_columns,
     is_numeric,
     score_columns,
@@ -56,20 +54,6 @@ def test_booleans_and_infinities_are_numbers_and_missing() -> None:
     columns = feature_columns(odd, TABLE.meta)
     assert is_numeric(columns["noise"]) and columns["noise"].mean() == 0.5
     assert columns["spend_28d"].isna().sum() == 20
-
-
-def test_a_category_of_few_users_and_all_but_the_most_frequent_are_pooled() -> None:
-    common = {"region": pd.Series(["north"] * 50 + ["Mr Smith of 3 Hill Road"] * 3, dtype=object)}
-    before, _ = comparable(common, common)
-    assert set(before["region"]) == {"north", OTHER}
-    many = {"city": pd.Series([f"city {n}" for n in range(60)] * 10, dtype=object)}
-    assert comparable(many, many)[1]["city"].nunique() == 31
-
-
-def test_only_columns_of_both_sides_are_compared_in_one_order() -> None:
-    one, two = {"a": pd.Series([1.0]), "b": pd.Series([1.0])}, {"b": pd.Series([2.0]), "c": pd.Series([2.0])}
-    before, now = comparable(one, two)
-    assert list(before) == list(now) == ["b"]
 
 
 def test_scores_are_compared_by_score_and_tier() -> None:

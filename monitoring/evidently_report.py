@@ -1,0 +1,165 @@
+"""Evidently's report of a job, with our own statistics in it; the one module that imports Evidently.
+
+Importing it takes seconds: it is imported where a report is made.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from monitoring.evidence import ColumnDrift, Evidence
+from monitoring.figures import figures, in_order
+from purchasing_power.reference.columns import Columns, is_numeric
+
+os.environ.setdefault("DO_NOT_TRACK", "true")
+
+from evidently import DataDefinition, Dataset, Report
+from evidently.core.metric_types import SingleValue, SingleValueCalculation, SingleValueMetric
+from evidently.legacy.calculations.stattests import StatTest, register_stattest
+from evidently.legacy.core import ColumnType
+from evidently.legacy.renderers.html_widgets import CounterData, counter, table_data
+from evidently.metrics import ValueDrift
+from evidently.presets import DataDriftPreset
+
+# A bound that no p-value of a column that did not drift lies under.
+NO_COLUMN = 1e-300
+NUMERIC, CATEGORICAL = "stored_numeric", "stored_categorical"
+# Columns whose distributions are drawn: a tenth of a second and 100 kB each. All are in the table.
+MOST_DRAWN = 40
+
+
+class Figure(SingleValueMetric):
+    """One of our own figures in an Evidently report, with a table of what is behind it.
+
+    Attributes
+    ----------
+    name, value
+        The figure and what it is called.
+    heads, rows
+        The table; none where ``heads`` is empty.
+    """
+
+    name: str
+    value: float
+    heads: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+
+
+class FigureCalculation(SingleValueCalculation[Figure]):
+    """Shows a :class:`Figure` as it is: it was calculated from stored statistics, not from the drawn columns."""
+
+    def calculate(self, context: Any, current_data: Any, reference_data: Any) -> SingleValue:
+        """Give the figure with its table."""
+        told = self.metric
+        found = self.result(told.value)
+        found.widget = [counter(title=told.name, counters=[CounterData("", f"{told.value:.4g}")])]
+        if told.heads:
+            found.widget.append(table_data(column_names=list(told.heads), data=told.rows, title=""))
+        return found
+
+    def display_name(self) -> str:
+        """What the figure is called."""
+        return self.metric.name
+
+
+def report(
+    before: Columns, now: Columns, evidence: Evidence, scores: dict[str, ColumnDrift], drift_share: float
+) -> Any:
+    """Evidently's snapshot of a job: our figures with all columns, then distributions of the 40 that come first.
+
+    Those are the drifted ones that matter most, then the others that matter most.
+
+    Parameters
+    ----------
+    before, now
+        Columns that look like either side, see ``shown.shown``.
+    evidence
+        What was found; its p-values and its verdict on each column are what Evidently shows.
+    scores
+        Drift of score and tier, by name.
+    drift_share
+        Share of drifted columns, among those drawn, at which Evidently says that the dataset drifted.
+    """
+    features = _drawn(before, now, evidence)
+    names = [*features, *(name for name in scores if _both_have_values(before, now, name))]
+    thresholds = _thresholds(evidence, scores)
+    _register({one.column: one.p_value for one in (*evidence.columns, *scores.values())})
+    numeric = [name for name in names if is_numeric(before[name])]
+    methods = {name: NUMERIC if name in numeric else CATEGORICAL for name in names}
+    metrics: list[Any] = [Figure(**vars(told)) for told in figures(evidence)]
+    # A preset without a column fails.
+    if features:
+        of_columns: dict[str, Any] = {
+            "per_column_method": {name: methods[name] for name in features},
+            "per_column_threshold": thresholds,
+        }
+        metrics.append(DataDriftPreset(columns=features, drift_share=drift_share, **of_columns))
+    metrics += [
+        ValueDrift(column=name, method=methods[name], threshold=thresholds[name])
+        for name in names[len(features) :]
+    ]
+    definition = DataDefinition(
+        numerical_columns=numeric, categorical_columns=[name for name in names if name not in numeric]
+    )
+    frames = [pd.DataFrame({name: side[name] for name in names}) for side in (now, before)]
+    return Report(metrics).run(*(Dataset.from_pandas(frame, definition) for frame in frames))
+
+
+def html(snapshot: Any) -> str:
+    """A snapshot as one HTML document."""
+    with tempfile.TemporaryDirectory() as scratch:
+        snapshot.save_html(str(Path(scratch) / "report.html"))
+        return (Path(scratch) / "report.html").read_text(encoding="utf-8")
+
+
+def p_values(snapshot: Any) -> dict[str, float]:
+    """P-values by column, found by what a metric is and never by where it stands."""
+    return {
+        metric["config"]["column"]: float(metric["value"])
+        for metric in snapshot.dict()["metrics"]
+        if metric["config"]["type"].endswith("ValueDrift")
+    }
+
+
+def _drawn(before: Columns, now: Columns, evidence: Evidence) -> list[str]:
+    names = [one.column for one in in_order(evidence)]
+    return [name for name in names if _both_have_values(before, now, name)][:MOST_DRAWN]
+
+
+def _both_have_values(before: Columns, now: Columns, name: str) -> bool:
+    return bool(name in before and before[name].notna().any() and now[name].notna().any())
+
+
+def _thresholds(evidence: Evidence, scores: dict[str, ColumnDrift]) -> dict[str, float]:
+    """The p-value up to which Evidently shall call each column drifted, so that its count is the window's.
+
+    Evidently compares each p-value with a fixed bound; the window corrects for the number of tests and asks
+    for a least effect.
+    """
+    window = evidence.window
+    drifted = set(window.columns) if window is not None else set()
+    if window is not None and window.score:
+        drifted.add(evidence.score.column)
+    return {
+        one.column: max(one.p_value, NO_COLUMN) if one.column in drifted else NO_COLUMN
+        for one in (*evidence.columns, *scores.values())
+    }
+
+
+def _register(p_values: dict[str, float]) -> None:
+    """Make our tests known to Evidently: what they answer was calculated from all users, not from what is drawn."""
+
+    def test(before: pd.Series, now: pd.Series, _: ColumnType, threshold: float) -> tuple[float, bool]:
+        p_value = p_values[str(before.name)]
+        return p_value, p_value <= threshold
+
+    for name, kind, title in (
+        (NUMERIC, ColumnType.Numerical, "KS and rank-sum p_value"),
+        (CATEGORICAL, ColumnType.Categorical, "chi-square p_value"),
+    ):
+        register_stattest(StatTest(name, title, allowed_feature_types=[kind]), test)

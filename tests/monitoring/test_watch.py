@@ -1,0 +1,133 @@
+"""Laws of the watch: a window once, whatever kills it; and of what leads back from a new version."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mlflow
+import monitored
+import pytest
+from mlflow.tracking import MlflowClient
+from project import ROOT
+
+from monitoring import history, monitor, retraining
+from monitoring.retraining import Retrained
+from monitoring.windows import PastWindow
+from purchasing_power.snapshot import user_table
+from tracking import registry
+from tracking.chain import entry_points
+
+
+def watching(folder: Path, users: Path, jobs: int) -> subprocess.Popen[str]:
+    """``python -m monitoring.watch`` that looks every second."""
+    given = {"users": str(users), "workspace": str(folder / "workspace"), "retrain": "never"}
+    words = entry_points()["watch"].arguments({**given, "schedule": "every 1", "jobs": str(jobs)})
+    return subprocess.Popen(
+        [sys.executable, "-m", "monitoring.watch", *words],
+        cwd=ROOT,
+        env={**os.environ, "MLFLOW_EXPERIMENT_NAME": "tests"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+def test_a_watch_killed_at_work_looks_again_and_counts_the_window_once(tmp_path: Path) -> None:
+    folder = monitored.fresh(tmp_path)
+    users = user_table.write(monitored.up_to(monitored.moments()[0]), folder / "users")
+    experiment = MlflowClient().get_experiment_by_name("tests").experiment_id
+
+    def jobs(status: str) -> int:
+        filter_string = f"tags.step = 'monitor' AND attributes.status = '{status}'"
+        return len(MlflowClient().search_runs([experiment], filter_string))
+
+    first = watching(folder, users, 0)
+    try:
+        deadline = time.monotonic() + 120
+        while not jobs("RUNNING") and time.monotonic() < deadline:
+            time.sleep(0.1)
+    finally:
+        first.kill()
+        first.communicate()
+    assert jobs("RUNNING") == 1
+    second = watching(folder, users, 2)
+    try:
+        out, err = second.communicate(timeout=240)
+    finally:
+        second.kill()
+    assert "watch_looked=1\nwatch_nothing_new=1\nwatch_failed=0" in out, err[-3000:]
+    assert (jobs("RUNNING"), jobs("FAILED"), jobs("FINISHED")) == (0, 1, 1)
+    assert len(history.jobs(monitored.MODEL)) == 1
+
+
+@pytest.mark.slow
+def test_a_watch_that_is_asked_to_stop_ends_its_runs(tmp_path: Path) -> None:
+    folder = monitored.fresh(tmp_path)
+    asked = watching(folder, tmp_path / "no-such-table", 0)
+    try:
+        deadline = time.monotonic() + 120
+        found = []
+        while not found and time.monotonic() < deadline:
+            time.sleep(0.2)
+            found = mlflow.search_runs(
+                experiment_names=["tests"], filter_string="tags.step = 'watch'", output_format="list"
+            )
+        time.sleep(2)
+        asked.send_signal(signal.SIGTERM)
+        _, err = asked.communicate(timeout=60)
+    finally:
+        asked.kill()
+    assert asked.returncode == 128 + signal.SIGTERM and "no file or folder" in err
+    assert MlflowClient().get_run(found[0].info.run_id).info.status == "FAILED"
+
+
+def test_the_new_version_leads_back_to_the_run_that_caused_it_and_the_pages_tell_what_the_gate_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = monitored.fresh(tmp_path)
+    started: list[dict[str, str]] = []
+
+    def refused(parameters: dict[str, str]) -> Retrained:
+        # What MLflow Projects does is tested in test_retraining; here counts what is made of its answer.
+        started.append(parameters)
+        return Retrained("r1", "finished", "refused", "1")
+
+    monkeypatch.setattr(monitor, "retrain", refused)
+    run = monitored.look(folder, monitored.moments()[0], retrain="always")
+    assert started[0]["model"] == monitored.MODEL and started[0]["target"] == "tier"
+    assert (run.data.tags["retrain.gate"], run.data.tags["retrain.version"]) == ("refused", "1")
+    version = registry.find(monitored.MODEL, "1")
+    assert version.tags["monitor.run_id"] == run.info.run_id
+    assert version.tags["monitor.verdict"] == run.data.tags["verdict"]
+    assert run.info.run_id in version.description
+    assert "The gate refused version 1" in monitored.artifact(run, "monitor.html")
+    assert "was refused by the gate" in monitored.artifact(run, "details.html")
+
+
+def test_a_finished_retraining_starts_the_cool_down_and_one_at_work_is_seen(tmp_path: Path) -> None:
+    monitored.fresh(tmp_path)
+    first, second, _ = monitored.moments()
+    version = registry.find(monitored.MODEL, registry.PRODUCTION)
+    model = registry.open_bundle(version)
+    entry = {"mlflow.project.entryPoint": retraining.ENTRY_POINT}
+    window = PastWindow(first, "Act", False, False, False, "", True)
+    with mlflow.start_run() as parent:
+        mlflow.set_tags(history.tags_of(window, version, first, "digest"))
+        with mlflow.start_run(nested=True, tags=entry):
+            mlflow.log_param("model", monitored.MODEL)
+            at_work = history.past(version, model, second, history.jobs(version.name))
+    assert not at_work.windows  # the active run is no earlier job
+    before = history.past(version, model, second, history.jobs(version.name))
+    assert before.days_since_retrain == 28 and not before.at_work and before.windows[0].word == "Act"
+    assert history.past(version, model, first, history.jobs(version.name)).days_since_retrain == 0
+    with mlflow.start_run(tags=entry):
+        mlflow.log_param("model", monitored.MODEL)
+        assert history.past(version, model, second, history.jobs(version.name)).at_work
+    assert before.age_days == history.days(model.training.known_until, second)
+    assert MlflowClient().get_run(parent.info.run_id).info.status == "FINISHED"
