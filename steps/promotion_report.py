@@ -1,54 +1,69 @@
-"""The promotion decision as one HTML page."""
+"""The promotion decision as one HTML page: every gate's checks, its figures, and the ledger record."""
 
 from __future__ import annotations
 
-import html
+from pathlib import Path
+from typing import Any
 
-from mlflow.entities.model_registry import ModelVersion
+from jinja2 import Environment
 
-from purchasing_power.model.comparison import Comparison
-from purchasing_power.model.gate import METRIC_NAMES, Decision, GateEvidence
+from purchasing_power.model.comparison import METRIC_NAMES, Comparison
+from purchasing_power.model.gate import GateEvidence
+from purchasing_power.model.gate_serving import ServingEvidence
+from steps.promotion_gates import Case
+from steps.promotion_move import Step
 
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width">
-<style>body{{font:16px/1.55 system-ui,sans-serif;max-width:880px;margin:2.5rem auto;padding:0 1rem;color:#1f2933}}
-h1{{font-size:1.6rem;border-left:.5rem solid {colour};padding-left:.8rem}}li{{margin:.4rem 0}}
-table{{border-collapse:collapse;margin:1rem 0}}
-td,th{{padding:.4rem .9rem;border-bottom:1px solid #d9e2ec;text-align:right}}
-td:first-child,th:first-child{{text-align:left}}.muted{{color:#52606d}}</style>
-<h1>{title}</h1><p class="muted">{size}</p><h2>Why</h2><ul>{reasons}</ul>
-<h2>Figures on the same held-back rows</h2>
-<table><tr><th>{metric}<th>challenger<th>other<th>difference<th>{level} interval{rows}</table>
-<p class="muted">Intervals are percentile bootstraps over users; both models are measured on the same draws.
-A tie keeps the version in production.</p></html>"""
+TEMPLATE = Path(__file__).with_name("promotion.html.j2")
+GOOD, BAD = "#2f855a", "#c05621"
 
 
-def promotion_report(
-    version: ModelVersion, production: ModelVersion | None, evidence: GateEvidence, decision: Decision
-) -> str:
-    """The verdict on top, then every reason, then the comparisons."""
-    standing = f"version {production.version}" if production is not None else "no version"
-    verdict = (
-        f"Version {version.version} is now in production (before: {standing})"
-        if decision.passed
-        else f"Version {version.version} was refused; {standing} stays in production"
+def promotion_report(case: Case, steps: list[Step], verdict: str) -> str:
+    """The verdict on top, then each gate: its checks, its figures and its record."""
+    template = Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
+    return template.render(
+        title=f"{case.home}: {_title(case, steps, verdict)}",
+        colour=GOOD if verdict in ("promoted", "would_promote") else BAD,
+        forced=next((step.record.forced for step in steps if step.record.forced), ""),
+        steps=[_shown(step) for step in steps],
     )
-    compared = [("the naive baseline", evidence.floor)]
+
+
+def _title(case: Case, steps: list[Step], verdict: str) -> str:
+    last = steps[-1]
+    name = f"Version {last.record.version}"
+    stage = last.gated.stage
+    before = f"version {last.record.before}" if last.record.before else "no version"
+    return {
+        "promoted": f"{name} is now in {stage} (before: {before})",
+        "refused": f"{name} was refused before {stage}; {before} stays there",
+        "would_promote": f"{name} would pass up to {stage} (dry run: nothing moved)",
+        "would_refuse": f"{name} would be refused before {stage} (dry run: nothing moved)",
+    }[verdict]
+
+
+def _shown(step: Step) -> dict[str, Any]:
+    evidence = step.gated.evidence
+    shown: dict[str, Any] = {
+        "heading": f"The gate to {step.gated.stage}",
+        "checks": step.gated.decision.checks,
+        "record": step.record,
+        "tree": {"true": " with uncommitted changes", "false": ""}.get(step.record.dirty, ""),
+    }
+    if isinstance(evidence, GateEvidence):
+        shown["metric"] = METRIC_NAMES[evidence.challenger.metric]
+        shown["size"] = f"{evidence.rows:,} rows of {evidence.users:,} users that no compared model has seen."
+        shown["compared"] = _compared(evidence, step.record.against)
+    if isinstance(evidence, ServingEvidence):
+        shown["contract"] = evidence.contract
+    return shown
+
+
+def _compared(evidence: GateEvidence, against: str | None) -> list[dict[str, str | Comparison]]:
+    rows: list[dict[str, str | Comparison]] = [{"name": "the naive baseline", "one": evidence.floor}]
     if evidence.production is not None:
-        compared.append((f"production, {standing}", evidence.production))
-    return PAGE.format(
-        title=html.escape(f"{version.name}: {verdict}"),
-        colour="#2f855a" if decision.passed else "#c05621",
-        size=f"{evidence.rows:,} rows of {evidence.users:,} users that no compared model has seen.",
-        reasons="".join(f"<li>{html.escape(reason)}" for reason in decision.reasons),
-        metric=html.escape(METRIC_NAMES[evidence.challenger.metric]),
-        level=f"{evidence.challenger.level:.0%}",
-        rows="".join(_row(name, one) for name, one in compared),
-    )
-
-
-def _row(name: str, one: Comparison) -> str:
-    return (
-        f"<tr><td>against {html.escape(name)}<td>{one.challenger:.4f}<td>{one.champion:.4f}"
-        f"<td>{one.difference:+.4f}<td>{one.low:+.4f} to {one.high:+.4f}"
-    )
+        rows.append({"name": f"production, version {against}", "one": evidence.production})
+    for one in evidence.slices or ():
+        rows.append(
+            {"name": f"production, {one.column} {one.value} ({one.users:,} users)", "one": one.comparison}
+        )
+    return rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import mlflow
@@ -72,30 +74,142 @@ def bundle_folder(version: ModelVersion) -> Path:
     return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
 
 
+class Moved(DataError):
+    """A stage was moved by another process in the meantime."""
+
+
+def number_at(model: str, stage: str) -> str | None:
+    """Number of the version that a stage points at, or ``None``."""
+    found = at_stage(model, stage)
+    return None if found is None else str(found.version)
+
+
 def set_stage(version: ModelVersion, stage: str) -> None:
     """Point a stage at a version, and check that it does so afterwards.
 
     Raises
     ------
     DataError
-        If another process moved the stage at the same time; aliases are last-write-wins.
+        If the account may not do so, or another process moved the stage at the same time; aliases are
+        last-write-wins.
     """
-    client = MlflowClient()
-    client.set_registered_model_alias(version.name, stage, version.version)
-    now = at_stage(version.name, stage)
-    if now is None or str(now.version) != str(version.version):
-        raise DataError(
-            f"model {version.name}: {stage} was moved by another process at the same time "
-            f"(now version {now.version if now else 'none'}). Look at the registry and promote again."
+    with _allowed(f"move {stage} of {version.name}"):
+        MlflowClient().set_registered_model_alias(version.name, stage, version.version)
+    check_stands(version, stage)
+
+
+def check_stands(version: ModelVersion, stage: str) -> None:
+    """Refuse to go on where a stage does not point at a version (any more).
+
+    Raises
+    ------
+    Moved
+        If it does not.
+    """
+    now = number_at(version.name, stage)
+    if now != str(version.version):
+        raise Moved(
+            f"model {version.name}: {stage} was moved by another process at the same time (now version "
+            f"{now or 'none'}, not {version.version}). Look at the stages and run the command again."
         )
 
 
-def promote_to_production(version: ModelVersion) -> None:
-    """Move ``production`` to a version and keep the one it stood on as ``previous``."""
-    before = at_stage(version.name, PRODUCTION)
-    if before is not None and str(before.version) != str(version.version):
-        set_stage(before, PREVIOUS)
+def move(version: ModelVersion, stage: str, expected: str | None) -> None:
+    """Point a stage at a version where it still points at ``expected``; production leaves its own as ``previous``.
+
+    Raises
+    ------
+    Moved
+        If the stage points elsewhere, before or after.
+    """
+    now = _as_expected(version.name, stage, expected)
+    if stage == PRODUCTION and now is not None and expected != str(version.version):
+        set_stage(now, PREVIOUS)
+    set_stage(version, stage)
+
+
+def move_back(version: ModelVersion, expected: str | None) -> None:
+    """Point production at a version where it still points at ``expected``, and leave ``previous`` alone.
+
+    Raises
+    ------
+    Moved
+        If production points elsewhere, before or after.
+    """
+    _as_expected(version.name, PRODUCTION, expected)
     set_stage(version, PRODUCTION)
+
+
+def _as_expected(model: str, stage: str, expected: str | None) -> ModelVersion | None:
+    now = at_stage(model, stage)
+    have = None if now is None else str(now.version)
+    if have != expected:
+        raise Moved(
+            f"model {model}: {stage} went from version {expected or 'none'} to {have or 'none'} while this "
+            "command was at work. Look at the stages and run the command again."
+        )
+    return now
+
+
+def leave(model: str, stage: str) -> None:
+    """Take an alias away.
+
+    Raises
+    ------
+    DataError
+        If the account may not do so.
+    """
+    with _allowed(f"take {stage} of {model} away"):
+        MlflowClient().delete_registered_model_alias(model, stage)
+
+
+def delete(version: ModelVersion) -> None:
+    """Delete a version for good; MLflow deletes its aliases with it.
+
+    Raises
+    ------
+    DataError
+        If the account may not do so.
+    """
+    with _allowed(f"delete version {version.version} of {version.name}"):
+        MlflowClient().delete_model_version(version.name, version.version)
+
+
+def copy_of(version: ModelVersion, model: str) -> ModelVersion | None:
+    """The copy of a version in another registered model, or ``None``; of several the first."""
+    source = f"models:/{version.name}/{version.version}"
+    found = [
+        one
+        for one in MlflowClient().search_model_versions(f"name = '{model}'")
+        # A version number is given anew when the highest version was deleted; a run is not.
+        if one.source == source and one.run_id == version.run_id
+    ]
+    return min(found, key=lambda one: int(one.version), default=None)
+
+
+def copy(version: ModelVersion, model: str) -> ModelVersion:
+    """Copy a version into another registered model of the same registry.
+
+    Raises
+    ------
+    DataError
+        If the account may not do so.
+    """
+    with _allowed(f"copy a version into {model}"):
+        return MlflowClient().copy_model_version(f"models:/{version.name}/{version.version}", model)
+
+
+@contextmanager
+def _allowed(what: str) -> Iterator[None]:
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code != "PERMISSION_DENIED":
+            raise
+        raise DataError(
+            f"registry: this account may not {what}; it needs EDIT permission on the registered model, and MLflow "
+            "refused. Ask the owner of the model to run the command, or to grant the permission."
+        ) from error
 
 
 def describe(version: ModelVersion, text: str) -> None:

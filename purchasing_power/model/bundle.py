@@ -22,7 +22,7 @@ from purchasing_power.model.scorer import load_scorer
 from purchasing_power.snapshot.target import Target
 from purchasing_power.snapshot.user_table import UserTableMeta
 
-FORMAT = 2
+FORMAT = 3
 DESCRIPTION, CALIBRATOR = "bundle.json", "calibrator.skops"
 SCORER, SEEN = "scorer", "seen_rows.safetensors"
 LIBRARIES = ("lightgbm", "numpy", "pandas", "scikit-learn", "skops", "torch", "transformers")

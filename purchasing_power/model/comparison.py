@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal, get_args
 
 import numpy as np
@@ -22,6 +23,7 @@ METRIC_NAMES = {
     "neg_mae": "negative mean absolute error",
     "neg_log_loss": "negative log loss",
 }
+LEAST_FOR_NORMAL = 100
 CELLS_AT_ONCE = 2_000_000  # replicates times rows held in memory: 16 MB an array
 
 
@@ -197,12 +199,18 @@ def draws(users: np.ndarray | pd.Series, rows: int, replicates: int, seed: int) 
 
 
 def percentiles(drawn: list[np.ndarray], level: float) -> tuple[float, float, int]:
-    """Bounds that hold ``level`` of the finite replicates between them, and how many those are."""
-    """Lower and upper percentile of drawn figures at a level, and how many of them are numbers."""
+    """Bounds that hold ``level`` of the finite replicates between them, and how many those are.
+
+    Where the level is so high that no replicate lies beyond a bound, the bounds are those of a normal
+    distribution with the replicates' mean and standard deviation (Efron & Tibshirani, chapter 12).
+    """
     values = np.concatenate(drawn)
     values = values[np.isfinite(values)]
     if not len(values):
         return float("nan"), float("nan"), 0
+    if len(values) * (1 - level) / 2 < 1 and len(values) >= LEAST_FOR_NORMAL:
+        reach = NormalDist().inv_cdf((1 + level) / 2) * float(values.std(ddof=1))
+        return float(values.mean()) - reach, float(values.mean()) + reach, len(values)
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high), len(values)
 

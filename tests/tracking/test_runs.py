@@ -9,13 +9,17 @@ from pathlib import Path
 import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
+from registered import fresh
 
 from purchasing_power.errors import DataError
 from tracking import runs
 
+pytestmark = pytest.mark.xdist_group("registered")
+
 
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
+    fresh(tmp_path)
     runs.prepare()
     mlflow.create_experiment("here", artifact_location=f"file://{tmp_path}/artifacts")
     mlflow.set_experiment("here")
