@@ -8,16 +8,19 @@ export DO_NOT_TRACK := true
 export GIT_PYTHON_REFRESH := quiet
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test test-fast lint bench bench-tools docs ui clean
+# What `serve -P proxy=nginx` and some tests stand on; a test that misses one is skipped and says so.
+SYSTEM := nginx-light postgresql chromium
+
+.PHONY: demo test test-fast lint bench bench-tools docs ui monitor-ui system clean
 
 demo: $(VENV)/installed  ## the whole life of a model on the Complete Journey sample
 	mlflow run . --env-manager local
 
 test: $(VENV)/installed-test  ## every test
-	pytest
+	pytest -n 2 --dist loadgroup
 
 test-fast: $(VENV)/installed-test  ## without the slow ones
-	pytest -m "not slow"
+	pytest -n 2 --dist loadgroup -m "not slow"
 
 lint: $(VENV)/installed-test  ## format, style, types, floors
 	ruff format --check .
@@ -38,8 +41,17 @@ docs: $(VENV)/installed  ## the feature dictionary
 ui: $(VENV)/installed  ## the MLflow UI at http://127.0.0.1:5000
 	mlflow ui --backend-store-uri $(MLFLOW_TRACKING_URI)
 
+monitor-ui: $(VENV)/installed  ## trends over all monitored windows at http://127.0.0.1:8000
+	evidently ui --workspace workspace/evidently --port 8000
+
+system:  ## the Debian packages of some options and tests, where this is root and apt works
+	@missing=""; for one in $(SYSTEM); do dpkg -s $$one >/dev/null 2>&1 || missing="$$missing $$one"; done; \
+	[ -z "$$missing" ] || { [ "$$(id -u)" = 0 ] && apt-get -qq update && \
+	RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $$missing; } || \
+	echo "not installed:$$missing (apt-get install$$missing, as root); tests that need them are skipped"
+
 clean:  ## everything that a command above made, the tracking store included
-	rm -rf $(VENV) workspace mlflow.db mlruns *.egg-info
+	rm -rf $(VENV) workspace mlflow.db mlflow.db-*.lock mlruns *.egg-info
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -47,6 +59,7 @@ $(VENV)/installed: pyproject.toml
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
+	$(MAKE) --no-print-directory system
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
 	touch $@
 

@@ -16,18 +16,23 @@ from mlflow.types.schema import Array
 
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel
+from purchasing_power.serving.deployed import Deployed
 from purchasing_power.snapshot.user_table import DOCUMENTS, USER, UserTable
 from purchasing_power.text.reference import parse
 from tracking import registry, runs
 
 # What a worker imports; scikit-learn brings joblib and scipy.
 REQUIREMENTS = (
+    "duckdb",
+    "ibis-framework",
     "jieba",
     "lightgbm",
     "mlflow",
     "numpy",
     "pandas",
+    "pandera",
     "pyarrow",
+    "pyyaml",
     "safetensors",
     "scikit-learn",
     "skops",
@@ -36,6 +41,7 @@ REQUIREMENTS = (
     "tqdm",
     "transformers",
 )
+EXTRAS = {"ibis-framework": "[duckdb]", "pandera": "[pandas]"}
 EXAMPLE_DOCUMENT = "a text that the user wrote, or the title of a product that the user bought"
 
 
@@ -47,7 +53,10 @@ def requirements(params: ModelParams) -> list[str]:
     """The serving environment of a model, pinned to the versions at hand."""
     runtimes = [(parse(reference).runtime or "").partition("-")[0] for reference in params.encoders]
     more = {RUNTIME_PACKAGES[name] for name in runtimes if name in RUNTIME_PACKAGES}
-    return [f"{name}=={version(name).partition('+')[0]}" for name in sorted({*REQUIREMENTS, *more})]
+    return [
+        f"{name}{EXTRAS.get(name, '')}=={version(name).partition('+')[0]}"
+        for name in sorted({*REQUIREMENTS, *more})
+    ]
 
 
 def example(model: PurchasingModel, table: UserTable, rows: np.ndarray) -> pd.DataFrame:
@@ -70,7 +79,12 @@ def signature(model: PurchasingModel, answer: pd.DataFrame) -> ModelSignature:
         ColSpec(DataType.double if pd.api.types.is_numeric_dtype(answer[name]) else DataType.string, name)
         for name in map(str, answer.columns)
     ]
-    return ModelSignature(Schema(inputs), Schema(outputs))
+    outputs += [ColSpec(DataType.string, name) for name in Deployed.__annotations__]
+    made = ModelSignature(Schema(inputs), Schema(outputs))
+    # The signature is there to be read. MLflow would check each request against it, more slowly than the model answers,
+    # and repeat the request in its error: the served model checks its own input, as one with type hints does.
+    made._is_signature_from_type_hint = True
+    return made
 
 
 def log_and_register(
@@ -86,7 +100,8 @@ def log_and_register(
             artifacts={"bundle": str(folder)},
             code_paths=[str(runs.ROOT / "purchasing_power")],
             signature=signature(model, model.predict(shown)),
-            input_example=shown,
+            # As a request holds it: the scoring server of a model that checks its own input takes no frame.
+            input_example=shown.to_dict("records"),
             pip_requirements=requirements(model.params),
             registered_model_name=name,
         )

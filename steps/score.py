@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import mlflow
 import pandas as pd
+import pyarrow.parquet as pq
 
 from purchasing_power.errors import DataError
+from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.model.reasons import LANGUAGES
 from purchasing_power.model.reasons_table import reason_columns
-from purchasing_power.snapshot import user_table
+from purchasing_power.serving.score_parts import (
+    join_parts,
+    remove_parts,
+    run_digest,
+    score_parts,
+    value_counts,
+)
+from purchasing_power.serving.table_batches import choose, chosen_cutoff, open_table
 from purchasing_power.snapshot.user_table import CUTOFF, UserTable
 from tracking import registry, runs
 from tracking.entry import Outputs, Parser, choice, execute, optional_date, whole
@@ -30,6 +38,7 @@ def parser() -> Parser:
         .add("cutoff", "cutoff to score, YYYY-MM-DD; auto is the latest", optional_date)
         .add("reasons", "how many reasons each score gets, in words; 0 leaves them out", whole)
         .add("language", "language of the reasons: en or zh", choice(*LANGUAGES))
+        .add("batch", "most users scored at once; a run that was stopped goes on after the last batch", whole)
         .add("seed", "seed of reasons that are sampled", whole)
         .add("output", "Parquet file to write")
     )
@@ -37,27 +46,52 @@ def parser() -> Parser:
 
 def run(args: argparse.Namespace) -> Outputs:
     """Score the users and write the predictions with model version and cutoff."""
+    if not args.batch:
+        raise DataError("batch: got 0; 1 user or more at once is allowed. Set a larger batch.")
     version = registry.find(args.model, args.version)
-    rows = at_cutoff(user_table.read(runs.fetch(args.users, "users")[0]), args.cutoff)
-    model = registry.open_bundle(version)
-    predictions = model.predict(rows.frame)
-    if args.reasons:
-        said = reason_columns(model, rows.frame, args.reasons, args.language, args.seed, progress=True)
-        predictions = predictions.join(said.set_axis(predictions.index))
-    predictions["model_version"] = str(version.version)
-    if CUTOFF in rows.frame:
-        predictions[CUTOFF] = rows.frame[CUTOFF].to_numpy()
-    output = write_parquet(predictions, Path(args.output))
-    mlflow.log_metric("users", len(predictions))
-    if "tier" in predictions:
-        shares = predictions["tier"].value_counts(normalize=True)
-        mlflow.log_metrics({f"tier_share.{tier}": share for tier, share in shares.items()})
-    mlflow.log_artifact(str(output), "predictions")
+    table = open_table(runs.fetch(args.users, "users")[0])
+    cutoff = chosen_cutoff(table, args.cutoff)
+    output = Path(args.output)
+    scorer = Scoring(registry.open_bundle(version), str(version.version), args)
+    digest = run_digest(
+        table,
+        args.batch,
+        model=f"{version.name}/{version.version}/{scorer.model.training.digest}",
+        cutoff=str(cutoff),
+        reasons=f"{args.reasons} {args.language} {args.seed}",
+    )
+    home = output.with_name(f".{output.name}-parts")
+    parts = score_parts(table, cutoff, args.batch, scorer.predict, home, digest)
+    join_parts(parts, output)
+    remove_parts(home)
+    _log(output)
     return {"predictions": str(output)}
 
 
+@dataclass(frozen=True)
+class Scoring:
+    """A model with what its predictions carry besides: reasons, version and cutoff."""
+
+    model: PurchasingModel
+    version: str
+    args: argparse.Namespace
+
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Predictions of some rows of a user table."""
+        predictions = self.model.predict(frame)
+        if self.args.reasons:
+            said = reason_columns(
+                self.model, frame, self.args.reasons, self.args.language, self.args.seed, progress=True
+            )
+            predictions = predictions.join(said.set_axis(predictions.index))
+        predictions["model_version"] = self.version
+        if CUTOFF in frame:
+            predictions[CUTOFF] = frame[CUTOFF].to_numpy()
+        return predictions
+
+
 def at_cutoff(table: UserTable, cutoff: date | None) -> UserTable:
-    """The rows of one cutoff, by default the latest; all rows of a flat table.
+    """The rows of one cutoff of a table in memory, by default the latest; all rows of a flat table.
 
     Raises
     ------
@@ -67,27 +101,17 @@ def at_cutoff(table: UserTable, cutoff: date | None) -> UserTable:
     if table.meta.kind == "flat":
         return table
     moments = table.frame[CUTOFF]
-    chosen = moments.max() if cutoff is None else pd.Timestamp(cutoff)
-    if not (moments == chosen).any():
-        have = ", ".join(f"{moment:%Y-%m-%d}" for moment in sorted(moments.unique()))
-        raise DataError(
-            f"cutoff: got {cutoff}; the user table holds {have}. Name one of them, or take a new snapshot."
-        )
+    chosen = choose(sorted(moments.unique()), cutoff)
     return table.rows((moments == chosen).to_numpy().nonzero()[0])
 
 
-def write_parquet(frame: pd.DataFrame, path: Path) -> Path:
-    """Write a Parquet file under a temporary name, then rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    os.close(handle)
-    try:
-        frame.to_parquet(draft, index=False)
-        os.chmod(draft, 0o644)
-        os.replace(draft, path)
-    finally:
-        Path(draft).unlink(missing_ok=True)
-    return path
+def _log(output: Path) -> None:
+    """The output as an artifact, and how many users it has, by tier where there are tiers."""
+    users = pq.read_metadata(output).num_rows
+    mlflow.log_metric("users", users)
+    tiers = value_counts(output, "tier")
+    mlflow.log_metrics({f"tier_share.{tier}": count / users for tier, count in tiers.items()})
+    mlflow.log_artifact(str(output), "predictions")
 
 
 def main() -> None:

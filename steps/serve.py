@@ -1,32 +1,37 @@
-"""Entry point ``serve``: ``mlflow models serve`` on a registered version, until told to stop."""
+"""Entry point ``serve``: the deployer beside ``mlflow models serve``, until told to stop."""
 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
-import signal
-import socket
-import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
 
 import mlflow
+from mlflow.entities.model_registry import ModelVersion
 
 from purchasing_power.errors import DataError
+from purchasing_power.shop.pseudonym import read_key
+from steps.deploy import folder, processes, proxy, records, settings, webhook
+from steps.deploy.deployment import SERVER, Deployment, Plan
+from steps.deploy.mirror import mirrored
+from steps.deploy.shadow import SHADOW, Shadow, shadowing
+from steps.deploy.start import deploy, takeover
+from steps.deploy.switch import follow
+from steps.deploy.watch import Watch, watching
+from steps.deploy.webhook import receiving
+from steps.server_process import HOST, Stopped, check_free, free_port, stop_signals
 from tracking import registry
-from tracking.entry import Outputs, Parser, execute, whole
+from tracking.entry import Outputs, Parser, choice, execute, number, whole
 
-HOST = "127.0.0.1"
-HEALTHY_WITHIN_S, STOPPED_WITHIN_S = 180, 15
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+log = logging.getLogger(__name__)
 
-
-class Stopped(Exception):
-    """A signal asked the server to stop."""
+LOOK_S = 0.2
 
 
 def parser() -> Parser:
@@ -34,128 +39,106 @@ def parser() -> Parser:
     return (
         Parser(prog="serve")
         .add("model", "name of the registered model")
-        .add("version", "version number or stage")
+        .add("version", "a stage, which is then followed, or a version number")
         .add("port", "port on 127.0.0.1; 0 takes a free one", whole)
-        .add("workers", "worker processes", whole)
+        .add("workers", "worker processes, two or more", whole)
         .add("seconds", "stop after so many seconds; 0 serves until SIGTERM or Ctrl-C", whole)
+        .add("poll_s", "ask the registry every so many seconds where the stage stands", number)
+        .add("webhook_port", "port for MLflow's notices of a set alias; 0 has none", whole)
+        .add("proxy", "what stands in front: nginx or none", choice("none", "nginx"))
+        .add("max_rows", "most users in one request", whole)
+        .add("max_body_mb", "largest request body in MB", whole)
+        .add("docs", "on leaves /docs, /redoc and /openapi.json open in nginx", choice("off", "on"))
+        .add("shadow", "staging has that version answer copies of the requests", choice("none", "staging"))
+        .add("log", "folder of the prediction log, or none")
+        .add("workspace", "folder in which the deployment lies")
     )
 
 
 def run(args: argparse.Namespace) -> Outputs:
-    """Serve the version, say when it is healthy, and stop every process of it at the end."""
-    version = registry.find(args.model, args.version)
-    port = args.port or _free_port()
-    mlflow.set_tags({"served.version": str(version.version), "served.url": f"http://{HOST}:{port}"})
+    """Serve, follow the stage, and stop every process at the end."""
+    settings.check(args)
+    # A registry that is away must not hold the thread that asks it for minutes.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     end = time.monotonic() + args.seconds if args.seconds else float("inf")
-    try:
-        with serving(f"models:/{version.name}/{version.version}", port, max(args.workers, 1)) as server:
-            sys.stderr.write(
-                f"serving version {version.version} of {version.name} at http://{HOST}:{port}/invocations\n"
-            )
-            while time.monotonic() < end:
-                if server.poll() is not None:
-                    raise DataError(
-                        f"serve: the server ended with exit code {server.returncode}. Read its log above."
-                    )
-                time.sleep(0.2)
-    except Stopped:
-        sys.stderr.write("stopped\n")
-    return {"url": f"http://{HOST}:{port}"}
+    version, where = registry.find(args.model, args.version), settings.folder_of(args)
+    url = ""
+    if args.webhook_port:
+        # Before a server is taken over: an error later would end it.
+        check_free(args.webhook_port)
+    with folder.holding(where), stop_signals():
+        try:
+            deployment = _deploy(args, where, version)
+            url = f"http://{HOST}:{deployment.port}"
+            with _around(args, deployment) as watch:
+                _go_on(args, deployment, watch, end)
+        except Stopped:
+            sys.stderr.write("stopped\n")
+        finally:
+            proxy.stop(where)
+            processes.end(where, SERVER)
+            records.write_or_wait(where)
+    return {"url": url}
+
+
+def _deploy(args: argparse.Namespace, where: Path, version: ModelVersion) -> Deployment:
+    stage, asked = settings.stage(args), settings.asked(args)
+    deployment = takeover(where, stage, asked)
+    if deployment is not None:
+        return deployment
+    proxy.stop(where)
+    port = args.port or free_port()
+    check_free(port)
+    inner = port if args.proxy == settings.NONE else free_port()
+    return deploy(where, version, Plan(stage, port, inner, args.workers, asked, settings.variables(args)))
 
 
 @contextmanager
-def serving(uri: str, port: int, workers: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``mlflow models serve`` in a process group of its own; healthy inside, gone afterwards.
-
-    SIGTERM and SIGINT raise ``Stopped`` inside, so that the group is ended on every way out.
-
-    Raises
-    ------
-    DataError
-        If the port is taken or the server is not healthy in time.
-    """
-    _check_free(port)
-    command = [
-        *(sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", uri, "--host", HOST),
-        *("--port", str(port), "--workers", str(workers), "--env-manager", "local"),
-    ]
-    folder = os.path.dirname(sys.executable)
-    environment = {
-        **os.environ,
-        # mlflow starts uvicorn by name.
-        "PATH": folder + os.pathsep + os.environ.get("PATH", ""),
-        "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri(),
-        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
-        # With two workers the default loop makes every request of a quiet server wait 44 ms.
-        "UVICORN_LOOP": "uvloop",
-    }
-    environment.pop("MLFLOW_RUN_ID", None)
-    before = {one: signal.signal(one, _raise_stopped) for one in STOP_SIGNALS}
-    server = subprocess.Popen(command, env=environment, start_new_session=True)
-    try:
-        _wait_healthy(server, port)
-        yield server
-    finally:
-        _stop(server)
-        for one, handler in before.items():
-            signal.signal(one, handler)
-
-
-def _wait_healthy(server: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + HEALTHY_WITHIN_S
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            raise DataError(
-                f"serve: the server ended with exit code {server.returncode}. Read its log above."
+def _around(args: argparse.Namespace, deployment: Deployment) -> Iterator[Watch]:
+    """What stands around the server: the watch on the registry, the webhook, the shadow, nginx."""
+    where, stages = deployment.folder, settings.stages(args)
+    with ExitStack() as stack:
+        # Here rather than in the watching thread, so that the ledger's artifacts lie beside this run's.
+        records.write_or_wait(where)
+        watch = stack.enter_context(watching(args.model, stages, args.poll_s, where))
+        if args.webhook_port:
+            listens = receiving(args.webhook_port, webhook.secret(), args.model, stages, watch.wake.set)
+            stack.enter_context(listens)
+        mirror = None
+        if args.shadow != settings.NONE:
+            held = stack.enter_context(mirrored())
+            key, mirror = read_key(Path(args.workspace)), held.port
+            shadow = Shadow(where / SHADOW, key, settings.limits(args))
+            staging = partial(watch.seen.get, args.shadow)
+            stack.enter_context(shadowing(shadow, held, staging, lambda: deployment.home))
+        if args.proxy != settings.NONE:
+            text = proxy.config(
+                where,
+                deployment.port,
+                deployment.inner,
+                max_body_mb=args.max_body_mb,
+                docs=args.docs == "on",
+                mirror=mirror,
             )
-        try:
-            with urllib.request.urlopen(f"http://{HOST}:{port}/ping", timeout=2) as answer:
-                if answer.status == 200:
-                    return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    raise DataError(
-        f"serve: not healthy after {HEALTHY_WITHIN_S} s. Read its log above; fewer workers may help."
-    )
+            proxy.start(where, deployment.port, text)
+        elif args.docs == "off":
+            log.info("docs=off needs proxy=nginx: without it mlflow leaves /docs and /openapi.json open")
+        yield watch
 
 
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    for one in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(server.pid, one)
-        except ProcessLookupError:
-            break
-        deadline = time.monotonic() + STOPPED_WITHIN_S
-        while time.monotonic() < deadline and _group_lives(server):
-            time.sleep(0.05)
-    server.wait()
-
-
-def _group_lives(server: subprocess.Popen[bytes]) -> bool:
-    server.poll()
-    try:
-        os.killpg(server.pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def _raise_stopped(number: int, frame: object) -> None:
-    raise Stopped
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-def _check_free(port: int) -> None:
-    with socket.socket() as probe:
-        if probe.connect_ex((HOST, port)) == 0:
-            raise DataError(
-                f"port: {port} is taken by another server. Stop it, or choose another port (0 finds one)."
-            )
+def _go_on(args: argparse.Namespace, deployment: Deployment, watch: Watch, end: float) -> None:
+    number, url = folder.number(deployment.home), f"http://{HOST}:{deployment.port}"
+    mlflow.set_tags({"served.version": number, "served.url": url})
+    sys.stderr.write(f"serving version {number} of {args.model} at {url}/invocations\n")
+    while time.monotonic() < end:
+        if not deployment.alive:
+            raise DataError("serve: the server ended. Read its log above.")
+        if args.proxy != settings.NONE and processes.noted(deployment.folder, proxy.NGINX) is None:
+            raise DataError("serve: nginx ended. Read its log above.")
+        if follow(deployment, watch.seen.get(settings.stage(args))):
+            watch.wake.set()
+        time.sleep(LOOK_S)
 
 
 def main() -> None:

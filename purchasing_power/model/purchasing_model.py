@@ -111,8 +111,12 @@ class PurchasingModel:
             was named positive, ``predicted`` and ``probability_<class>`` for classes, ``expected_spend``
             (currency) where spend is what is predicted.
         """
-        outputs = self.outputs(frame)
         columns: dict[str, Any] = {name: frame[name].to_numpy() for name in (USER,) if name in frame}
+        return pd.DataFrame(columns | self.answers(self.outputs(frame)))
+
+    def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
+        """Columns that :meth:`predict` gives, without the user, for what :meth:`outputs` gave; each of shape (n_rows,)."""
+        columns: dict[str, np.ndarray] = {}
         if self.target.positive is not None or self.target.task == "regression":
             columns["score"] = self.score(outputs)
             columns["tier"] = self._tiers(outputs)
@@ -124,7 +128,7 @@ class PurchasingModel:
         spend = self.expected_spend(outputs)
         if spend is not None:
             columns["expected_spend"] = spend
-        return pd.DataFrame(columns)
+        return columns
 
     def score(self, outputs: np.ndarray) -> np.ndarray:
         """One number a row by which users are ranked, shape (n_rows,); the likeliest class's where none is positive."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +23,14 @@ TRUSTED = (
     "skrub._to_str.ToStr",
     "sklearn._loss.loss.HalfTweedieLoss",
 )
+# Parts of scikit-learn and scipy that do nothing but import torch; skops imports every part it can find.
+_TORCH_ADAPTERS = ("sklearn.externals.array_api_compat.torch", "scipy._lib.array_api_compat.torch")
 
 
 def dump(fitted: Any, path: Path) -> None:
     """Write a fitted object."""
-    from skops import io as skops
+    with _without_torch():
+        from skops import io as skops
 
     skops.dump(fitted, path)
 
@@ -37,8 +43,9 @@ def load(path: Path) -> Any:
     DataError
         If the file holds a class that is not trusted.
     """
-    # Importing skops imports every part of scikit-learn, and torch with it: only who needs it pays.
-    from skops import io as skops
+    # Importing skops imports every part of scikit-learn, which takes seconds: only who needs it pays.
+    with _without_torch():
+        from skops import io as skops
 
     unknown = sorted(set(skops.get_untrusted_types(file=path)) - set(TRUSTED))
     if unknown:
@@ -47,3 +54,16 @@ def load(path: Path) -> Any:
             "skrub and this library are loaded. The file was not written by this library: train the model again."
         )
     return skops.load(path, trusted=list(TRUSTED))
+
+
+@contextmanager
+def _without_torch() -> Iterator[None]:
+    """Leave torch's adapters out of what is imported inside, so that a worker without a network has no torch."""
+    hidden = [name for name in _TORCH_ADAPTERS if name not in sys.modules]
+    # None in sys.modules is how Python marks a module that must not be imported.
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            sys.modules.pop(name, None)

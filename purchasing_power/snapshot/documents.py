@@ -58,7 +58,9 @@ def _sorted_codes(rows: ir.Table) -> tuple[np.ndarray, list[str], np.ndarray]:
     """Codes of the texts by user, newest first, then text; the distinct texts in order; the sort keys."""
     distinct = rows.select("text").distinct()
     texts = distinct.order_by("text").to_pandas()["text"].tolist()
-    numbers = ibis.memtable(pd.DataFrame({"text": texts, "code": np.arange(len(texts), dtype=np.int32)}))
+    codes = np.arange(len(texts), dtype=np.int32)
+    # Without a text the column would have no type that could be seen.
+    numbers = ibis.memtable(pd.DataFrame({"text": pd.array(texts, dtype="str"), "code": codes}))
     coded = rows.join(numbers, "text").select("user", "second", "code").to_pandas()
     key, code = _key(coded["user"].to_numpy(), coded["second"].to_numpy()), coded["code"].to_numpy()
     order = np.lexsort((code, key))

@@ -1,70 +1,50 @@
-"""Laws of serving: what the server says equals the model, wrong requests are met, nothing is left running."""
+"""Laws of serving a trained model: what the server says equals the model, and wrong requests are met."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 
 import mlflow
 import numpy as np
 import pandas as pd
-import psutil
 import pytest
+from deployed import Serving, ask, launch, until
 from project import ROOT, Project
 
+from purchasing_power.errors import DataError
 from purchasing_power.snapshot import user_table
-from steps.serve import _free_port
+from steps.deploy import proxy
 from tracking import registry, runs
+from tracking.chain import entry_points
 
 pytestmark = pytest.mark.slow
+MODEL = "purchasing_power"
 
 
-def start(project: Project) -> tuple[subprocess.Popen[str], int]:
-    """A server on the production version, healthy, and its port."""
-    port = _free_port()
-    given = {"model": "purchasing_power", "version": "production", "port": port, "workers": 1, "seconds": 0}
-    words = [word for key, value in given.items() for word in (f"--{key}", str(value))]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "steps.serve", *words],
-        cwd=ROOT,
-        env=project.environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    seen = []
-    for line in process.stderr:
-        seen.append(line)
-        if line.startswith("serving version"):
-            break
-    assert process.poll() is None, "".join(seen)
-    return process, port
+def in_front() -> str:
+    """nginx where this machine has it."""
+    try:
+        proxy.binary()
+    except DataError:
+        return "none"
+    return "nginx"
 
 
 @pytest.fixture(scope="module")
-def server(lived: tuple[Project, str]) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    process, port = start(lived[0])
-    yield process, port
-    process.terminate()
-    process.wait(30)
+def server(lived: tuple[Project, str]) -> Iterator[Serving]:
+    project = lived[0]
+    given = {"model": MODEL, "max_rows": "25", "proxy": in_front(), "log": str(project.folder / "asked")}
+    serving = Serving(project, given, project.store, *launch(project, given, project.store))
+    yield serving
+    assert serving.stop() == 0
 
 
-def ask(port: int, body: object) -> tuple[int, dict]:
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/invocations", data, {"Content-Type": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
+def answer(server: Serving, body: object) -> tuple[int, dict]:
+    status, text = ask(server.port, body)
+    return status, json.loads(text)
 
 
 def rows(lived: tuple[Project, str], count: int) -> pd.DataFrame:
@@ -80,28 +60,31 @@ def records(frame: pd.DataFrame) -> list[dict]:
     return json.loads(frame.to_json(orient="records"))
 
 
-def test_served_equals_in_process(server, lived) -> None:
+def test_served_equals_in_process_and_says_which_version_it_is(server: Serving, lived) -> None:
     frame = rows(lived, 20)
-    status, answer = ask(server[1], {"dataframe_records": records(frame)})
-    assert status == 200, answer
-    expected = registry.open_bundle(registry.at_stage("purchasing_power", "production")).predict(frame)
-    said = pd.DataFrame(answer["predictions"])
-    assert list(said.columns) == list(expected.columns)
+    status, told = answer(server, {"dataframe_records": records(frame)})
+    assert status == 200, told
+    version = registry.at_stage(MODEL, "production")
+    expected = registry.open_bundle(version).predict(frame)
+    said = pd.DataFrame(told["predictions"])
+    assert list(said.columns) == [*expected.columns, "model_version", "stage", "loaded_at"]
     np.testing.assert_allclose(said["score"], expected["score"], atol=1e-6)
     assert list(said["tier"]) == list(expected["tier"])
+    assert set(said["model_version"]) == {str(version.version)}
+    assert set(said["stage"]) == {"production"}
 
 
-def test_unseen_texts_categories_and_nulls_are_answered(server, lived) -> None:
+def test_unseen_texts_categories_and_nulls_are_answered(server: Serving, lived) -> None:
     frame = rows(lived, 1)
     odd = records(frame)[0] | {"documents": ["从未见过的 text 😀 " * 300]}
     odd |= {name: None for name in frame.columns if name not in ("user_id", "documents")}
-    status, answer = ask(server[1], {"dataframe_records": [odd]})
-    assert status == 200, answer
-    assert 0 <= answer["predictions"][0]["score"] <= 1
+    status, told = answer(server, {"dataframe_records": [odd]})
+    assert status == 200, told
+    assert 0 <= told["predictions"][0]["score"] <= 1
 
 
-@pytest.mark.parametrize("wrong", ["missing column", "wrong type", "no JSON"])
-def test_a_wrong_request_is_refused_and_the_server_goes_on(server, lived, wrong: str) -> None:
+@pytest.mark.parametrize("wrong", ["missing column", "wrong type", "too many rows", "no JSON"])
+def test_a_wrong_request_is_refused_and_the_server_goes_on(server: Serving, lived, wrong: str) -> None:
     row = records(rows(lived, 1))[0]
     name = next(key for key in row if key.startswith("spend_"))
     body: object = {"dataframe_records": [row]}
@@ -109,26 +92,35 @@ def test_a_wrong_request_is_refused_and_the_server_goes_on(server, lived, wrong:
         del row[name]
     elif wrong == "wrong type":
         row[name] = "a lot"
+    elif wrong == "too many rows":
+        body = {"dataframe_records": [row] * 26}
     else:
         body = b"{"
-    status, answer = ask(server[1], body)
+    status, told = answer(server, body)
     assert status == 400
-    assert name in json.dumps(answer) or wrong == "no JSON"
-    assert ask(server[1], {"dataframe_records": records(rows(lived, 1))})[0] == 200
+    if wrong in ("missing column", "wrong type"):
+        assert name in json.dumps(told)
+    assert "Traceback" not in json.dumps(told)
+    assert answer(server, {"dataframe_records": records(rows(lived, 1))})[0] == 200
 
 
-def test_sigterm_stops_every_process_of_the_server(lived) -> None:
-    process, _ = start(lived[0])
-    family = psutil.Process(process.pid).children(recursive=True)
-    assert family
-    os.kill(process.pid, signal.SIGTERM)
-    process.stderr.read()
-    assert process.wait(30) == 0
-    time.sleep(0.2)
-    assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+def test_what_was_asked_is_logged_where_serve_was_told_to(server: Serving, lived) -> None:
+    assert answer(server, {"dataframe_records": records(rows(lived, 3))})[0] == 200
+    folder = server.project.folder / "asked"
+    until(lambda: any(folder.glob("[!.]*.parquet")))
+    logged = pd.read_parquet(next(folder.glob("[!.]*.parquet")))
+    assert set(logged["stage"]) == {"production"}
 
 
-def test_a_taken_port_is_said(server, lived) -> None:
-    done = lived[0].mlflow_run("serve", port=str(server[1]))
+def test_a_taken_port_is_said(server: Serving) -> None:
+    point = entry_points()["serve"]
+    given = {"port": str(server.port), "workspace": str(server.project.folder / "another")}
+    done = subprocess.run(
+        [sys.executable, "-m", point.module, *point.arguments(given)],
+        cwd=ROOT,
+        env=server.project.environment,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode != 0
-    assert f"port: {server[1]} is taken" in done.stderr
+    assert f"port: {server.port} is taken" in done.stderr

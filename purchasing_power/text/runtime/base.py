@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -71,7 +72,7 @@ def open_runtime(
     cache
         Folder that keeps exports by fingerprint and precision; without one they are made anew.
     threads
-        Threads to use in all; those that the process may run on by default.
+        Threads to use in all; by default what ``OMP_NUM_THREADS`` says, else those that the process may run on.
 
     Raises
     ------
@@ -81,6 +82,7 @@ def open_runtime(
     check(precision)
     if device not in DEVICES:
         raise DataError(f"device: got {device!r}; allowed are {', '.join(DEVICES)}. Set one of them.")
+    threads = threads or stated_threads()
     if precision.startswith("openvino"):
         opener = import_module("purchasing_power.text.runtime.openvino").open_openvino
     elif precision.startswith("onnx"):
@@ -90,6 +92,12 @@ def open_runtime(
             source, precision, device, cache, threads
         )
     return opener(source, precision, cache, threads)
+
+
+def stated_threads() -> int | None:
+    """Threads that ``OMP_NUM_THREADS`` allows this process, which torch reads itself; ``None`` where it is silent."""
+    stated = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(stated) if stated.isascii() and stated.isdigit() and int(stated) else None
 
 
 def check(precision: str) -> None:

@@ -1,0 +1,130 @@
+"""Where the time of a one-user request goes: part by part, as the libraries do it and as the served model does it.
+
+Processor time of one process, so that neighbours on the machine matter little; the best of several rounds.
+
+Run: ``python benchmarks/serve_profile.py`` (half a minute).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.models.utils import _enforce_schema
+from mlflow.pyfunc import scoring_server
+from serve_models import HERE, new_experiment, requests, trained
+
+from purchasing_power.model import bundle
+from purchasing_power.model.calibration import calibrated
+from purchasing_power.model.heads import raw_scores
+from purchasing_power.serving.answers import Answers
+from purchasing_power.serving.deployed import Deployed
+from purchasing_power.serving.forms import rows_of
+from purchasing_power.serving.limits import Limits
+from purchasing_power.serving.quick import _calibration, _head
+from purchasing_power.serving.quick_blocks import block
+from purchasing_power.serving.rows import check
+from steps.model_logging import signature
+
+ROUNDS = 5
+
+
+def main() -> None:
+    """Print the table and one JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--users", type=int, default=200, help="users of the simulated shop")
+    parser.add_argument("--requests", type=int, default=100, help="requests of a round")
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as scratch:
+        experiment, made = new_experiment(Path(scratch)), trained(Path(scratch), args.users, "float32")
+        rows = requests(made.table.rows(made.known[-args.requests :]))
+        with mlflow.start_run(experiment_id=experiment):
+            info = mlflow.pyfunc.log_model(
+                name="floor", python_model=str(HERE / "serve_floor.py"), pip_requirements=["mlflow"]
+            )
+        floor = mlflow.pyfunc.load_model(info.model_uri)
+        table = [*libraries(made, rows), *ours(bundle.load(made.bundle), rows), *pass_through(floor, rows)]
+    for who, part, spent in table:
+        print(f"{who:<16}{part:<44}{spent:>9.3f} ms")
+    print(json.dumps({f"{who}: {part}": round(spent, 3) for who, part, spent in table}))
+
+
+def spent_ms(work: Callable[..., object], *given: Sequence) -> float:
+    """Processor time per call, milliseconds."""
+    best = np.inf
+    for _ in range(ROUNDS):
+        start = time.process_time()
+        for values in zip(*given, strict=True):
+            work(*values)
+        best = min(best, (time.process_time() - start) / len(given[0]))
+    return 1e3 * float(best)
+
+
+def libraries(made, rows: list[dict]) -> list[tuple[str, str, float]]:
+    """pandas, MLflow's schema enforcement and scikit-learn."""
+    model, who = made.model, "libraries"
+    frames = [pd.DataFrame([row]) for row in rows]
+    schema = signature(model, model.predict(made.shown)).inputs
+    prepared = [model.prepared(frame) for frame in frames]
+    found = [
+        (who, "frame of the row", spent_ms(lambda row: pd.DataFrame([row]), rows)),
+        (who, "schema enforcement", spent_ms(lambda frame: _enforce_schema(frame, schema), frames)),
+        (who, "prepare", spent_ms(model.prepared, frames)),
+    ]
+    features = model.scorer.features
+    for name, transformer, columns in features.transformers_:
+        if name != "remainder":
+            parts = [frame[columns] for frame in prepared]
+            found.append((who, f"block {name}", spent_ms(transformer.transform, parts)))
+    matrices = [model.scorer.matrix(frame) for frame in prepared]
+    raws = [raw_scores(model.scorer.head, matrix) for matrix in matrices]
+    found.append((who, "head", spent_ms(lambda matrix: raw_scores(model.scorer.head, matrix), matrices)))
+    task = model.target.task
+    found.append((who, "calibration", spent_ms(lambda raw: calibrated(model.calibrator, raw, task), raws)))
+    answers = [model.predict(frame) for frame in frames]
+    found.append((who, "frame to JSON", spent_ms(lambda one: json.dumps(one.to_dict("records")), answers)))
+    return found
+
+
+def ours(model, rows: list[dict]) -> list[tuple[str, str, float]]:
+    """The served model's own parts, and all of them together."""
+    answers, who = Answers(model, Deployed("1", "production", "now"), Limits()), "served model"
+    bodies, features = [json.dumps({"inputs": [row]}).encode() for row in rows], model.scorer.features
+    checked = [check([row], answers.columns, Limits()) for row in rows]
+    found = [
+        (who, "body to rows", spent_ms(lambda body: rows_of(json.loads(body)), bodies)),
+        (who, "checks", spent_ms(lambda row: check([row], answers.columns, Limits()), rows)),
+    ]
+    for name, _, _ in features.transformers_:
+        if name != "remainder":
+            found.append((who, f"block {name}", spent_ms(block(features, name, answers.columns), checked)))
+    matrices = [model.scorer.matrix(model.prepared(one.frame)) for one in checked]
+    head, calibrate = _head(model.scorer.head), _calibration(model.calibrator, model.target.task)
+    found.append((who, "head and calibration", spent_ms(lambda matrix: calibrate(head(matrix)), matrices)))
+    said = [answers.records([row]) for row in rows]
+    found.append((who, "reply to JSON", spent_ms(json.dumps, said)))
+    whole = spent_ms(lambda body: json.dumps(answers.records(rows_of(json.loads(body)))), bodies)
+    return [*found, (who, "all, body to reply", whole)]
+
+
+def pass_through(floor, rows: list[dict]) -> list[tuple[str, str, float]]:
+    """A pass-through model with type hints in MLflow's scoring server, without the server."""
+    bodies, schema = [json.dumps({"inputs": [row]}) for row in rows], floor.metadata.get_input_schema()
+
+    def answer(body: str) -> object:
+        return scoring_server.invocations(body, "application/json", floor, schema)
+
+    return [("pass-through", "all, body to reply", spent_ms(answer, bodies))]
+
+
+if __name__ == "__main__":
+    main()

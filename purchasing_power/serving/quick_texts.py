@@ -1,0 +1,127 @@
+"""Text blocks of a few rows: what a text adds is remembered, so that a request looks it up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from purchasing_power.serving.rows import Rows
+from purchasing_power.text import terms
+from purchasing_power.text.encoder import Encoder
+from purchasing_power.text.store import VectorStore, vectors
+from purchasing_power.text.vectorize import EncodedDocuments, TfidfDocuments
+from purchasing_power.text.weighting import known_rarity
+
+# Distinct texts that a worker remembers, and the longest of them: some 20 MB.
+KNOWN_TEXTS = 50_000
+LONGEST_TEXT = 300
+
+
+def rows_of(one: Callable[[Any], np.ndarray], rows: Sequence[Any] | np.ndarray) -> np.ndarray:
+    """What a function gives for each row, below each other; a single row, the usual request, is not copied."""
+    return one(rows[0])[None] if len(rows) == 1 else np.stack([one(row) for row in rows])
+
+
+class Remembered:
+    """What was made of each text before; all is forgotten where there would be too much.
+
+    Parameters
+    ----------
+    make
+        Gives an array for each of some distinct texts.
+    """
+
+    def __init__(self, make: Callable[[list[str]], list[np.ndarray]]) -> None:
+        self.make = make
+        self.known: dict[str, np.ndarray] = {}
+
+    def get(self, texts: list[str]) -> list[np.ndarray]:
+        """An array for each text, made where it is not known."""
+        known = self.known
+        found = [known.get(text) for text in texts]
+        new = [text for text, array in zip(texts, found, strict=True) if array is None]
+        if not new:
+            return found  # type: ignore[return-value]
+        made = dict(zip(new, self.make(new), strict=True))
+        if len(known) + len(made) > KNOWN_TEXTS:
+            # Another thread may read the old one meanwhile.
+            self.known = known = {}
+        known.update({text: array for text, array in made.items() if len(text) <= LONGEST_TEXT})
+        return [made[text] if array is None else array for text, array in zip(texts, found, strict=True)]
+
+
+def encoded(block: EncodedDocuments) -> Callable[[Rows], np.ndarray]:
+    """Weighted mean vectors, reduced; shape (n_rows, n_columns).
+
+    The reduction is linear, so each text's vector is reduced once, and a row sums what its texts gave.
+    """
+    encoder = Encoder.open(block.encoder)
+    warm = None if block.warm_store is None else VectorStore(block.warm_store)
+    store = VectorStore(block.store)
+    width, centre, project = _projection(block)
+    texts = Remembered(lambda new: list(project(vectors(encoder, new, store, warm=warm))))
+
+    def one(documents: list[str]) -> np.ndarray:
+        distinct, weights = _weights(block, documents)
+        total = weights.sum()
+        if not total > 0:
+            return np.zeros(width, np.float32)
+        mean = (weights @ np.stack(texts.get(distinct))) / total
+        return (mean - centre).astype(np.float32)
+
+    return lambda rows: rows_of(one, rows.documents)
+
+
+def tfidf(block: TfidfDocuments) -> Callable[[Rows], np.ndarray]:
+    """Sublinear TF-IDF after SVD; shape (n_rows, n_columns)."""
+    svd = block.svd_
+    if svd is None:
+        raise TypeError("terms that enter as they are have no quick way")
+    known, components = block.vocabulary_, svd.components_
+    rarity = block.tfidf_.idf_
+
+    def columns(text: str) -> np.ndarray:
+        found = (known.get(term) for term in terms.terms(text, block.ngram_max, block.all_words))
+        return np.array([place for place in found if place is not None], np.int64)
+
+    texts = Remembered(lambda new: [columns(text) for text in new])
+
+    def one(documents: list[str]) -> np.ndarray:
+        places, counts = np.unique(np.concatenate([*texts.get(documents), _NONE]), return_counts=True)
+        weights = (1.0 + np.log(counts)) * rarity[places]
+        length = np.sqrt(weights @ weights)
+        return (components[:, places] @ (weights / (length or 1.0))).astype(np.float32)
+
+    return lambda rows: rows_of(one, rows.documents)
+
+
+_NONE = np.zeros(0, np.int64)
+
+
+def _weights(block: EncodedDocuments, documents: list[str]) -> tuple[list[str], np.ndarray]:
+    """Distinct texts and their weights, as :func:`~purchasing_power.text.weighting.document_weights` gives them."""
+    totals: dict[str, float] = dict.fromkeys(sorted(set(documents)), 0.0)
+    for place, text in enumerate(documents):
+        totals[text] += 1 / (1 + place) if block.weighting == "recency" else 1.0
+    distinct, weights = list(totals), np.array(list(totals.values()))
+    if block.weighting in ("log_count", "idf"):
+        weights = np.log1p(weights)
+    if block.weighting == "idf" and distinct:
+        weights *= known_rarity(distinct, block.digests_, block.rarity_)
+    return distinct, weights
+
+
+def _projection(
+    block: EncodedDocuments,
+) -> tuple[int, np.ndarray | float, Callable[[np.ndarray], np.ndarray]]:
+    """Columns, the centre to take off a mean, and what reduces vectors, shape (n, dimension), without centring them."""
+    if block.components is None:
+        return block.dimension_, 0.0, lambda vectors: vectors
+    if block.pca_ is None:
+        return 1, 0.0, lambda vectors: np.zeros((len(vectors), 1))
+    pca = block.pca_
+    scales = np.sqrt(pca.explained_variance_ if pca.whiten else pca.explained_variance_.mean())
+    matrix = (pca.components_.T / scales).astype(np.float64)
+    return matrix.shape[1], pca.mean_ @ matrix, lambda vectors: vectors.astype(np.float64) @ matrix

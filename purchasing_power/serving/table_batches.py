@@ -1,0 +1,134 @@
+"""A user table read in batches of rows: never the whole of it is in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from purchasing_power.errors import DataError
+from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, META_FILE, ROWS_FILE, UserTableMeta
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A user table on disk.
+
+    Attributes
+    ----------
+    groups
+        Rows of each Parquet row group.
+    digest
+        SHA-256 of its files, hex.
+    """
+
+    folder: Path
+    meta: UserTableMeta
+    groups: tuple[int, ...]
+    digest: str
+
+
+def open_table(folder: Path) -> TableFile:
+    """Open what ``user_table.write`` wrote.
+
+    Raises
+    ------
+    DataError
+        If the folder holds no user table.
+    """
+    rows, meta = folder / ROWS_FILE, folder / META_FILE
+    if not rows.exists() or not meta.exists():
+        raise DataError(
+            f"user table: no {ROWS_FILE} with {META_FILE} in {folder}. "
+            "Give the folder or the runs:/ URI that the snapshot step wrote."
+        )
+    hasher = hashlib.sha256(meta.read_bytes())
+    with rows.open("rb") as file:
+        hasher.update(hashlib.file_digest(file, "sha256").digest())
+    found = pq.read_metadata(rows)
+    groups = tuple(found.row_group(group).num_rows for group in range(found.num_row_groups))
+    return TableFile(
+        folder, UserTableMeta.from_dict(json.loads(meta.read_text())), groups, hasher.hexdigest()
+    )
+
+
+def chosen_cutoff(table: TableFile, cutoff: date | None) -> pd.Timestamp | None:
+    """The cutoff to score, by default the latest; ``None`` of a flat table, whose rows all count.
+
+    Raises
+    ------
+    DataError
+        If the table has no such cutoff.
+    """
+    if table.meta.kind == "flat":
+        return None
+    with pq.ParquetFile(table.folder / ROWS_FILE) as file:
+        moments = {
+            moment for batch in file.iter_batches(columns=[CUTOFF]) for moment in pc.unique(batch[CUTOFF])
+        }
+    return choose(sorted(pd.Timestamp(moment.as_py()) for moment in moments), cutoff)
+
+
+def choose(have: list[pd.Timestamp], cutoff: date | None) -> pd.Timestamp:
+    """The cutoff of the given name among those that a table has, ascending; the last one for ``None``.
+
+    Raises
+    ------
+    DataError
+        If it is not among them, or there is none.
+    """
+    if not have:
+        raise DataError("user table: it has no rows; at least one is needed. Take a new snapshot.")
+    chosen = have[-1] if cutoff is None else pd.Timestamp(cutoff)
+    if chosen not in have:
+        raise DataError(
+            f"cutoff: got {cutoff}; the user table holds {', '.join(f'{one:%Y-%m-%d}' for one in have)}. "
+            "Name one of them, or take a new snapshot."
+        )
+    return chosen
+
+
+def batch_counts(table: TableFile, size: int) -> list[int]:
+    """How many batches of at most ``size`` rows each row group has."""
+    return [-(-rows // size) for rows in table.groups]
+
+
+def read_group(
+    table: TableFile, group: int, size: int, cutoff: pd.Timestamp | None
+) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Rows of the cutoff in each batch of a row group, and how many rows the batch has with those of other cutoffs.
+
+    Frames are as ``user_table.read`` gives them.
+    """
+    with pq.ParquetFile(table.folder / ROWS_FILE, pre_buffer=False) as file:
+        # An Arrow batch may end where a page ends: rows are gathered until a batch is full.
+        held: list[pa.RecordBatch] = []
+        for part in file.iter_batches(size, row_groups=[group]):
+            held.append(part)
+            if sum(len(one) for one in held) >= size:
+                whole = pa.Table.from_batches(held)
+                yield size, _frame(whole.slice(0, size), cutoff)
+                held = whole.slice(size).to_batches()
+        if sum(len(one) for one in held):
+            rest = pa.Table.from_batches(held)
+            yield len(rest), _frame(rest, cutoff)
+
+
+def _frame(rows: pa.Table, cutoff: pd.Timestamp | None) -> pd.DataFrame:
+    if cutoff is not None:
+        moments = rows.column(CUTOFF)
+        rows = rows.filter(pc.equal(moments, pa.scalar(cutoff.to_pydatetime(), moments.type)))
+    columns = [name for name in rows.column_names if name != DOCUMENTS]
+    frame = rows.select(columns).to_pandas()
+    if DOCUMENTS in rows.column_names:
+        documents = rows.column(DOCUMENTS).unify_dictionaries()
+        frame[DOCUMENTS] = pd.Series(documents, dtype=pd.ArrowDtype(documents.type))
+    return frame

@@ -1,0 +1,170 @@
+"""The shadow: what the version at staging would have answered, written beside what production answers."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mlflow.entities.model_registry import ModelVersion
+
+from steps import server_process
+from steps.deploy import folder, processes, smoke
+from steps.deploy.mirror import Mirrored
+from steps.deploy.shadow_scores import ask, pairs, write
+
+log = logging.getLogger(__name__)
+
+SHADOW = "shadow"
+ROWS_A_FILE, WRITTEN_WITHIN_S = 10_000, 10.0
+NICENESS = 10
+
+
+@dataclass
+class Side:
+    """A server of one worker on one version; ``home`` is that version's folder, ``port`` 0 while it has none."""
+
+    name: str
+    port: int = 0
+    home: Path | None = None
+
+
+@dataclass
+class Shadow:
+    """Two servers of one worker each, and the rows not yet written.
+
+    Attributes
+    ----------
+    where
+        Its folder: the versions fetched, and ``scores`` with the files.
+    key
+        Key of the pseudonyms.
+    variables
+        What is added to the environment of both servers.
+    ours, theirs
+        The version in production and the one at staging. Production has a server of its own here: asking the
+        one that users ask would take time from them and stand twice in the prediction log.
+    refused
+        Folder of the version at staging that was not taken.
+    rows, written, ended
+        Rows not yet written, when the last ones were (monotonic seconds), and whether it is over.
+    """
+
+    where: Path
+    key: bytes
+    variables: dict[str, str]
+    ours: Side = field(default_factory=lambda: Side("production"))
+    theirs: Side = field(default_factory=lambda: Side("staging"))
+    refused: Path | None = None
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    written: float = field(default_factory=time.monotonic)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+
+@contextmanager
+def shadowing(
+    shadow: Shadow,
+    held: Mirrored,
+    staging: Callable[[], ModelVersion | None],
+    production: Callable[[], Path],
+) -> Iterator[None]:
+    """Have both versions answer the mirrored requests, one after another, and write their scores.
+
+    What comes faster than they answer is let go and counted.
+
+    Parameters
+    ----------
+    staging, production
+        Give the version to compare, and the folder of the version that users are answered by.
+    """
+    shadow.where.mkdir(parents=True, exist_ok=True)
+    _end(shadow)
+    given = (shadow, held, staging, production)
+    thread = threading.Thread(target=_work, args=given, name="shadow", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        shadow.ended.set()
+        _end(shadow)
+        thread.join(timeout=5)
+        _end(shadow)
+        _write(shadow)
+        log.info("shadow: %d requests were let go because earlier ones were not done", held.dropped)
+
+
+def _work(
+    shadow: Shadow,
+    held: Mirrored,
+    staging: Callable[[], ModelVersion | None],
+    production: Callable[[], Path],
+) -> None:
+    while not shadow.ended.is_set():
+        try:
+            _follow(shadow, staging(), production())
+            _take(shadow, held)
+        except Exception as error:  # whatever it is, nobody waits for the shadow
+            log.warning("shadow: one request or version is left out (%s)", type(error).__name__)
+            shadow.ended.wait(1)
+
+
+def _follow(shadow: Shadow, staging: ModelVersion | None, production: Path) -> None:
+    if staging is None:
+        return
+    _serve(shadow, shadow.ours, production)
+    home = folder.home_of(shadow.where, staging)
+    if home in (shadow.theirs.home, shadow.refused):
+        return
+    problem = smoke.problem(folder.fetch(shadow.where, staging, shadow.theirs.name))
+    if problem is not None:
+        shadow.refused = home
+        log.warning("shadow: version %s is not compared: %s", staging.version, problem)
+        return
+    _serve(shadow, shadow.theirs, home)
+    folder.link(shadow.where, home)
+    folder.tidy(shadow.where)
+    log.info("shadow: version %s is compared", staging.version)
+
+
+def _serve(shadow: Shadow, side: Side, home: Path) -> None:
+    # A server that starts while the others are ended would be left behind.
+    if side.home == home or shadow.ended.is_set():
+        return
+    processes.end(shadow.where, side.name)
+    side.port, side.home = 0, home
+    port = server_process.free_port()
+    process = server_process.start(str(home), port, 1, shadow.variables, NICENESS)
+    processes.note_or_end(shadow.where, side.name, process.pid)
+    server_process.wait_healthy(process, port)
+    side.port = port
+
+
+def _end(shadow: Shadow) -> None:
+    for side in (shadow.ours, shadow.theirs):
+        processes.end(shadow.where, side.name)
+
+
+def _take(shadow: Shadow, held: Mirrored) -> None:
+    try:
+        body, kind = held.waiting.get(timeout=0.2)
+    except queue.Empty:
+        body, kind = b"", ""
+    ours, theirs = shadow.ours, shadow.theirs
+    if body and ours.port and theirs.port and ours.home is not None and theirs.home is not None:
+        numbers = folder.number(ours.home), folder.number(theirs.home)
+        answers = ask(ours.port, body, kind), ask(theirs.port, body, kind)
+        shadow.rows += pairs(*answers, *numbers, shadow.key, datetime.now(UTC))
+    if len(shadow.rows) >= ROWS_A_FILE or time.monotonic() - shadow.written > WRITTEN_WITHIN_S:
+        _write(shadow)
+
+
+def _write(shadow: Shadow) -> None:
+    rows, shadow.rows, shadow.written = shadow.rows, [], time.monotonic()
+    write(rows, shadow.where)
