@@ -115,7 +115,7 @@ class PurchasingModel:
         return pd.DataFrame(columns | self.answers(self.outputs(frame)))
 
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
-        """Columns that :meth:`predict` gives, without the user, for what :meth:`outputs` gave; each of shape (n_rows,)."""
+        """Columns that :meth:`predict` gives for what :meth:`outputs` gave, without the user; shape (n_rows,) each."""
         columns: dict[str, np.ndarray] = {}
         if self.target.positive is not None or self.target.task == "regression":
             columns["score"] = self.score(outputs)

@@ -106,7 +106,7 @@ def refuse(*args, **kwargs): raise OSError("no network here")
 socket.socket.connect = refuse
 import mlflow, json
 model = mlflow.pyfunc.load_model(sys.argv[1])
-print(json.dumps(model.predict(model.input_example).to_dict("records")))
+print(json.dumps(model.predict(model.input_example)))
 """
     environment = {
         **lived[0].environment,
