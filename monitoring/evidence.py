@@ -124,16 +124,17 @@ class Estimate:
     Attributes
     ----------
     now
-        Expected figure of the current users, with the interval in which chance alone would place the realised one.
+        Expected figure of the current users, without the error that the estimate had on the rows of the promise, and
+        the interval in which chance alone would place the realised one.
     then
-        The same on the rows of the promise.
-    realised_then
-        What was realised there; NaN where it is not known.
+        The same on the rows of the promise, where it is what was realised.
+    raw_then
+        The estimate there before it was corrected.
     """
 
     now: Interval
     then: Interval
-    realised_then: float
+    raw_then: float
 
     @property
     def dropped(self) -> bool:

@@ -32,6 +32,8 @@ from tracking import ledger, lock, registry, runs
 from tracking.entry import Outputs, Parser, choice, execute, number, optional_date, whole
 from tracking.reference import open_reference
 
+LEAST_SHARE = 1e-9
+
 
 def parser() -> Parser:
     """Parameters of ``monitor``."""
@@ -90,7 +92,7 @@ def _job(args: argparse.Namespace, policy: Policy, url: str | None) -> Outputs:
     decision = decide(found.evidence, policy, past, moment)
     said = verdict(found.evidence, decision, policy)
     told = Told(version, found, decision, policy, past, said, key, table.digest(), args.language)
-    record.log_evidently(*_evidently(found, args, told))
+    record.log_evidently(*_evidently(found, args.drift_share))
     report = reports.log(told, args)
     reports.alert(told, url, earlier)
     if decision.retrain:
@@ -129,14 +131,16 @@ def _gather(
     return replace(found, evidence=evidence)
 
 
-def _evidently(found: Found, args: argparse.Namespace, told: Told) -> tuple[str, str]:
+def _evidently(found: Found, drift_share: float) -> tuple[str, str]:
     from monitoring import evidently_report
 
     before, now = shown(
         {**found.sides.reference.columns, **found.sides.reference.scores},
         {**found.sides.columns, **found.sides.scores},
     )
-    snapshot = evidently_report.report(before, now, found.evidence, found.scores, args.drift_share)
+    # Evidently says "drifted" from its share on, the policy above its own.
+    share = max(drift_share, LEAST_SHARE)
+    snapshot = evidently_report.report(before, now, found.evidence, found.scores, share)
     return evidently_report.html(snapshot), snapshot.json()
 
 

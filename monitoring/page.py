@@ -1,4 +1,4 @@
-"""The monitoring page: one HTML file that opens with the decision in a sentence, for people."""
+"""The details of a job: one HTML file with every figure, for those who want to check the decision."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from importlib.resources import files
 
 from jinja2 import Environment
 
+from monitoring.calibration_lift import NAMES
 from monitoring.columns import MISSING
-from monitoring.evidence import ColumnDrift, Evidence, Realised
-from monitoring.policy import Decision, drifted_columns, p_text
-from purchasing_power.model.comparison import METRIC_NAMES, Interval
+from monitoring.decision import Decision, drifted_columns
+from monitoring.evidence import ColumnDrift, Estimate, Evidence, Realised
+from monitoring.policy_reasons import p_text
+from purchasing_power.model.comparison import Interval
 
 MOST_ROWS, LEAST_ROWS = 15, 5
 SPACE, DASH = "\N{NO-BREAK SPACE}", "\N{EN DASH}"
@@ -53,22 +55,26 @@ def render(page: Page) -> str:
     """One HTML document with its picture inside; it fetches nothing and runs no script."""
     template = files("monitoring").joinpath("page.html.j2").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    columns = page.evidence.columns
+    drifted = drifted_columns(page.evidence)
     word, colon, _ = page.verdict.partition(":")
     return environment.from_string(template).render(
         page=page,
         colour=COLOURS.get(word, UNKNOWN) if colon else UNKNOWN,
-        rows=[_row(column, column in drifted_columns(columns)) for column in most_drifted(columns)],
-        drifted=len(drifted_columns(columns)),
+        rows=[_row(column, column in drifted) for column in most_drifted(page.evidence)],
+        drifted=len(drifted),
         figures=[_figure(realised) for realised in page.evidence.performance.figures],
+        estimates=[_estimate(estimate) for estimate in page.evidence.estimates],
     )
 
 
-def most_drifted(columns: tuple[ColumnDrift, ...]) -> list[ColumnDrift]:
-    """Drifted columns by effect, at most 15; where there are fewer than five, the nearest others after them."""
-    drifted = drifted_columns(columns)
-    ordered = sorted(columns, key=lambda column: (column not in drifted, -column.effect, column.column))
-    return ordered[: min(MOST_ROWS, max(LEAST_ROWS, len(drifted)))]
+def most_drifted(evidence: Evidence) -> list[ColumnDrift]:
+    """Drifted columns by how much they matter, at most 15, filled up to five with the nearest others."""
+    drifted = list(drifted_columns(evidence))
+    others = sorted(
+        (column for column in evidence.columns if column not in drifted),
+        key=lambda column: (-column.effect, column.column),
+    )
+    return [*drifted, *others][: min(MOST_ROWS, max(LEAST_ROWS, len(drifted)))]
 
 
 def _row(column: ColumnDrift, drifted: bool) -> dict[str, str | bool]:
@@ -89,13 +95,27 @@ def _row(column: ColumnDrift, drifted: bool) -> dict[str, str | bool]:
 def _figure(realised: Realised) -> dict[str, object]:
     figure, naive = realised.figure, realised.naive
     return {
-        "name": METRIC_NAMES[figure.metric][:1].upper() + METRIC_NAMES[figure.metric][1:],
+        "name": _name(figure.metric),
         "realised": _interval(figure),
         "promised": _interval(realised.promised) if realised.promised is not None else (DASH, ""),
         "naive": f"{naive.champion:.3f}",
         "ahead": (f"{naive.difference:+.3f}", f"{naive.low:+.3f} to {naive.high:+.3f}"),
-        "below": realised.below_promise,
+        "worse": realised.below_promise,
     }
+
+
+def _estimate(estimate: Estimate) -> dict[str, object]:
+    return {
+        "name": _name(estimate.now.metric),
+        "now": _interval(estimate.now),
+        "then": _interval(estimate.then),
+        "raw_then": f"{estimate.raw_then:.3f}",
+        "dropped": estimate.dropped,
+    }
+
+
+def _name(metric: str) -> str:
+    return NAMES[metric][:1].upper() + NAMES[metric][1:]
 
 
 def _interval(interval: Interval) -> tuple[str, str]:

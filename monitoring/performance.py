@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
+from monitoring.calibration_lift import CALIBRATION, LIFT, bootstrapped
 from monitoring.evidence import Performance, Realised
+from monitoring.promise import Promise
 from purchasing_power.errors import DataError
-from purchasing_power.model.comparison import Interval, MetricName, interval, paired_bootstrap
+from purchasing_power.model.comparison import Comparison, Interval
 from purchasing_power.model.judge import Judged, comparable, held_back, judge, naive_outputs
 from purchasing_power.model.purchasing_model import PurchasingModel, row_keys, unseen
 from purchasing_power.model.splits import known_outcomes
@@ -19,7 +23,12 @@ REPLICATES = 1000
 
 
 def realised(
-    model: PurchasingModel, trained_on: UserTable, table: UserTable, latest: pd.Timestamp | None, seed: int
+    model: PurchasingModel,
+    trained_on: UserTable,
+    table: UserTable,
+    latest: pd.Timestamp | None,
+    seed: int,
+    promises: Mapping[str, Promise] | None = None,
 ) -> Performance:
     """Judge the model on the newest rows whose outcome became known after it was promised anything.
 
@@ -29,9 +38,12 @@ def realised(
     Parameters
     ----------
     trained_on
-        The user table that the version was trained from; its held-back rows make the promise.
+        The user table that the version was trained from; its held-back rows make the promise of a figure that is
+        not in ``promises``.
     table
         The user table of now.
+    promises
+        What the gate saw, by metric, see ``promise.recorded``.
     """
     rows = ripe_rows(model, trained_on, table, latest)
     if not len(rows.frame):
@@ -40,13 +52,16 @@ def realised(
         judged = judge(model, trained_on, rows)
     except DataError as error:
         return Performance((), f"The rows cannot be judged: {error}", 0)
-    promised = _promise(model, trained_on)
-    figures = tuple(_figure(model.target, name, judged, promised, seed) for name in _metrics(model.target))
+    known = {**_recomputed(model, trained_on, seed), **(promises or {})}
+    figures = tuple(
+        _figure(model.target, name, judged, known.get(name), seed) for name in figure_names(model.target)
+    )
     if not np.isfinite(figures[0].figure.low):
         return Performance((), f"The {len(rows.frame):,} rows of known outcome hold a single class.", 0)
     users = len(set(judged.users))
-    at = f" at cutoff {rows.frame[CUTOFF].iloc[0]:%Y-%m-%d}" if CUTOFF in rows.frame else ""
-    return Performance(figures, f"Judged on {len(rows.frame):,} rows of {users:,} users{at}.", users)
+    moment = f"{rows.frame[CUTOFF].iloc[0]:%Y-%m-%d}" if CUTOFF in rows.frame else ""
+    at = f" at cutoff {moment}" if moment else ""
+    return Performance(figures, f"Judged on {len(rows.frame):,} rows of {users:,} users{at}.", users, moment)
 
 
 def ripe_rows(
@@ -63,37 +78,46 @@ def ripe_rows(
     return table.rows(rows)
 
 
-def _promise(model: PurchasingModel, trained_on: UserTable) -> Judged | None:
-    try:
-        return judge(model, trained_on, held_back(trained_on, [model]))
-    except DataError:
-        return None
-
-
-def _metrics(target: Target) -> tuple[MetricName, ...]:
-    """The figure that the model was chosen by, then one more."""
+def figure_names(target: Target) -> tuple[str, ...]:
+    """The figure that the model was chosen by, then others."""
     if target.task == "regression":
         return "r2", "neg_mae"
     if primary_metric(target) == "auc_macro":
         return "auc_macro", "neg_log_loss"
-    return "average_precision", "auc"
+    return "average_precision", "auc", CALIBRATION, LIFT
 
 
-def _figure(
-    target: Target, metric: MetricName, judged: Judged, promised: Judged | None, seed: int
-) -> Realised:
-    y, score = comparable(target, metric, judged.y, judged.model)
-    _, naive = comparable(target, metric, judged.y, naive_outputs(target, metric, judged))
-    return Realised(
-        figure=interval(y, score, judged.users, metric, REPLICATES, seed),
-        naive=paired_bootstrap(y, score, naive, judged.users, metric, REPLICATES, seed),
-        promised=_interval(target, metric, promised, seed) if promised is not None else None,
-    )
+def figure(target: Target, metric: str, judged: Judged, seed: int) -> tuple[Interval, Comparison]:
+    """A figure of the model on judged rows and its comparison with the naive baseline there, with intervals."""
+    # An amount spent is no probability: there the baseline says the share of the training rows for everyone.
+    asked = "auc" if metric == LIFT else metric
+    if metric == CALIBRATION:
+        y, score, naive = (
+            (judged.y == target.positive).astype(np.int64),
+            judged.model[:, target.positive],
+            judged.prior[:, target.positive],
+        )
+    else:
+        y, score = comparable(target, asked, judged.y, judged.model)
+        _, naive = comparable(target, asked, judged.y, naive_outputs(target, asked, judged))
+    return bootstrapped(metric, y, score, naive, judged.users, REPLICATES, seed)
 
 
-def _interval(target: Target, metric: MetricName, judged: Judged, seed: int) -> Interval:
-    y, score = comparable(target, metric, judged.y, judged.model)
-    return interval(y, score, judged.users, metric, REPLICATES, seed)
+def _recomputed(model: PurchasingModel, trained_on: UserTable, seed: int) -> dict[str, Promise]:
+    """Figures on the held-back rows of the table that the version was trained from; none where it has none."""
+    try:
+        judged = judge(model, trained_on, held_back(trained_on, [model]))
+    except DataError:
+        return {}
+    names = figure_names(model.target)
+    return {name: Promise(*figure(model.target, name, judged, seed)) for name in names}
+
+
+def _figure(target: Target, metric: str, judged: Judged, promise: Promise | None, seed: int) -> Realised:
+    now, naive = figure(target, metric, judged, seed)
+    if promise is None:
+        return Realised(now, naive, None)
+    return Realised(now, naive, promise.figure, promise.naive)
 
 
 def _not_ripe(table: UserTable, latest: pd.Timestamp | None) -> str:

@@ -24,6 +24,9 @@ from monitoring.evidently_workspace import VERSION, WINDOW, Workspace
 from tracking import registry
 from tracking.chain import entry_points
 
+# One process makes the registry for all of them.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("monitored")]
+
 
 @dataclass(frozen=True)
 class Windows:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from monitoring import statistics
 from monitoring.decision import Decision, Policy, drifted_columns
 from monitoring.evidence import ColumnDrift, Estimate, Evidence, Performance, Realised
 from monitoring.policy import decide
@@ -14,7 +12,6 @@ from monitoring.window import judge
 from monitoring.windows import Past, PastWindow, latest_of_each, poor_among, since
 from purchasing_power.errors import DataError
 from purchasing_power.model.comparison import Comparison, Interval
-from purchasing_power.reference.sketch import count_numbers, sketch_numbers
 
 UNKNOWN = Performance((), "No outcome has ripened.", 0)
 NOW = "2024-06-23"
@@ -103,11 +100,6 @@ CASES = [
     (0, False, judged(0.6, lead=0.2), False, "Healthy"),
     (0, False, judged(0.9), False, "Healthy"),
 ]
-
-
-def ks(before: np.ndarray, now: np.ndarray) -> tuple[float, float]:
-    sketch = sketch_numbers(before)
-    return statistics.ks(sketch.counts, count_numbers(now, sketch.cuts).counts)
 
 
 @pytest.mark.parametrize(("drifted", "score", "performance", "alert", "opening"), CASES)
@@ -232,19 +224,6 @@ def test_a_p_value_counts_only_after_correction_for_the_number_of_tests() -> Non
         given = Evidence(1000, 1000, columns, columns[0], UNKNOWN, window=window)
         assert len(drifted_columns(given)) == counts
     assert drifted_columns(Evidence(1000, 1000, others, others[0], UNKNOWN)) == ()
-
-
-@pytest.mark.parametrize("users", [50, 200, 1000])
-def test_windows_without_drift_seldom_raise_an_alert(users: int) -> None:
-    rng = np.random.default_rng(users)
-    alerts = 0
-    for _ in range(60):
-        tested = [ks(*rng.exponential(size=(2, users))) for _ in range(20)]
-        columns = tuple(column(p, effect, f"c{n}") for n, (p, effect) in enumerate(tested))
-        window = judge(columns, columns[0], None)
-        given = Evidence(users, users, columns, columns[0], UNKNOWN, window=window)
-        alerts += decide(given, Policy(0.0, 1, "when_needed")).drifted
-    assert alerts <= 7  # 3 are expected where a single column is enough
 
 
 @pytest.mark.parametrize(

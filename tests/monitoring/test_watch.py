@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -15,12 +16,15 @@ import pytest
 from mlflow.tracking import MlflowClient
 from project import ROOT
 
-from monitoring import history, monitor, retraining
+from monitoring import history, monitor, retraining, watch
 from monitoring.retraining import Retrained
 from monitoring.windows import PastWindow
 from purchasing_power.snapshot import user_table
 from tracking import registry
 from tracking.chain import entry_points
+
+# One process makes the registry for all of them.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("monitored")]
 
 
 def watching(folder: Path, users: Path, jobs: int) -> subprocess.Popen[str]:
@@ -37,54 +41,53 @@ def watching(folder: Path, users: Path, jobs: int) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.slow
-def test_a_watch_killed_at_work_looks_again_and_counts_the_window_once(tmp_path: Path) -> None:
+def test_a_watch_killed_at_work_looks_again_counts_the_window_once_and_ends_its_runs_when_asked(
+    tmp_path: Path,
+) -> None:
     folder = monitored.fresh(tmp_path)
     users = user_table.write(monitored.up_to(monitored.moments()[0]), folder / "users")
-    experiment = MlflowClient().get_experiment_by_name("tests").experiment_id
-
-    def jobs(status: str) -> int:
-        filter_string = f"tags.step = 'monitor' AND attributes.status = '{status}'"
-        return len(MlflowClient().search_runs([experiment], filter_string))
-
     first = watching(folder, users, 0)
     try:
         deadline = time.monotonic() + 120
-        while not jobs("RUNNING") and time.monotonic() < deadline:
+        while not states("monitor") and time.monotonic() < deadline:
             time.sleep(0.1)
     finally:
         first.kill()
         first.communicate()
-    assert jobs("RUNNING") == 1
-    second = watching(folder, users, 2)
+    assert states("monitor") == ["RUNNING"]
+    second = watching(folder, users, 0)
+    late = threading.Timer(240, second.kill)
+    late.start()
     try:
-        out, err = second.communicate(timeout=240)
+        assert second.stderr is not None
+        assert any("looked at before" in line for line in second.stderr)
+        second.send_signal(signal.SIGTERM)
+        second.communicate(timeout=60)
     finally:
+        late.cancel()
         second.kill()
-    assert "watch_looked=1\nwatch_nothing_new=1\nwatch_failed=0" in out, err[-3000:]
-    assert (jobs("RUNNING"), jobs("FAILED"), jobs("FINISHED")) == (0, 1, 1)
+    assert second.returncode == 128 + signal.SIGTERM
+    assert sorted(states("monitor")) == ["FAILED", "FINISHED"] and states("watch") == ["FAILED", "FAILED"]
     assert len(history.jobs(monitored.MODEL)) == 1
 
 
-@pytest.mark.slow
-def test_a_watch_that_is_asked_to_stop_ends_its_runs(tmp_path: Path) -> None:
+def states(step: str) -> list[str]:
+    found = mlflow.search_runs(
+        experiment_names=["tests"], filter_string=f"tags.step = '{step}'", output_format="list"
+    )
+    return [run.info.status for run in found]
+
+
+def test_a_turn_that_fails_is_told_and_does_not_end_the_watch(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     folder = monitored.fresh(tmp_path)
-    asked = watching(folder, tmp_path / "no-such-table", 0)
-    try:
-        deadline = time.monotonic() + 120
-        found = []
-        while not found and time.monotonic() < deadline:
-            time.sleep(0.2)
-            found = mlflow.search_runs(
-                experiment_names=["tests"], filter_string="tags.step = 'watch'", output_format="list"
-            )
-        time.sleep(2)
-        asked.send_signal(signal.SIGTERM)
-        _, err = asked.communicate(timeout=60)
-    finally:
-        asked.kill()
-    assert asked.returncode == 128 + signal.SIGTERM and "no file or folder" in err
-    assert MlflowClient().get_run(found[0].info.run_id).info.status == "FAILED"
+    given = {"users": str(tmp_path / "no-such-table"), "workspace": str(folder), "schedule": "every 1"}
+    words = entry_points()["watch"].arguments({**given, "jobs": "2"})
+    with mlflow.start_run():
+        done = watch.run(watch.parser().parse_args(words))
+    assert done == {"watch_looked": "0", "watch_nothing_new": "0", "watch_failed": "2"}
+    assert "no file or folder" in caplog.text
 
 
 def test_the_new_version_leads_back_to_the_run_that_caused_it_and_the_pages_tell_what_the_gate_said(
@@ -122,7 +125,7 @@ def test_a_finished_retraining_starts_the_cool_down_and_one_at_work_is_seen(tmp_
         with mlflow.start_run(nested=True, tags=entry):
             mlflow.log_param("model", monitored.MODEL)
             at_work = history.past(version, model, second, history.jobs(version.name))
-    assert not at_work.windows  # the active run is no earlier job
+    assert at_work.at_work and at_work.days_since_retrain is None
     before = history.past(version, model, second, history.jobs(version.name))
     assert before.days_since_retrain == 28 and not before.at_work and before.windows[0].word == "Act"
     assert history.past(version, model, first, history.jobs(version.name)).days_since_retrain == 0

@@ -1,0 +1,83 @@
+"""What each policy of the replay looks at in a month: the monitor's evidence, or Evidently's preset."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from monitoring import history
+from monitoring.columns import meanings
+from monitoring.current import current_rows
+from monitoring.estimate import estimated
+from monitoring.evidence import Evidence
+from monitoring.find import find
+from monitoring.performance import realised
+from monitoring.sides import sides
+from monitoring.windows import Past, PastWindow
+from purchasing_power.model.purchasing_model import PurchasingModel
+from purchasing_power.reference.measure import Reference, measure
+from purchasing_power.reference.rows import one_per_user
+from purchasing_power.snapshot.user_table import CUTOFF, UserTable
+
+# Evidently calls a dataset drifted from this share of drifted columns on.
+EVIDENTLY_SHARE = 0.5
+_references: dict[int, tuple[PurchasingModel, Reference]] = {}
+
+
+def evidence_of(
+    model: PurchasingModel, made_from: UserTable, known: UserTable, moment: pd.Timestamp
+) -> Evidence:
+    """The monitor's evidence at a month, with the promise of the table that the version was made from."""
+    current = current_rows(model, known, moment.date(), 0)
+    both = sides(model, _reference(model, made_from), current, 0)
+    performance = realised(model, made_from, known, moment, 0)
+    found = find(both, meanings(model.meta), performance, 0).evidence
+    return replace(found, estimates=estimated(model, made_from, model.outputs(current.frame), 0))
+
+
+def history_of(windows: list[PastWindow], retrained: str, model: PurchasingModel, at: str) -> Past:
+    """What came before a month, as the monitor reads it from its runs."""
+    until = model.training.known_until
+    return Past(
+        windows=tuple(windows),
+        days_since_retrain=history.days(retrained, at) if retrained else None,
+        age_days=history.days(until, at) if until is not None else None,
+    )
+
+
+def evidently_drifted(
+    model: PurchasingModel, made_from: UserTable, known: UserTable, moment: pd.Timestamp
+) -> bool:
+    """Whether ``DataDriftPreset`` with its defaults calls the month's rows drifted from the training rows."""
+    from evidently import DataDefinition, Dataset, Report
+    from evidently.presets import DataDriftPreset
+
+    trained_at = pd.to_datetime(list(model.training.cutoffs))
+    then = one_per_user(made_from, np.flatnonzero(made_from.frame[CUTOFF].isin(trained_at)), 0).frame
+    now = known.frame[known.frame[CUTOFF] == moment]
+    names = [name for name in model.meta.features if then[name].notna().any() and now[name].notna().any()]
+    numeric = [name for name in names if name in model.meta.numeric]
+    definition = DataDefinition(
+        numerical_columns=numeric, categorical_columns=[name for name in names if name not in numeric]
+    )
+    snapshot = Report([DataDriftPreset(columns=names)]).run(
+        *(Dataset.from_pandas(side[names].reset_index(drop=True), definition) for side in (now, then))
+    )
+    shares = [
+        metric["value"]["share"]
+        for metric in snapshot.dict()["metrics"]
+        if metric["config"]["type"].endswith("DriftedColumnsCount")
+    ]
+    return bool(shares[0] >= EVIDENTLY_SHARE)
+
+
+def _reference(model: PurchasingModel, made_from: UserTable) -> Reference:
+    """Reference statistics of a version, made once, as the train step does."""
+    kept = _references.get(id(model))
+    if kept is None or kept[0] is not model:
+        kept = (model, measure(model, made_from, 0))
+        _references.clear()
+        _references[id(model)] = kept
+    return kept[1]
