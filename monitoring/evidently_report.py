@@ -1,11 +1,10 @@
-"""Evidently's report of a job, with our own statistics in it; the one module that imports Evidently.
+"""Evidently's report of a job, with our own statistics in it.
 
 Importing it takes seconds: it is imported where a report is made.
 """
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,24 @@ from typing import Any
 import pandas as pd
 
 from monitoring.evidence import ColumnDrift, Evidence
+from monitoring.evidently_names import (
+    ColumnType,
+    CounterData,
+    DataDefinition,
+    DataDriftPreset,
+    Dataset,
+    Report,
+    SingleValue,
+    SingleValueCalculation,
+    SingleValueMetric,
+    StatTest,
+    ValueDrift,
+    counter,
+    register_stattest,
+    table_data,
+)
 from monitoring.figures import figures, in_order
 from purchasing_power.reference.columns import Columns, is_numeric
-
-os.environ.setdefault("DO_NOT_TRACK", "true")
-
-from evidently import DataDefinition, Dataset, Report
-from evidently.core.metric_types import SingleValue, SingleValueCalculation, SingleValueMetric
-from evidently.legacy.calculations.stattests import StatTest, register_stattest
-from evidently.legacy.core import ColumnType
-from evidently.legacy.renderers.html_widgets import CounterData, counter, table_data
-from evidently.metrics import ValueDrift
-from evidently.presets import DataDriftPreset
 
 # A bound that no p-value of a column that did not drift lies under.
 NO_COLUMN = 1e-300

@@ -1,12 +1,11 @@
 """Evidently's workspace of a model: one small run for each window, and panels that show their trend.
 
-Imports Evidently, which takes seconds: it is imported where a window is added.
+Importing it takes seconds: it is imported where a window is added.
 """
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -14,16 +13,20 @@ from typing import Any
 
 import pandas as pd
 
+from monitoring.evidently_names import (
+    DataDefinition,
+    Dataset,
+    PanelMetric,
+    PrivateAttr,
+    Report,
+    SingleValue,
+    SingleValueCalculation,
+    SingleValueMetric,
+    Workspace,
+    counter_panel,
+    line_plot_panel,
+)
 from monitoring.windows import PastWindow
-
-os.environ.setdefault("DO_NOT_TRACK", "true")
-
-from evidently import DataDefinition, Dataset, Report
-from evidently._pydantic_compat import PrivateAttr
-from evidently.core.metric_types import SingleValue, SingleValueCalculation, SingleValueMetric
-from evidently.sdk.models import PanelMetric
-from evidently.sdk.panels import counter_panel, line_plot_panel
-from evidently.ui.workspace import Workspace
 
 FOLDER = "evidently"
 TAB = "Windows"

@@ -9,10 +9,14 @@ from purchasing_power.model.comparison import METRIC_NAMES
 from tracking.ledger_record import Record
 
 SHORT = 150
+STOPPED = ("refuse", "overtaken")
 
 
 def sentence(record: Record) -> str:
-    """What decided: the comparison with production or the naive baseline, or the figures of serving."""
+    """What decided: the comparison with production or the naive baseline, the figures of serving, or the reason."""
+    if record.action in STOPPED and not missed(record):
+        # Every check held: something else than the gate stopped the move, and its figures would say the contrary.
+        return shortened(record.reason)
     forced = f"forced ({shortened(record.forced)}): " if record.forced else ""
     compared, load = record.figures.get("production"), record.figures.get("load")
     if compared is not None:

@@ -91,7 +91,7 @@ def log_and_register(
     model: PurchasingModel, folder: Path, shown: pd.DataFrame, name: str, tags: dict[str, str]
 ) -> ModelVersion:
     """Log the bundle in ``folder`` as a model of the active run, register it, and make it the candidate."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), registry.allowed(f"register a version of {name}"):
         # Integer columns do not occur: every number of a user table is a double.
         warnings.simplefilter("ignore", UserWarning)
         info = mlflow.pyfunc.log_model(

@@ -45,7 +45,7 @@ def carry_out(case: Case, gated: Gated, placed: ModelVersion | None, expected: s
             placed = placed or _copied(case)
             registry.move(placed, gated.stage, expected)
     except DataError as error:
-        _record(case, gated, "refuse", placed, expected, "", str(error))
+        _record_refusal(case, gated, placed, expected, error)
         raise
     record = _record(case, gated, action, placed, expected, forced if moves else "")
     if moves and placed is not None:
@@ -53,6 +53,15 @@ def carry_out(case: Case, gated: Gated, placed: ModelVersion | None, expected: s
     if gated.failure is not None and action == "refuse":
         raise gated.failure
     return Step(gated, moves, record)
+
+
+def _record_refusal(
+    case: Case, gated: Gated, placed: ModelVersion | None, expected: str | None, error: DataError
+) -> None:
+    try:
+        _record(case, gated, "refuse", placed, expected, "", str(error))
+    except DataError as unwritten:
+        raise DataError(f"{error} {unwritten}") from error
 
 
 def _check_kept(case: Case, gated: Gated, placed: ModelVersion, expected: str | None) -> None:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 import mlflow
 from mlflow.entities.model_registry import ModelVersion
 
+from purchasing_power.errors import DataError
 from purchasing_power.model.gate import GateEvidence
 from purchasing_power.model.gate_serving import ServingEvidence
 from steps.promotion_gates import Case
@@ -33,7 +34,11 @@ def write(case: Case, placed: ModelVersion | None, steps: list[Step]) -> Outputs
         sys.stderr.write(f"{check.name}: {check.text}\n")
     report = runs.write_text(promotion_report(case, steps, verdict), "promotion.html")
     if not dry:
-        _mark(placed or case.version, case, steps, verdict, figures, report)
+        try:
+            _mark(placed or case.version, case, steps, verdict, figures, report)
+        except DataError as error:
+            # The ledger holds the decision; an account that may only read the version is told it all the same.
+            sys.stderr.write(f"not written on the version's page: {error}\n")
     return {"gate": verdict, "promotion_report": report}
 
 

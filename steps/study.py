@@ -133,7 +133,10 @@ def _count(study: optuna.Study, states: tuple[TrialState, ...]) -> int:
 
 
 def reconcile(study: optuna.Study) -> None:
-    """End the MLflow runs of trials that ended while their worker could not say so."""
+    """Give the MLflow runs of ended trials their trial's state, where their worker died before it could.
+
+    A run that was ended meanwhile because its process was gone may say FAILED of a trial that is complete.
+    """
     client = MlflowClient()
     for trial in study.get_trials(deepcopy=False, states=tuple(RUN_STATUS)):
         run_id = trial.user_attrs.get(RUN_ID)
@@ -143,7 +146,7 @@ def reconcile(study: optuna.Study) -> None:
             status = client.get_run(run_id).info.status
         except mlflow.exceptions.MlflowException:
             continue  # the study is older than this tracking store
-        if status == "RUNNING":
+        if status != RUN_STATUS[trial.state]:
             client.set_terminated(run_id, RUN_STATUS[trial.state])
 
 

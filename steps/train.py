@@ -121,7 +121,7 @@ def _logged(params: ModelParams) -> dict[str, object]:
 def _log_inputs(table: UserTable, uri: str) -> None:
     frame = table.frame.drop(columns=DOCUMENTS)
     # A dataset's source must be where the artifact lies; the run that made it is on the version's tags.
-    source = runs.location(uri) if uri.startswith("runs:/") else uri
+    source = runs.dataset_source(uri)
     with warnings.catch_warnings():
         # MLflow finds two ways to read a local path, both the same.
         warnings.simplefilter("ignore", UserWarning)

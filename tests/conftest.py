@@ -20,3 +20,7 @@ def own_tracking_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Point MLflow at a SQLite store of the test's own, so that none writes into the project's."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
+    # mlflow.set_experiment of an earlier test would else go on in this process and in those that it starts.
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)
+    if (fluent := sys.modules.get("mlflow.tracking.fluent")) is not None:
+        monkeypatch.setattr(fluent, "_active_experiment_id", None)

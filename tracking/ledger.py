@@ -9,7 +9,9 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import random
 import socket
+import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,13 +22,14 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from purchasing_power.errors import DataError
 from tracking import lock, runs
 from tracking.ledger_record import FIRST, Record, plain
 
 ARTIFACT = "record.json"
 NUMBER, DIGEST = "ledger.number", "ledger.digest"
 HEAD = "ledger.head"
-WAIT_S = 60.0
+WAIT_S, RETRY_S = 60.0, 0.5
 # A look at the figures is a try, whether it moved something or not.
 TRIES = ("promote", "refuse", "dry_run")
 
@@ -38,27 +41,58 @@ def append(model: str, action: str, version: str, **facts: Any) -> Record:
     ------
     tracking.lock.Busy
         If other writers did not let it have its turn within a minute.
+    DataError
+        If the account may not write to the ledger.
     """
-    with lock.held(f"ledger of {model}", WAIT_S):
-        last = max(_runs(model), key=_number, default=None)
-        git = runs.commit_tags()
-        active = mlflow.active_run()
-        record = Record(
-            number=1 + (_number(last) if last is not None else 0),
-            time=datetime.now(UTC).isoformat(timespec="seconds"),
-            who=_who(),
-            action=action,
-            model=model,
-            version=str(version),
-            commit=git["git.commit"],
-            dirty=git["git.dirty"],
-            run_id=active.info.run_id if active is not None else None,
-            previous=last.data.tags[DIGEST] if last is not None else FIRST,
-            **{name: plain(value) for name, value in facts.items()},
-        )
-        record = Record(**{**asdict(record), "digest": record.computed_digest()})
-        _write(record)
-    return record
+    with lock.held(f"ledger of {model}", WAIT_S) as alone:
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            record = _next(model, action, version, facts)
+            run_id = _opened(record)
+            if alone or _is_first(record, run_id):
+                _write(record, run_id)
+                return record
+            MlflowClient().set_terminated(run_id, "KILLED")
+            if time.monotonic() > deadline:
+                raise lock.Busy(
+                    f"ledger of {model}: other commands write to it without a pause. Try again later."
+                )
+            time.sleep(random.uniform(0, RETRY_S))
+
+
+def _next(model: str, action: str, version: str, facts: dict[str, Any]) -> Record:
+    last = max(_runs(model), key=_number, default=None)
+    git = runs.commit_tags()
+    active = mlflow.active_run()
+    record = Record(
+        number=1 + (_number(last) if last is not None else 0),
+        time=datetime.now(UTC).isoformat(timespec="seconds"),
+        who=_who(),
+        action=action,
+        model=model,
+        version=str(version),
+        commit=git["git.commit"],
+        dirty=git["git.dirty"],
+        run_id=active.info.run_id if active is not None else None,
+        previous=last.data.tags[DIGEST] if last is not None else FIRST,
+        **{name: plain(value) for name, value in facts.items()},
+    )
+    return Record(**{**asdict(record), "digest": record.computed_digest()})
+
+
+def _is_first(record: Record, run_id: str) -> bool:
+    """Whether no other writer has the record's number: where no lock keeps two apart, both then draw another."""
+    same = mlflow.search_runs(
+        [_experiment(record.model)], f"tags.`{NUMBER}` = '{record.number}'", output_format="list"
+    )
+    # A writer that died half-way blocks its number for a while, not for ever.
+    recent = 1000 * (time.time() - WAIT_S)
+    return not [
+        run
+        for run in same
+        if run.info.run_id != run_id
+        and (run.info.status == "FINISHED" or (run.info.status == "RUNNING" and run.info.start_time > recent))
+    ]
 
 
 def records(model: str) -> list[Record]:
@@ -77,17 +111,30 @@ def tries(model: str, against: str) -> int:
     )
 
 
-def _write(record: Record) -> None:
-    client = MlflowClient()
+def _opened(record: Record) -> str:
+    """A run for the record, which does not count before it is finished."""
     shown = ("action", "version", "from_stage", "to_stage", "before", "against", "attempt", "forced")
     values = asdict(record)
     tags = {f"ledger.{name}": str(values[name]) for name in shown if values[name] not in (None, "")}
     tags |= {NUMBER: str(record.number), DIGEST: record.digest, runs.STEP: "ledger", **runs.process_tags()}
-    run = client.create_run(
-        _experiment(record.model), tags=tags, run_name=f"{record.number} {record.action} {record.version}"
-    )
-    client.log_dict(run.info.run_id, values, ARTIFACT)
-    client.set_terminated(run.info.run_id)
+    name = f"{record.number} {record.action} {record.version}"
+    try:
+        made = MlflowClient().create_run(_experiment(record.model), tags=tags, run_name=name)
+    except MlflowException as error:
+        if error.error_code != "PERMISSION_DENIED":
+            raise
+        raise DataError(
+            f"ledger of {record.model}: this account may not write to it; it needs EDIT permission on the experiment "
+            f"{record.model}.ledger, and MLflow refused. Ask the owner of the model to grant it. Not recorded: "
+            f"{record.action} of version {record.version}."
+        ) from error
+    return str(made.info.run_id)
+
+
+def _write(record: Record, run_id: str) -> None:
+    client = MlflowClient()
+    client.log_dict(run_id, asdict(record), ARTIFACT)
+    client.set_terminated(run_id)
     try:
         client.set_registered_model_tag(record.model, HEAD, str(record.number))
     except MlflowException as error:

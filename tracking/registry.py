@@ -93,7 +93,7 @@ def set_stage(version: ModelVersion, stage: str) -> None:
         If the account may not do so, or another process moved the stage at the same time; aliases are
         last-write-wins.
     """
-    with _allowed(f"move {stage} of {version.name}"):
+    with allowed(f"move {stage} of {version.name}"):
         MlflowClient().set_registered_model_alias(version.name, stage, version.version)
     check_stands(version, stage)
 
@@ -159,7 +159,7 @@ def leave(model: str, stage: str) -> None:
     DataError
         If the account may not do so.
     """
-    with _allowed(f"take {stage} of {model} away"):
+    with allowed(f"take {stage} of {model} away", "MANAGE"):
         MlflowClient().delete_registered_model_alias(model, stage)
 
 
@@ -171,7 +171,7 @@ def delete(version: ModelVersion) -> None:
     DataError
         If the account may not do so.
     """
-    with _allowed(f"delete version {version.version} of {version.name}"):
+    with allowed(f"delete version {version.version} of {version.name}", "MANAGE"):
         MlflowClient().delete_model_version(version.name, version.version)
 
 
@@ -195,30 +195,44 @@ def copy(version: ModelVersion, model: str) -> ModelVersion:
     DataError
         If the account may not do so.
     """
-    with _allowed(f"copy a version into {model}"):
+    with allowed(f"copy a version into {model}"):
         return MlflowClient().copy_model_version(f"models:/{version.name}/{version.version}", model)
 
 
 @contextmanager
-def _allowed(what: str) -> Iterator[None]:
+def allowed(what: str, needs: str = "EDIT") -> Iterator[None]:
+    """Say in words what an account may not do, where a server with accounts refuses the body.
+
+    Parameters
+    ----------
+    needs
+        Permission on the registered model that MLflow asks for.
+
+    Raises
+    ------
+    DataError
+        If it refuses.
+    """
     try:
         yield
     except MlflowException as error:
         if error.error_code != "PERMISSION_DENIED":
             raise
         raise DataError(
-            f"registry: this account may not {what}; it needs EDIT permission on the registered model, and MLflow "
+            f"registry: this account may not {what}; it needs {needs} permission on the registered model, and MLflow "
             "refused. Ask the owner of the model to run the command, or to grant the permission."
         ) from error
 
 
 def describe(version: ModelVersion, text: str) -> None:
     """Write what stands on top of the version's page."""
-    MlflowClient().update_model_version(version.name, version.version, description=text)
+    with allowed(f"describe version {version.version} of {version.name}"):
+        MlflowClient().update_model_version(version.name, version.version, description=text)
 
 
 def tag(version: ModelVersion, values: dict[str, str]) -> None:
     """Write tags on a version."""
     client = MlflowClient()
-    for key, value in values.items():
-        client.set_model_version_tag(version.name, version.version, key, value)
+    with allowed(f"write tags on version {version.version} of {version.name}"):
+        for key, value in values.items():
+            client.set_model_version_tag(version.name, version.version, key, value)

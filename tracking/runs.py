@@ -12,6 +12,8 @@ from pathlib import Path
 import mlflow
 import psutil
 from mlflow.entities import Run, ViewType
+from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.mlflow_artifacts_repo import MlflowArtifactsRepository
 from mlflow.store.artifact.runs_artifact_repo import RunsArtifactRepository
 from mlflow.tracking import MlflowClient
 from mlflow.utils.file_utils import local_file_uri_to_path
@@ -123,6 +125,14 @@ def location(uri: str) -> str:
     return local_file_uri_to_path(held) if is_local_uri(held) else str(held)
 
 
+def dataset_source(uri: str) -> str:
+    """Source of a logged dataset: MLflow takes no ``runs:/`` there, and of a server's artifact its address alone."""
+    held = location(uri) if uri.startswith("runs:/") else uri
+    if held.startswith("mlflow-artifacts:"):
+        return str(MlflowArtifactsRepository.resolve_uri(held, mlflow.get_tracking_uri()))
+    return held
+
+
 def hand_over(folder: Path, name: str) -> str:
     """Log a folder as the active run's artifact ``name`` and give its URI."""
     mlflow.log_artifacts(str(folder), name)
@@ -146,13 +156,23 @@ def reap(client: MlflowClient) -> list[str]:
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     running = client.search_runs(experiments, "attributes.status = 'RUNNING'", ViewType.ACTIVE_ONLY)
     for run in running:
-        if _is_dead(run):
-            client.set_tag(run.info.run_id, REAPED, "its process was gone")
-            client.set_terminated(run.info.run_id, "FAILED")
+        if _is_dead(run) and _ended(client, run.info.run_id):
             ended.append(run.info.run_id)
     if ended:
         log.warning("%d runs were left RUNNING by a process that is gone; they are now FAILED", len(ended))
     return ended
+
+
+def _ended(client: MlflowClient, run_id: str) -> bool:
+    try:
+        client.set_tag(run_id, REAPED, "its process was gone")
+        client.set_terminated(run_id, "FAILED")
+    except MlflowException as error:
+        # Another account's run on a server: an account that may write there ends it with its own next command.
+        if error.error_code != "PERMISSION_DENIED":
+            raise
+        return False
+    return True
 
 
 def _is_dead(run: Run) -> bool:

@@ -89,9 +89,10 @@ def test_one_module_imports_evidently_and_no_other_imports_that_one_before_it_is
         for path in folder.glob("*.py")
         if re.search(r"^\s*(from|import) evidently\b", path.read_text(), re.MULTILINE)
     }
-    assert importing == {"evidently_report.py"}
+    assert importing == {"evidently_names.py"}
+    slow = {"evidently_names", "evidently_report", "evidently_workspace"}
     for path in folder.glob("*.py"):
         top = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ImportFrom)]
-        assert not [node for node in top if any(one.name == "evidently_report" for one in node.names)], (
-            path.name
-        )
+        names = {one.name for node in top for one in node.names}
+        modules = {str(node.module).rpartition(".")[2] for node in top}
+        assert path.stem in slow or not slow & (names | modules), path.name
