@@ -17,10 +17,10 @@ demo: $(VENV)/installed  ## the whole life of a model on the Complete Journey sa
 	mlflow run . --env-manager local
 
 test: $(VENV)/installed-test  ## every test
-	pytest -n 2 --dist loadgroup
+	pytest -n 2 --dist loadfile
 
 test-fast: $(VENV)/installed-test  ## without the slow ones
-	pytest -n 2 --dist loadgroup -m "not slow"
+	pytest -n 2 --dist loadfile -m "not slow"
 
 lint: $(VENV)/installed-test  ## format, style, types, floors
 	ruff format --check .
@@ -32,6 +32,9 @@ bench: $(VENV)/installed-bench  ## the README's figures
 	python benchmarks/snapshot.py
 	python benchmarks/quality.py
 	python benchmarks/encode.py
+	python benchmarks/switch.py
+	python benchmarks/hostile.py
+	python benchmarks/women_clothing.py
 
 bench-tools: $(VENV)/installed-bench  ## what the benchmarks compare with
 

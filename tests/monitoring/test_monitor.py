@@ -25,7 +25,7 @@ from tracking import registry
 from tracking.chain import entry_points
 
 # One process makes the registry for all of them.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("monitored")]
+pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True)

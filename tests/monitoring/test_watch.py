@@ -24,7 +24,7 @@ from tracking import registry
 from tracking.chain import entry_points
 
 # One process makes the registry for all of them.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("monitored")]
+pytestmark = pytest.mark.slow
 
 
 def watching(folder: Path, users: Path, jobs: int) -> subprocess.Popen[str]:

@@ -10,13 +10,6 @@ from project import Project, new_project
 from purchasing_power.shop.samples import small_shop
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of one lived project in one process, so that two processes do not both live it."""
-    for item in items:
-        if "lived" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("lived"))
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """An empty project."""

@@ -18,8 +18,6 @@ from steps.promotion_move import carry_out
 from tracking import ledger, lock, registry, runs
 from tracking.ledger_record import problems
 
-pytestmark = pytest.mark.xdist_group("registered")
-
 
 @pytest.fixture
 def users(tmp_path: Path) -> str:

@@ -15,8 +15,6 @@ from steps.promotion_serving import difference
 from tracking import ledger, registry
 from tracking.ledger_record import problems
 
-pytestmark = pytest.mark.xdist_group("registered")
-
 PROMOTE = """
 import sys, time
 from pathlib import Path

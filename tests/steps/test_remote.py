@@ -24,7 +24,7 @@ from steps import study as studies
 from tracking import ledger, registry, runs
 from tracking.ledger_record import problems
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("remote")]
+pytestmark = pytest.mark.slow
 OWN, HOME = "purchasing_power", "prod.purchasing_power"
 TRAINER = ("trainer", "a password of the trainer")
 TRIALS = 6

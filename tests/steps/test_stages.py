@@ -16,8 +16,6 @@ from purchasing_power.snapshot import user_table
 from steps import history, promote, retire, rollback, stages
 from tracking import ledger, registry, runs
 
-pytestmark = pytest.mark.xdist_group("registered")
-
 
 @pytest.fixture
 def users(tmp_path: Path) -> str:

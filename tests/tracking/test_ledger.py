@@ -14,8 +14,6 @@ from registered import MODEL, fresh
 from tracking import ledger, runs
 from tracking.ledger_record import Record, problems
 
-pytestmark = pytest.mark.xdist_group("registered")
-
 
 @pytest.fixture
 def three(tmp_path: Path) -> list[Record]:

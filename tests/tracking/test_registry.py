@@ -9,8 +9,6 @@ from registered import MODEL, fresh, stand
 
 from tracking import registry
 
-pytestmark = pytest.mark.xdist_group("registered")
-
 
 @pytest.fixture(autouse=True)
 def one_in_production(tmp_path: Path) -> None:

@@ -14,8 +14,6 @@ from registered import fresh
 from purchasing_power.errors import DataError
 from tracking import runs
 
-pytestmark = pytest.mark.xdist_group("registered")
-
 
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:

@@ -15,7 +15,7 @@ from mlflow.tracking import MlflowClient
 from project import ROOT
 from served_versions import MODEL, register
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("deployer")]
+pytestmark = pytest.mark.slow
 
 
 def test_a_moved_stage_is_followed_and_no_request_is_lost(serving: Serving) -> None:
