@@ -22,6 +22,9 @@ def test_a_listener_that_refuses_or_is_gone_is_tried_again_and_raises_nothing(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(alerts, "WAIT_S", 0.01)
+    # A store that was opened earlier in this process may have turned off the loggers that were there.
+    monkeypatch.setattr(alerts.log, "disabled", False)
+    caplog.set_level("WARNING", logger=alerts.log.name)
     with listening(status=500) as heard:
         assert not alerts.send(heard.url, "Watch")
     assert len(heard.bodies) == alerts.TRIES
