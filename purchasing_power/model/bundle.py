@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +18,7 @@ from purchasing_power.model.purchasing_model import PurchasingModel, Training
 from purchasing_power.model.scorer import load_scorer
 from purchasing_power.snapshot.target import Target
 from purchasing_power.snapshot.user_table import UserTableMeta
+from purchasing_power.whole import replaced
 
 FORMAT = 3
 DESCRIPTION, CALIBRATOR = "bundle.json", "calibrator.skops"
@@ -40,15 +38,8 @@ def save(
     store
         Folder of the vector store to take those vectors from.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with replaced(folder) as draft:
         _write(model, draft, warm_texts or [], store)
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return folder
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ from purchasing_power.errors import DataError
 from purchasing_power.reference.measure import Reference
 from purchasing_power.reference.sketch import CategorySketch, NumericSketch, Sketch
 from purchasing_power.reference.texts import Terms, Vectors
+from purchasing_power.whole import replaced
 
 FORMAT = 1
 NAMES, NUMBERS = "reference.json", "reference.safetensors"
@@ -28,15 +26,8 @@ Arrays = dict[str, np.ndarray]
 
 def save(reference: Reference, folder: Path) -> Path:
     """Write reference statistics: to a temporary folder first, then renamed."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with replaced(folder) as draft:
         _write(reference, draft)
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return folder
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +14,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from purchasing_power.errors import DataError
-from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, META_FILE, ROWS_FILE, UserTableMeta
+from purchasing_power.snapshot.user_table import (
+    CUTOFF,
+    META_FILE,
+    ROWS_FILE,
+    UserTableMeta,
+    frame_of,
+    read_meta,
+)
 
 
 @dataclass(frozen=True)
@@ -44,20 +50,13 @@ def open_table(folder: Path) -> TableFile:
     DataError
         If the folder holds no user table.
     """
-    rows, meta = folder / ROWS_FILE, folder / META_FILE
-    if not rows.exists() or not meta.exists():
-        raise DataError(
-            f"user table: no {ROWS_FILE} with {META_FILE} in {folder}. "
-            "Give the folder or the runs:/ URI that the snapshot step wrote."
-        )
-    hasher = hashlib.sha256(meta.read_bytes())
+    meta, rows = read_meta(folder), folder / ROWS_FILE
+    hasher = hashlib.sha256((folder / META_FILE).read_bytes())
     with rows.open("rb") as file:
         hasher.update(hashlib.file_digest(file, "sha256").digest())
     found = pq.read_metadata(rows)
     groups = tuple(found.row_group(group).num_rows for group in range(found.num_row_groups))
-    return TableFile(
-        folder, UserTableMeta.from_dict(json.loads(meta.read_text())), groups, hasher.hexdigest()
-    )
+    return TableFile(folder, meta, groups, hasher.hexdigest())
 
 
 def chosen_cutoff(table: TableFile, cutoff: date | None) -> pd.Timestamp | None:
@@ -126,9 +125,4 @@ def _frame(rows: pa.Table, cutoff: pd.Timestamp | None) -> pd.DataFrame:
     if cutoff is not None:
         moments = rows.column(CUTOFF)
         rows = rows.filter(pc.equal(moments, pa.scalar(cutoff.to_pydatetime(), moments.type)))
-    columns = [name for name in rows.column_names if name != DOCUMENTS]
-    frame = rows.select(columns).to_pandas()
-    if DOCUMENTS in rows.column_names:
-        documents = rows.column(DOCUMENTS).unify_dictionaries()
-        frame[DOCUMENTS] = pd.Series(documents, dtype=pd.ArrowDtype(documents.type))
-    return frame
+    return frame_of(rows)

@@ -6,11 +6,11 @@ import logging
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from purchasing_power import whole
 from purchasing_power.errors import DataError
 from purchasing_power.shop.contract import SCHEMAS
 
@@ -35,17 +35,8 @@ def replaced(folder: Path) -> Iterator[Path]:
     _refuse_foreign(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     _clean(folder)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}{_DRAFT}{os.getpid()}-", dir=folder.parent))
-    try:
+    with whole.replaced(folder, f".{folder.name}{_DRAFT}{os.getpid()}-") as draft:
         yield draft
-        draft.chmod(0o755)
-        old = draft.with_name(f"{draft.name}-old")
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(draft, folder)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _refuse_foreign(folder: Path) -> None:

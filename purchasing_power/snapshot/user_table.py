@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from purchasing_power.errors import DataError
+from purchasing_power.whole import replaced
 
 USER = "user_id"
 CUTOFF = "cutoff"
@@ -176,9 +174,7 @@ def _codes_of_arrow(array: pa.ListArray) -> tuple[np.ndarray, np.ndarray, list[s
 
 def write(table: UserTable, folder: Path) -> Path:
     """Write a user table to a folder: under a temporary name first, then renamed."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with replaced(folder) as draft:
         arrow = pa.Table.from_pandas(
             table.frame.drop(columns=DOCUMENTS, errors="ignore"), preserve_index=False
         )
@@ -186,11 +182,6 @@ def write(table: UserTable, folder: Path) -> Path:
             arrow = arrow.append_column(DOCUMENTS, _arrow(table.frame[DOCUMENTS]))
         pq.write_table(arrow, draft / ROWS_FILE, compression="zstd")
         (draft / META_FILE).write_text(json.dumps(asdict(table.meta), indent=1, ensure_ascii=False))
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return folder
 
 
@@ -202,16 +193,30 @@ def read(folder: Path) -> UserTable:
     DataError
         If the folder holds no user table.
     """
+    meta = read_meta(folder)
+    return UserTable(frame=frame_of(pq.read_table(folder / ROWS_FILE)), meta=meta)
+
+
+def read_meta(folder: Path) -> UserTableMeta:
+    """Read what a user table in a folder is, without its rows.
+
+    Raises
+    ------
+    DataError
+        If the folder holds no user table.
+    """
     if not (folder / META_FILE).exists() or not (folder / ROWS_FILE).exists():
         raise DataError(
             f"user table: no {ROWS_FILE} with {META_FILE} in {folder}. "
             "Give the folder or the runs:/ URI that the snapshot step wrote."
         )
-    meta = UserTableMeta.from_dict(json.loads((folder / META_FILE).read_text()))
-    arrow = pq.read_table(folder / ROWS_FILE)
-    columns = [name for name in arrow.column_names if name != DOCUMENTS]
-    frame = arrow.select(columns).to_pandas()
-    if DOCUMENTS in arrow.column_names:
-        documents = arrow.column(DOCUMENTS).unify_dictionaries()
+    return UserTableMeta.from_dict(json.loads((folder / META_FILE).read_text()))
+
+
+def frame_of(rows: pa.Table) -> pd.DataFrame:
+    """The frame of a user table from its rows as they are stored; documents stay in Arrow."""
+    frame = rows.select([name for name in rows.column_names if name != DOCUMENTS]).to_pandas()
+    if DOCUMENTS in rows.column_names:
+        documents = rows.column(DOCUMENTS).unify_dictionaries()
         frame[DOCUMENTS] = pd.Series(documents, dtype=pd.ArrowDtype(documents.type))
-    return UserTable(frame=frame, meta=meta)
+    return frame
