@@ -9,14 +9,13 @@ import numpy as np
 from monitoring.calibration_lift import LEVEL, Measure
 from monitoring.evidence import Estimate
 from purchasing_power.errors import DataError
-from purchasing_power.model.comparison import Interval, MetricName, percentiles, weighted_metric
+from purchasing_power.model.comparison import Interval, MetricName, draws, percentiles, weighted_metric
 from purchasing_power.model.judge import held_back
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.snapshot.user_table import UserTable
 
 METRICS: tuple[MetricName, ...] = ("average_precision", "auc")
 REPLICATES = 500
-CELLS_AT_ONCE = 2_000_000
 
 
 def expected(metric: MetricName, probability: np.ndarray) -> float:
@@ -118,9 +117,6 @@ def _both(weights: np.ndarray, positive: np.ndarray) -> np.ndarray:
 
 
 def _outcomes(probability: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    rows, rng = len(probability), np.random.default_rng(seed)
-    at_once = max(1, CELLS_AT_ONCE // rows)
-    for start in range(0, REPLICATES, at_once):
-        size = min(at_once, REPLICATES - start)
-        times = np.stack([np.bincount(rng.integers(0, rows, rows), minlength=rows) for _ in range(size)])
-        yield times.astype(np.float64), (rng.random((size, rows)) < probability).astype(np.float64)
+    rows, rng = len(probability), np.random.default_rng([seed, 1])
+    for weights in draws(np.arange(rows), rows, REPLICATES, seed):
+        yield weights, (rng.random(weights.shape) < probability).astype(np.float64)
