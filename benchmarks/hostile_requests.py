@@ -57,7 +57,7 @@ class Sent:
 
 def hand_made(row: dict, number: random.Random) -> Iterator[Sent]:
     """Bodies that break one thing each."""
-    for name, body, kind in [*_broken(row), *_hostile(row)]:
+    for name, body, kind in [*_broken(row), *_large(row), *_odd_types(row), *_hostile(row)]:
         canary = f"c4nary{number.randrange(16**12):012x}"
         yield Sent(name, body.replace(b"@@CANARY@@", canary.encode()), kind, canary)
 
@@ -85,8 +85,8 @@ def random_rows(row: dict, number: random.Random) -> Iterator[Sent]:
 
 
 def _broken(row: dict) -> Iterator[tuple[str, bytes, str | None]]:
-    good = json.dumps({"inputs": [row]}).encode()
-    secret = json.dumps({"inputs": [{**row, "user_id": "@@CANARY@@", "extra": 1}]}).encode()
+    secret, nested = json.dumps({"inputs": [{**row, "user_id": "@@CANARY@@", "extra": 1}]}).encode(), 900
+    deep = json.dumps({"inputs": [{**row, "documents": "@@DEEP@@"}]}).encode()
     yield "cut off", secret[:-5], JSON
     yield "empty", b"", JSON
     yield "not JSON", b"@@CANARY@@", JSON
@@ -95,39 +95,28 @@ def _broken(row: dict) -> Iterator[tuple[str, bytes, str | None]]:
     yield "half a surrogate pair", b'{"inputs": [{"user_id": "@@CANARY@@\\ud800"}]}', JSON
     yield "deep list", b"[" * 100_000 + b"@@CANARY@@", JSON
     yield "deep object", b'{"inputs":' * 50_000, JSON
-    yield (
-        "deep in a row",
-        json.dumps({"inputs": [{**row, "documents": "@@DEEP@@"}]})
-        .encode()
-        .replace(b'"@@DEEP@@"', b"[" * 900 + b'"@@CANARY@@"' + b"]" * 900),
-        JSON,
-    )
+    held = b"[" * nested + b'"@@CANARY@@"' + b"]" * nested
+    yield "deep in a row", deep.replace(b'"@@DEEP@@"', held), JSON
+
+
+def _large(row: dict) -> Iterator[tuple[str, bytes, str | None]]:
+    def rows(documents: list[str], count: int = 1) -> bytes:
+        return json.dumps({"inputs": [{**row, "documents": documents}] * count}).encode()
+
     yield "long number", b'{"inputs": [{"a": ' + b"9" * 100_000 + b"}]}", JSON
-    yield (
-        "text of 10 MB",
-        json.dumps({"inputs": [{**row, "documents": ["@@CANARY@@" + "x" * 10_000_000]}]}).encode(),
-        JSON,
-    )
+    yield "text of 10 MB", rows(["@@CANARY@@" + "x" * 10_000_000]), JSON
     yield "body of 30 MB", json.dumps({"inputs": "@@CANARY@@" + "x" * 30_000_000}).encode(), JSON
-    yield "many rows", json.dumps({"inputs": [{**row, "documents": ["@@CANARY@@"]}] * 2_000}).encode(), JSON
-    yield (
-        "many documents",
-        json.dumps({"inputs": [{**row, "documents": ["@@CANARY@@"] * 20_000}]}).encode(),
-        JSON,
-    )
-    yield (
-        "a column of 10,000 names",
-        json.dumps({"inputs": [{f"@@CANARY@@-{n}": n for n in range(10_000)}]}).encode(),
-        JSON,
-    )
-    for kind in (
-        None,
-        "",
-        "text/plain",
-        "text/@@CANARY@@",
-        "application/xml",
-        "multipart/form-data; boundary=@@CANARY@@",
-    ):
+    yield "many rows", rows(["@@CANARY@@"], 2_000), JSON
+    yield "many documents", rows(["@@CANARY@@"] * 20_000), JSON
+    names = {f"@@CANARY@@-{n}": n for n in range(10_000)}
+    yield "a column of 10,000 names", json.dumps({"inputs": [names]}).encode(), JSON
+
+
+def _odd_types(row: dict) -> Iterator[tuple[str, bytes, str | None]]:
+    good = json.dumps({"inputs": [row]}).encode()
+    secret = json.dumps({"inputs": [{**row, "user_id": "@@CANARY@@", "extra": 1}]}).encode()
+    form = "multipart/form-data; boundary=@@CANARY@@"
+    for kind in (None, "", "text/plain", "text/@@CANARY@@", "application/xml", form):
         yield f"Content-Type {kind}", secret, None if kind is None else kind.replace("@@CANARY@@", "c4nary")
     for option in ("charset=latin-1", "charset", "version=1; charset=utf-8", ";;;"):
         yield f"Content-Type with {option}", good, f"{JSON}; {option}"
