@@ -33,10 +33,6 @@ def run(args: argparse.Namespace) -> Outputs:
             )
         before = _before(back)
         registry.move_back(back, now)
-        if before is None:
-            registry.leave(args.model, registry.PREVIOUS)
-        else:
-            registry.set_stage(before, registry.PREVIOUS)
         ledger.append(
             args.model,
             "rollback",
@@ -48,6 +44,11 @@ def run(args: argparse.Namespace) -> Outputs:
             data={LEFT_PREVIOUS: str(before.version) if before is not None else NOBODY},
         )
         registry.check_stands(back, registry.PRODUCTION)
+        # After the record: an account that may move a stage may not be allowed to take an alias away.
+        if before is None:
+            registry.leave(args.model, registry.PREVIOUS)
+        else:
+            registry.set_stage(before, registry.PREVIOUS)
     return {"production": str(back.version), "rolled_back": now or NOBODY}
 
 

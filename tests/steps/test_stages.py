@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pytest
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from registered import MODEL, fresh, lift, run, stand, table
 from tables import changed, panel
@@ -45,6 +48,21 @@ def test_each_rollback_goes_one_version_further_back(users: str, capsys: pytest.
         run(rollback)
     assert run(stages)["stages_faults"] == "0"
     assert "rolled back from version 2: No reason was given." in capsys.readouterr().out
+
+
+def test_a_rollback_that_cannot_take_previous_away_is_on_record_all_the_same(users: str) -> None:
+    lift("1")
+    lift("2")
+    database = sqlite3.connect(mlflow.get_tracking_uri().removeprefix("sqlite:///"))
+    database.execute(
+        "CREATE TRIGGER kept BEFORE DELETE ON registered_model_aliases BEGIN SELECT RAISE(ABORT, 'kept'); END"
+    )
+    database.close()
+    with pytest.raises(MlflowException, match="kept"):
+        run(rollback)
+    assert where("production", "previous") == ["1", "1"]
+    assert (ledger.records(MODEL)[-1].action, ledger.records(MODEL)[-1].version) == ("rollback", "1")
+    assert run(stages)["stages_faults"] == "1"
 
 
 def test_a_version_that_was_rolled_back_passes_the_gate_to_staging_again(users: str) -> None:
