@@ -10,6 +10,7 @@ import pandas as pd
 from purchasing_power.errors import DataError
 from purchasing_power.model.purchasing_model import PurchasingModel, unseen
 from purchasing_power.reference.rows import one_per_user
+from purchasing_power.snapshot.cutoffs import choose
 from purchasing_power.snapshot.user_table import CUTOFF, UserTable
 
 
@@ -19,7 +20,7 @@ def current_rows(model: PurchasingModel, table: UserTable, cutoff: date | None, 
     Raises
     ------
     DataError
-        If the table is of the other kind, has no such cutoff, or holds nothing later than the training rows.
+        If the table is of the other kind, has no rows or no such cutoff, or holds nothing later than the training rows.
     """
     if table.meta.kind != model.meta.kind:
         raise DataError(
@@ -35,17 +36,12 @@ def current_rows(model: PurchasingModel, table: UserTable, cutoff: date | None, 
             )
         return one_per_user(table, new, seed)
     moments = table.frame[CUTOFF]
-    chosen = moments.max() if cutoff is None else pd.Timestamp(cutoff)
-    _check_cutoff(model, moments, chosen)
+    chosen = choose(sorted(moments.unique()), cutoff)
+    _check_later(model, chosen)
     return one_per_user(table, np.flatnonzero(moments == chosen), seed)
 
 
-def _check_cutoff(model: PurchasingModel, moments: pd.Series, chosen: pd.Timestamp) -> None:
-    if not (moments == chosen).any():
-        have = ", ".join(f"{moment:%Y-%m-%d}" for moment in sorted(moments.unique()))
-        raise DataError(
-            f"cutoff: got {chosen:%Y-%m-%d}; the user table holds {have}. Name one of them, or take a new snapshot."
-        )
+def _check_later(model: PurchasingModel, chosen: pd.Timestamp) -> None:
     last = max([*model.training.cutoffs, *model.training.calibration_cutoffs])
     if chosen <= pd.Timestamp(last):
         raise DataError(

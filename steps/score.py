@@ -22,7 +22,8 @@ from purchasing_power.serving.score_parts import (
     score_parts,
     value_counts,
 )
-from purchasing_power.serving.table_batches import choose, chosen_cutoff, open_table
+from purchasing_power.serving.table_batches import chosen_cutoff, open_table
+from purchasing_power.snapshot.cutoffs import choose
 from purchasing_power.snapshot.user_table import CUTOFF, UserTable
 from tracking import registry, runs
 from tracking.entry import Outputs, Parser, choice, execute, optional_date, whole

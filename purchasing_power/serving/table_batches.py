@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from purchasing_power.errors import DataError
+from purchasing_power.snapshot.cutoffs import choose
 from purchasing_power.snapshot.user_table import (
     CUTOFF,
     META_FILE,
@@ -74,25 +74,6 @@ def chosen_cutoff(table: TableFile, cutoff: date | None) -> pd.Timestamp | None:
             moment for batch in file.iter_batches(columns=[CUTOFF]) for moment in pc.unique(batch[CUTOFF])
         }
     return choose(sorted(pd.Timestamp(moment.as_py()) for moment in moments), cutoff)
-
-
-def choose(have: list[pd.Timestamp], cutoff: date | None) -> pd.Timestamp:
-    """The cutoff of the given name among those that a table has, ascending; the last one for ``None``.
-
-    Raises
-    ------
-    DataError
-        If it is not among them, or there is none.
-    """
-    if not have:
-        raise DataError("user table: it has no rows; at least one is needed. Take a new snapshot.")
-    chosen = have[-1] if cutoff is None else pd.Timestamp(cutoff)
-    if chosen not in have:
-        raise DataError(
-            f"cutoff: got {cutoff}; the user table holds {', '.join(f'{one:%Y-%m-%d}' for one in have)}. "
-            "Name one of them, or take a new snapshot."
-        )
-    return chosen
 
 
 def batch_counts(table: TableFile, size: int) -> list[int]:

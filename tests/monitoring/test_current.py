@@ -31,6 +31,8 @@ def test_a_cutoff_that_the_model_trained_on_or_that_is_not_there_is_refused() ->
         current_rows(model, PANEL, pd.Timestamp(moments[-3]).date(), 0)
     with pytest.raises(DataError, match="the user table holds 2024-01-07"):
         current_rows(model, PANEL, date(2030, 1, 1), 0)
+    with pytest.raises(DataError, match="it has no rows"):
+        current_rows(model, PANEL.rows(np.zeros(0, np.int64)), None, 0)
     early = PANEL.rows(np.flatnonzero(PANEL.frame["cutoff"] <= moments[3]))
     with pytest.raises(DataError, match="Take a snapshot with a later last_cutoff"):
         current_rows(model, early, None, 0)
