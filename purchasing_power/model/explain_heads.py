@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm
 import numpy as np
 import pandas as pd
 from scipy import sparse
@@ -16,9 +15,13 @@ from purchasing_power.model.explain_path import Margins
 from purchasing_power.model.explain_sampled import sampled_shapley
 from purchasing_power.model.features import column_groups
 from purchasing_power.model.heads import is_log
+from purchasing_power.model.heads_trees import are_trees
 from purchasing_power.model.scorer import Scorer
 from purchasing_power.model.table_scorer import TableScorer
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTableMeta
+
+if TYPE_CHECKING:
+    import lightgbm
 
 
 def members(scorer: Scorer) -> tuple[list[Scorer], list[float]]:
@@ -59,7 +62,7 @@ def column_margins(
     if not isinstance(scorer, TableScorer):
         return _of_frame(scorer, columns(meta), frame, typical, seed, progress)
     X, groups = scorer.matrix(frame), matrix_groups(scorer, meta)
-    if isinstance(scorer.head, lightgbm.Booster):
+    if are_trees(scorer.head):
         return _of_trees(scorer.head, X, groups)
     reference = _reference(scorer, typical, groups[-1])
     if hasattr(scorer.head, "coef_"):

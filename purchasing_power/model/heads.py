@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-import lightgbm
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
@@ -18,6 +17,8 @@ from purchasing_power.model import heads_sklearn, heads_trees, skops_files
 from purchasing_power.model.params import ModelParams
 
 if TYPE_CHECKING:
+    import lightgbm
+
     from purchasing_power.model.mlp import Mlp
 
 # Matrices here are small: a second BLAS thread costs three times the time on two quiet cores, and far more
@@ -69,7 +70,7 @@ def fit_head(
 
 def raw_scores(head: Head, X: Matrix) -> np.ndarray:
     """Uncalibrated scores: shape (n_rows,) for two classes and a regression, else (n_rows, classes)."""
-    if isinstance(head, lightgbm.Booster):
+    if heads_trees.are_trees(head):
         # Of a regression it is the amount itself, also where the trees add up to its logarithm.
         return np.asarray(head.predict(X, raw_score=not is_log(head)))
     # A network's is `raw`; of scikit-learn's, classifiers alone have a decision function.
@@ -79,7 +80,7 @@ def raw_scores(head: Head, X: Matrix) -> np.ndarray:
 
 def is_log(head: Head) -> bool:
     """Whether a head's margins are logarithms of amounts, as those of Tweedie models are."""
-    if isinstance(head, lightgbm.Booster):
+    if heads_trees.are_trees(head):
         return str(head.params.get("objective", "")).split(" ")[0] == "tweedie"
     return isinstance(head, TweedieRegressor) or getattr(head, "log_link", False)
 
@@ -92,7 +93,7 @@ def margins(head: Head, X: Matrix) -> np.ndarray:
 
 def save_head(head: Head, folder: Path) -> None:
     """Write what :func:`load_head` reads: LightGBM's text, skops, or a network's own folder."""
-    if isinstance(head, lightgbm.Booster):
+    if heads_trees.are_trees(head):
         (folder / TREES).write_text(head.model_to_string(), encoding="utf-8")
     elif hasattr(head, "save"):
         head.save(folder / NETWORK)
@@ -103,7 +104,7 @@ def save_head(head: Head, folder: Path) -> None:
 def load_head(folder: Path) -> Head:
     """Read the head in a folder; nothing in it is run."""
     if (folder / TREES).exists():
-        return lightgbm.Booster(model_str=(folder / TREES).read_text(encoding="utf-8"))
+        return heads_trees.read((folder / TREES).read_text(encoding="utf-8"))
     if (folder / NETWORK).exists():
         from purchasing_power.model import mlp
 

@@ -12,7 +12,7 @@ import pytest
 from purchasing_power.errors import DataError
 from purchasing_power.text import checkpoint
 from purchasing_power.text.reference import POOLINGS
-from purchasing_power.text.runtime import base
+from purchasing_power.text.runtime import base, int8, packed
 from purchasing_power.text.runtime.base import RUNTIMES, Runtime, open_runtime
 from purchasing_power.text.runtime.packed import PackedRuntime
 from purchasing_power.text.runtime.padded import PaddedRuntime
@@ -135,6 +135,20 @@ def test_a_roberta_counts_positions_from_after_the_padding(tiny_bert: Path, tmp_
     model = PaddedRuntime(checkpoint.find(str(tmp_path)), device="cpu")
     windows = [[token for token in window if token != 1] for window in _windows()]
     np.testing.assert_allclose(runtime.pooled(windows), model.pooled(windows), atol=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_a_processor_without_bfloat16_or_int8_sums_serves_what_another_one_trained(
+    precision: str, tiny_bert: Path, exports: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = _open(tiny_bert, precision, exports).pooled(_windows())
+    monkeypatch.setattr(packed, "computes_bfloat16", lambda: False)
+    monkeypatch.setattr(int8, "sums_int8", lambda: False)
+    elsewhere = _open(tiny_bert, precision, exports).pooled(_windows())
+    assert _cosine(elsewhere, here) > LEAST_COSINE.get(precision, LEAST_INT8)
+    expected = PaddedRuntime(checkpoint.find(str(tiny_bert)), device="cpu").pooled(_windows())
+    assert not np.array_equal(elsewhere, _open(tiny_bert, "float32", exports).pooled(_windows()))
+    assert _cosine(elsewhere, expected) > LEAST_COSINE.get(precision, LEAST_INT8)
 
 
 def test_int8_of_a_gpt_names_the_runtimes_that_serve_it(tiny_gpt: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from purchasing_power.text.runtime.base import INT8
 from purchasing_power.text.runtime.bert import Bert, Linear
 from purchasing_power.text.runtime.exports import exported
 from purchasing_power.text.runtime.packed import Group, PackedRuntime, reordered
+from purchasing_power.text.runtime.processor import sums_int8
 
 RANGES = "ranges.safetensors"
 # Share of an input's spread that smoothing moves into the weights (Xiao et al. 2023, SmoothQuant, arXiv:2211.10438).
@@ -46,7 +47,8 @@ class Quantised(NamedTuple):
 class Int8Runtime(PackedRuntime):
     """Int8 products with bfloat16 attention, residuals and normalisation.
 
-    Input ranges are those of neutral texts and fixed afterwards, so no window's vector depends on others.
+    Input ranges are those of neutral texts and fixed afterwards, so no window's vector depends on others. Weights
+    take half the range on a processor that adds int8 products in 16 bits.
 
     Parameters
     ----------
@@ -56,6 +58,7 @@ class Int8Runtime(PackedRuntime):
 
     def __init__(self, weights: Bert, ranges: Ranges, pooling: str, threads: int) -> None:
         self.ranges = ranges
+        self.most = 127 if sums_int8() else 63
         super().__init__(weights, INT8, pooling, threads)
 
     def _prepare(self) -> None:
@@ -114,8 +117,8 @@ class Int8Runtime(PackedRuntime):
             low[kept] = high[kept] = 0
         least, most = min(float(low.min()), 0.0), max(float(high.max()), 1e-5)
         scale = (most - least) / 255
-        scales = weight.abs().amax(1).clamp(min=1e-8) / 127
-        rounded = torch.round(weight / scales[:, None]).clamp(-127, 127).to(torch.int8)
+        scales = weight.abs().amax(1).clamp(min=1e-8) / self.most
+        rounded = torch.round(weight / scales[:, None]).clamp(-self.most, self.most).to(torch.int8)
         packed = torch.ops.onednn.qlinear_prepack(rounded, None)
         zeros = torch.zeros(len(scales), dtype=torch.int)
         factor = (1 / (smooth * scale)).to(self.type)

@@ -90,7 +90,8 @@ def _quantise(file: Path) -> None:
     # It advises a shape inference that dynamic quantisation of these graphs does not need.
     logging.root.setLevel(logging.ERROR)
     try:
-        quantize_dynamic(plain, file, per_channel=True, weight_type=QuantType.QInt8)
+        # Sums of signed weights would overflow on a processor that adds int8 products in 16 bits.
+        quantize_dynamic(plain, file, per_channel=True, weight_type=QuantType.QUInt8)
     finally:
         logging.root.setLevel(level)
     plain.unlink()

@@ -13,6 +13,7 @@ from purchasing_power.errors import DataError
 from purchasing_power.text.checkpoint import Checkpoint
 from purchasing_power.text.runtime import calibration, graph
 from purchasing_power.text.runtime.exports import exported
+from purchasing_power.text.runtime.processor import sums_int8
 from purchasing_power.text.tokens import quiet
 
 GRAPH = "graph.xml"
@@ -108,10 +109,11 @@ def _converted(source: Checkpoint) -> Any:
 
 
 def _quantised(source: Checkpoint, model: Any) -> Any:
-    """Quantise after training with NNCF, ranges from the neutral texts."""
+    """Quantise after training with NNCF by the neutral texts; weights take half their range where sums overflow."""
     import logging
 
     import nncf
+    from nncf.quantization.advanced_parameters import OverflowFix
 
     nncf.set_log_level(logging.ERROR)
     samples = [graph.padded([window]) for window in calibration.windows(source)]
@@ -121,7 +123,8 @@ def _quantised(source: Checkpoint, model: Any) -> Any:
         model_type=nncf.ModelType.TRANSFORMER,
         subset_size=len(samples),
         advanced_parameters=nncf.AdvancedQuantizationParameters(
-            smooth_quant_alphas=nncf.AdvancedSmoothQuantParameters(matmul=SMOOTHING)
+            overflow_fix=None if sums_int8() else OverflowFix.ENABLE,
+            smooth_quant_alphas=nncf.AdvancedSmoothQuantParameters(matmul=SMOOTHING),
         ),
     )
 

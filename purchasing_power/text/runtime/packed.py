@@ -12,6 +12,7 @@ import numpy as np
 
 from purchasing_power.text.runtime.bert import Bert, Norm
 from purchasing_power.text.runtime.padded import pool
+from purchasing_power.text.runtime.processor import computes_bfloat16
 
 # More tokens gain nothing and take memory.
 TOKENS = 4096
@@ -47,7 +48,8 @@ class PackedRuntime:
     weights
         Float32 weights.
     precision
-        ``"float32"`` or ``"bfloat16"``.
+        ``"float32"`` or ``"bfloat16"``. On a processor without bfloat16 products, which may serve a model that was
+        trained on one with them, bfloat16 weights are multiplied in float32.
     pooling
         One of ``reference.POOLINGS``.
     threads
@@ -61,7 +63,7 @@ class PackedRuntime:
 
         self.precision, self.pooling, self.streams = precision, pooling, threads
         self.weights = weights
-        self.type = torch.float32 if precision == "float32" else torch.bfloat16
+        self.type = torch.bfloat16 if precision != "float32" and computes_bfloat16() else torch.float32
         self.threads = torch.get_num_threads()
         self.norms = [[self._cast(norm) for norm in layer.norms] for layer in weights.layers]
         self._prepare()
@@ -84,9 +86,15 @@ class PackedRuntime:
     def _prepare(self) -> None:
         """Reorder the weights for oneDNN."""
         self.products = [
-            [(reordered(weight, self.type), bias.to(self.type)) for weight, bias in layer.products]
+            [
+                (reordered(self._rounded(weight), self.type), bias.to(self.type))
+                for weight, bias in layer.products
+            ]
             for layer in self.weights.layers
         ]
+
+    def _rounded(self, weight: Any) -> Any:
+        return weight if self.precision == "float32" else weight.bfloat16().float()
 
     def _layer(self, number: int, hidden: Any, groups: list[Group]) -> Any:
         import torch
