@@ -67,6 +67,7 @@ def write_rows(path: Path, rows: int, seed: int) -> None:
 def store_reference(rows: Path, folder: Path) -> None:
     """What the train step stores, of columns alone."""
     from purchasing_power.reference import files
+    from purchasing_power.reference.held_back import HeldBack
     from purchasing_power.reference.measure import Reference, sketches
 
     frame = pd.read_parquet(rows)
@@ -75,7 +76,19 @@ def store_reference(rows: Path, folder: Path) -> None:
     }
     score = {"score": columns["n04"]}
     use = {name: 1 / len(columns) for name in columns}
-    found = Reference(sketches(columns), sketches(score), len(frame), len(frame), (), (), (), use, None, None)
+    found = Reference(
+        columns=sketches(columns),
+        scores=sketches(score),
+        users=len(frame),
+        score_users=len(frame),
+        cutoffs=(),
+        cutoff_users=(),
+        score_cutoffs=(),
+        use=use,
+        vectors=None,
+        terms=None,
+        held_back=HeldBack(prior=np.zeros(1)),
+    )
     files.save(found, folder)
 
 

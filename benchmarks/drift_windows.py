@@ -27,6 +27,7 @@ from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.reference.columns import Columns, feature_columns, is_numeric, score_columns
+from purchasing_power.reference.held_back import HeldBack
 from purchasing_power.reference.measure import Reference, column_use, counted, sketches
 from purchasing_power.reference.texts import (
     MOST_VECTORS,
@@ -130,6 +131,7 @@ def our_window(
         use=dict(use),
         vectors=_vectors(before, then),
         terms=known_terms(documents),
+        held_back=HeldBack(prior=np.zeros(1)),
     )
     both = Sides(
         reference=reference,

@@ -31,10 +31,11 @@ def evidence_of(
 ) -> Evidence:
     """The monitor's evidence at a month, with the promise of the table that the version was made from."""
     current = current_rows(model, known, moment.date(), 0)
-    both = sides(model, _reference(model, made_from), current, 0)
-    performance = realised(model, made_from, known, moment, 0)
+    reference = _reference(model, made_from)
+    both = sides(model, reference, current, 0)
+    performance = realised(model, reference.held_back, known, moment, 0)
     found = find(both, meanings(model.meta), performance, 0).evidence
-    return replace(found, estimates=estimated(model, made_from, model.outputs(current.frame), 0))
+    return replace(found, estimates=estimated(model, reference.held_back, model.outputs(current.frame), 0))
 
 
 def history_of(windows: list[PastWindow], retrained: str, model: PurchasingModel, at: str) -> Past:

@@ -8,11 +8,9 @@ import numpy as np
 
 from monitoring.calibration_lift import LEVEL, Measure
 from monitoring.evidence import Estimate
-from purchasing_power.errors import DataError
 from purchasing_power.model.comparison import Interval, MetricName, draws, percentiles, weighted_metric
-from purchasing_power.model.judge import held_back
 from purchasing_power.model.purchasing_model import PurchasingModel
-from purchasing_power.snapshot.user_table import UserTable
+from purchasing_power.reference.held_back import HeldBack
 
 METRICS: tuple[MetricName, ...] = ("average_precision", "auc")
 REPLICATES = 500
@@ -48,27 +46,23 @@ def expected_interval(metric: MetricName, probability: np.ndarray, seed: int) ->
     return Interval(metric, expected(metric, probability), low, high, used, LEVEL)
 
 
-def estimated(
-    model: PurchasingModel, trained_on: UserTable, outputs: np.ndarray, seed: int
-) -> tuple[Estimate, ...]:
+def estimated(model: PurchasingModel, held: HeldBack, outputs: np.ndarray, seed: int) -> tuple[Estimate, ...]:
     """What to expect of the current users, corrected by the estimate's error on the rows of the promise.
 
     Empty where the score is no probability of a positive class, or the version has no held-back rows.
 
     Parameters
     ----------
+    held
+        What the version said of the rows of the promise.
     outputs
         What the model gave for the current users, see ``PurchasingModel.outputs``.
     """
-    positive = model.target.positive
-    if positive is None or model.target.task == "regression":
+    positive, said = model.target.positive, held.said
+    if positive is None or model.target.task == "regression" or said is None:
         return ()
-    try:
-        rows = held_back(trained_on, [model]).frame
-        happened = (model.target.labels(rows) == positive).astype(np.int64)
-    except DataError:
-        return ()
-    now, then = outputs[:, positive], model.outputs(rows)[:, positive]
+    happened = (said.y == positive).astype(np.int64)
+    now, then = outputs[:, positive], said.model[:, positive]
     return tuple(_estimate(metric, now, then, happened, seed) for metric in METRICS)
 
 

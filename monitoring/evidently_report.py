@@ -5,6 +5,7 @@ Importing it takes seconds: it is imported where a report is made.
 
 from __future__ import annotations
 
+import math
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,9 @@ from monitoring.evidently_names import (
     register_stattest,
     table_data,
 )
-from monitoring.figures import figures, in_order
+from monitoring.evidently_workspace import described, watched
+from monitoring.figures import Told, figures, in_order
+from monitoring.windows import PastWindow
 from purchasing_power.reference.columns import Columns, is_numeric
 
 # A bound that no p-value of a column that did not drift lies under.
@@ -73,7 +76,13 @@ class FigureCalculation(SingleValueCalculation[Figure]):
 
 
 def report(
-    before: Columns, now: Columns, evidence: Evidence, scores: dict[str, ColumnDrift], drift_share: float
+    before: Columns,
+    now: Columns,
+    evidence: Evidence,
+    scores: dict[str, ColumnDrift],
+    drift_share: float,
+    window: PastWindow | None = None,
+    version: str = "",
 ) -> Any:
     """Evidently's snapshot of a job: our figures with all columns, then distributions of the 40 that come first.
 
@@ -89,6 +98,9 @@ def report(
         Drift of score and tier, by name.
     drift_share
         Share of drifted columns, among those drawn, at which Evidently says that the dataset drifted.
+    window, version
+        The window with all its figures, which then stand in the report too, and the version: what Evidently's workspace
+        knows the run by.
     """
     features = _drawn(before, now, evidence)
     names = [*features, *(name for name in scores if _both_have_values(before, now, name))]
@@ -96,7 +108,7 @@ def report(
     _register({one.column: one.p_value for one in (*evidence.columns, *scores.values())})
     numeric = [name for name in names if is_numeric(before[name])]
     methods = {name: NUMERIC if name in numeric else CATEGORICAL for name in names}
-    metrics: list[Any] = [Figure(**vars(told)) for told in figures(evidence)]
+    metrics = _our_figures(evidence, window)
     # A preset without a column fails.
     if features:
         of_columns: dict[str, Any] = {
@@ -112,7 +124,8 @@ def report(
         numerical_columns=numeric, categorical_columns=[name for name in names if name not in numeric]
     )
     frames = [pd.DataFrame({name: side[name] for name in names}) for side in (now, before)]
-    return Report(metrics).run(*(Dataset.from_pandas(frame, definition) for frame in frames))
+    sides = (Dataset.from_pandas(frame, definition) for frame in frames)
+    return Report(metrics).run(*sides, **({} if window is None else described(window, version)))
 
 
 def html(snapshot: Any) -> str:
@@ -129,6 +142,17 @@ def p_values(snapshot: Any) -> dict[str, float]:
         for metric in snapshot.dict()["metrics"]
         if metric["config"]["type"].endswith("ValueDrift")
     }
+
+
+def _our_figures(evidence: Evidence, window: PastWindow | None) -> list[Any]:
+    told, of_panels = figures(evidence), []
+    if window is not None:
+        rows = tuple((name, f"{value:.4g}") for name, value in window.figures.items() if math.isfinite(value))
+        title = f"Figures of the window {window.moment}"
+        # The report opens with what drift means to the model.
+        told.insert(1, Told(title, float(len(rows)), ("Figure", "Value"), rows))
+        of_panels = watched(window.figures, hidden=True)
+    return [*(Figure(**vars(one)) for one in told), *of_panels]
 
 
 def _drawn(before: Columns, now: Columns, evidence: Evidence) -> list[str]:

@@ -1,4 +1,4 @@
-"""Evidently's workspace of a model: one small run for each window, and panels that show their trend.
+"""Evidently's workspace of a model: a run for each window, the newest with their report, and panels of their trend.
 
 Importing it takes seconds: it is imported where a window is added.
 """
@@ -31,6 +31,8 @@ from monitoring.windows import PastWindow
 FOLDER = "evidently"
 TAB = "Windows"
 WINDOW, VERSION, RUN = "window", "version", "mlflow_run"
+# Evidently reads every run into memory, a report being 1.5 MB: older windows keep their figures alone.
+MOST_REPORTS = 12
 # Title of each panel, and the figures in it; those that no window has are left out by Evidently.
 LINES = {
     "Realised performance, what was promised, and the naive baseline": (
@@ -62,21 +64,48 @@ class WatchedFigure(SingleValueMetric):
 
     name: str
     _value: float = PrivateAttr(default=math.nan)
+    _hidden: bool = PrivateAttr(default=False)
 
 
 class WatchedFigureCalculation(SingleValueCalculation[WatchedFigure]):
     """Gives a :class:`WatchedFigure` the value that the job found."""
 
     def calculate(self, context: Any, current_data: Any, reference_data: Any) -> SingleValue:
-        """Give the figure as it is."""
-        return self.result(self.metric._value)
+        """Give the figure as it is; a hidden one stands in a table of the report and has no picture of its own."""
+        found = self.result(self.metric._value)
+        if self.metric._hidden:
+            found.widget = []
+        return found
 
     def display_name(self) -> str:
         """What the figure is called."""
         return self.metric.name
 
 
-def add(folder: Path, model: str, version: str, windows: Iterable[PastWindow], latest: PastWindow) -> None:
+def watched(figures: Mapping[str, float], hidden: bool = False) -> list[Any]:
+    """Metrics by which the panels know a window's figures, those that are not defined left out."""
+    made = []
+    for name, value in figures.items():
+        if math.isfinite(value):
+            figure = WatchedFigure(name=name)
+            figure._value, figure._hidden = value, hidden
+            made.append(figure)
+    return made
+
+
+def described(window: PastWindow, version: str) -> dict[str, Any]:
+    """What an Evidently run says of its window: when, what, and by which run; keywords of ``Report.run``."""
+    return {
+        "timestamp": datetime.fromisoformat(window.moment),
+        "name": f"{window.moment}: {window.word}",
+        "tags": [f"version {version}", window.word],
+        "metadata": {WINDOW: window.moment, VERSION: version, RUN: window.run_id},
+    }
+
+
+def add(
+    folder: Path, model: str, version: str, windows: Iterable[PastWindow], moment: str, snapshot: Any
+) -> None:
     """Put windows of a version into the workspace in ``folder``: those that it lacks, and the latest anew.
 
     Parameters
@@ -84,24 +113,49 @@ def add(folder: Path, model: str, version: str, windows: Iterable[PastWindow], l
     folder
         Evidently's workspace; made where it does not exist.
     windows
-        Earlier windows with their figures.
-    latest
-        The window at hand with its figures; it takes the place of an earlier run on it.
+        Earlier windows; one that the workspace lacks is added with its figures alone.
+    moment, snapshot
+        Moment and report of the window at hand, see ``evidently_report.report``; it takes the place of an earlier
+        run on it, and of the reports before it the newest 11 are kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
     workspace = Workspace.create(str(folder))
-    project = _project(workspace, model)
-    known = {}
-    for one in workspace.list_runs(project.id):
-        run = workspace.get_run(project.id, one)
-        if run is not None:
-            known[(run.metadata.get(VERSION), run.metadata.get(WINDOW))] = one
-    for window in [*windows, latest]:
-        earlier = known.get((version, window.moment))
-        if earlier is not None and window is latest:
-            workspace.delete_run(project.id, earlier)
-        if earlier is None or window is latest:
-            workspace.add_run(project.id, _snapshot(window, version))
+    project = _project(workspace, model).id
+    known = _known(workspace, project)
+    for window in windows:
+        if (version, window.moment) not in known:
+            workspace.add_run(project, _figures_alone(window.figures, described(window, version)))
+    earlier = known.pop((version, moment), None)
+    if earlier is not None:
+        workspace.delete_run(project, earlier[0])
+    # Evidently stores each picture twice, and shows the one of the report.
+    for result in snapshot.metric_results.values():
+        result.widget = []
+    workspace.add_run(project, snapshot)
+    _cut_down(workspace, project, known.values())
+
+
+def _known(workspace: Workspace, project: Any) -> dict[tuple[Any, Any], tuple[Any, Any]]:
+    """Id and content of each run, by its version and window."""
+    found = [(one, workspace.get_run(project, one)) for one in workspace.list_runs(project)]
+    return {
+        (run.metadata.get(VERSION), run.metadata.get(WINDOW)): (one, run)
+        for one, run in found
+        if run is not None
+    }
+
+
+def _cut_down(workspace: Workspace, project: Any, earlier: Iterable[tuple[Any, Any]]) -> None:
+    reports = [(one, run) for one, run in earlier if len(_figures_of(run)) < len(run.metric_results)]
+    for one, run in sorted(reports, key=lambda kept: kept[1].timestamp)[: 1 - MOST_REPORTS]:
+        told = {name: getattr(run, name) for name in ("timestamp", "name", "tags", "metadata")}
+        workspace.delete_run(project, one)
+        workspace.add_run(project, _figures_alone(_figures_of(run), told))
+
+
+def _figures_of(run: Any) -> dict[str, float]:
+    metrics = [(one.metric_value_location.metric.params, one) for one in run.metric_results.values()]
+    return {told["name"]: one.value for told, one in metrics if told["type"].endswith(WatchedFigure.__name__)}
 
 
 def _project(workspace: Workspace, model: str) -> Any:
@@ -121,24 +175,7 @@ def _value(name: str) -> PanelMetric:
     return PanelMetric(metric=WatchedFigure.__name__, metric_labels={"name": name}, legend=name)
 
 
-def _snapshot(window: PastWindow, version: str) -> Any:
+def _figures_alone(figures: Mapping[str, float], told: dict[str, Any]) -> Any:
     # Evidently runs on rows; what is shown was found from all users and needs none.
     rows = Dataset.from_pandas(pd.DataFrame({"window": [0.0]}), DataDefinition(numerical_columns=["window"]))
-    return Report(_metrics(window.figures)).run(
-        rows,
-        None,
-        timestamp=datetime.fromisoformat(window.moment),
-        name=f"{window.moment}: {window.word}",
-        tags=[f"version {version}", window.word],
-        metadata={WINDOW: window.moment, VERSION: version, RUN: window.run_id},
-    )
-
-
-def _metrics(figures: Mapping[str, float]) -> list[Any]:
-    made = []
-    for name, value in figures.items():
-        if math.isfinite(value):
-            figure = WatchedFigure(name=name)
-            figure._value = value
-            made.append(figure)
-    return made
+    return Report(watched(figures)).run(rows, None, **told)

@@ -22,7 +22,6 @@ from monitoring.policy_reasons import verdict
 from monitoring.promise import recorded
 from monitoring.reports import Told
 from monitoring.retraining import retrain
-from monitoring.shown import shown
 from monitoring.sides import sides
 from purchasing_power.errors import DataError
 from purchasing_power.model.purchasing_model import PurchasingModel
@@ -31,8 +30,6 @@ from purchasing_power.snapshot.user_table import UserTable
 from tracking import ledger, lock, registry, runs
 from tracking.entry import Outputs, Parser, choice, execute, number, optional_date, whole
 from tracking.reference import open_reference
-
-LEAST_SHARE = 1e-9
 
 
 def parser() -> Parser:
@@ -92,7 +89,6 @@ def _job(args: argparse.Namespace, policy: Policy, url: str | None) -> Outputs:
     decision = decide(found.evidence, policy, past, moment)
     said = verdict(found.evidence, decision, policy)
     told = Told(version, found, decision, policy, past, said, key, table.digest(), args.language)
-    record.log_evidently(*_evidently(found, args.drift_share))
     report = reports.log(told, args)
     reports.alert(told, url, earlier)
     if decision.retrain:
@@ -112,46 +108,23 @@ def _gather(
     current: UserTable,
     args: argparse.Namespace,
 ) -> Found:
-    trained_on = user_table.read(runs.fetch(_trained_on(version), "users")[0])
+    reference = open_reference(version)
     promises = recorded(ledger.records(version.name), str(version.version))
     with tqdm(total=4, desc="monitor", unit="part", delay=2, leave=False) as bar:
-        both = sides(model, open_reference(version), current, args.seed)
+        both = sides(model, reference, current, args.seed)
         bar.update()
-        performance = realised(model, trained_on, table, both.moment, args.seed, promises)
+        performance = realised(model, reference.held_back, table, both.moment, args.seed, promises)
         bar.update()
         found = find(both, meanings(model.meta), performance, args.seed)
         bar.update()
         outputs = model.outputs(current.frame)
         evidence = replace(
             found.evidence,
-            estimates=estimated(model, trained_on, outputs, args.seed),
+            estimates=estimated(model, reference.held_back, outputs, args.seed),
             campaign=campaign_list(model, table, current, outputs),
         )
         bar.update()
     return replace(found, evidence=evidence)
-
-
-def _evidently(found: Found, drift_share: float) -> tuple[str, str]:
-    from monitoring import evidently_report
-
-    before, now = shown(
-        {**found.sides.reference.columns, **found.sides.reference.scores},
-        {**found.sides.columns, **found.sides.scores},
-    )
-    # Evidently says "drifted" from its share on, the policy above its own.
-    share = max(drift_share, LEAST_SHARE)
-    snapshot = evidently_report.report(before, now, found.evidence, found.scores, share)
-    return evidently_report.html(snapshot), snapshot.json()
-
-
-def _trained_on(version: ModelVersion) -> str:
-    uri = version.tags.get(registry.USERS_TAG)
-    if uri is None:
-        raise DataError(
-            f"monitor: version {version.version} of {version.name} has no tag {registry.USERS_TAG}, so that its "
-            "training rows cannot be found. Train it again with the train step."
-        )
-    return uri
 
 
 def _retrain(

@@ -12,10 +12,11 @@ from monitoring.evidence import Performance, Realised
 from monitoring.promise import Promise
 from purchasing_power.errors import DataError
 from purchasing_power.model.comparison import Comparison, Interval
-from purchasing_power.model.judge import Judged, comparable, held_back, judge, naive_outputs
-from purchasing_power.model.purchasing_model import PurchasingModel, row_keys, unseen
+from purchasing_power.model.judge import Answered, answered, comparable, naive_outputs
+from purchasing_power.model.purchasing_model import PurchasingModel, unseen
 from purchasing_power.model.splits import known_outcomes
 from purchasing_power.model.validation import primary_metric
+from purchasing_power.reference.held_back import HeldBack, later_rows
 from purchasing_power.snapshot.target import Target
 from purchasing_power.snapshot.user_table import CUTOFF, UserTable
 
@@ -24,7 +25,7 @@ REPLICATES = 1000
 
 def realised(
     model: PurchasingModel,
-    trained_on: UserTable,
+    held: HeldBack,
     table: UserTable,
     latest: pd.Timestamp | None,
     seed: int,
@@ -37,40 +38,38 @@ def realised(
 
     Parameters
     ----------
-    trained_on
-        The user table that the version was trained from; its held-back rows make the promise of a figure that is
-        not in ``promises``.
+    held
+        What the version said of its held-back rows; they make the promise of a figure that is not in ``promises``.
     table
         The user table of now.
     promises
         What the gate saw, by metric, see ``promise.recorded``.
     """
-    rows = ripe_rows(model, trained_on, table, latest)
+    rows = ripe_rows(model, held, table, latest)
     if not len(rows.frame):
         return Performance((), _not_ripe(table, latest), 0)
     try:
-        judged = judge(model, trained_on, rows)
+        said = answered(model, rows, held.prior)
     except DataError as error:
         return Performance((), f"The rows cannot be judged: {error}", 0)
-    known = {**_recomputed(model, trained_on, seed), **(promises or {})}
+    known = {**_recomputed(model.target, held.said, seed), **(promises or {})}
     figures = tuple(
-        _figure(model.target, name, judged, known.get(name), seed) for name in figure_names(model.target)
+        _figure(model.target, name, said, known.get(name), seed) for name in figure_names(model.target)
     )
     if not np.isfinite(figures[0].figure.low):
         return Performance((), f"The {len(rows.frame):,} rows of known outcome hold a single class.", 0)
-    users = len(set(judged.users))
+    users = len(set(said.users))
     moment = f"{rows.frame[CUTOFF].iloc[0]:%Y-%m-%d}" if CUTOFF in rows.frame else ""
     at = f" at cutoff {moment}" if moment else ""
     return Performance(figures, f"Judged on {len(rows.frame):,} rows of {users:,} users{at}.", users, moment)
 
 
 def ripe_rows(
-    model: PurchasingModel, trained_on: UserTable, table: UserTable, latest: pd.Timestamp | None
+    model: PurchasingModel, held: HeldBack, table: UserTable, latest: pd.Timestamp | None
 ) -> UserTable:
     """The newest rows of known outcome that neither training nor the promise has used."""
-    used = row_keys(trained_on.rows(known_outcomes(trained_on)))
-    fresh = np.flatnonzero(~np.isin(row_keys(table), used))
-    rows = np.intersect1d(np.intersect1d(fresh, unseen(model, table)), known_outcomes(table))
+    fresh = np.intersect1d(later_rows(held, table), unseen(model, table))
+    rows = np.intersect1d(fresh, known_outcomes(table))
     if table.meta.kind == "panel" and len(rows):
         moments = table.frame[CUTOFF].iloc[rows]
         in_time = moments if latest is None else moments[moments <= latest]
@@ -87,34 +86,31 @@ def figure_names(target: Target) -> tuple[str, ...]:
     return "average_precision", "auc", CALIBRATION, LIFT
 
 
-def figure(target: Target, metric: str, judged: Judged, seed: int) -> tuple[Interval, Comparison]:
-    """A figure of the model on judged rows and its comparison with the naive baseline there, with intervals."""
+def figure(target: Target, metric: str, said: Answered, seed: int) -> tuple[Interval, Comparison]:
+    """A figure of the model on rows of known outcome, and its comparison with the naive baseline there."""
     # An amount spent is no probability: there the baseline says the share of the training rows for everyone.
     asked = "auc" if metric == LIFT else metric
     if metric == CALIBRATION:
         y, score, naive = (
-            (judged.y == target.positive).astype(np.int64),
-            judged.model[:, target.positive],
-            judged.prior[:, target.positive],
+            (said.y == target.positive).astype(np.int64),
+            said.model[:, target.positive],
+            said.prior[:, target.positive],
         )
     else:
-        y, score = comparable(target, asked, judged.y, judged.model)
-        _, naive = comparable(target, asked, judged.y, naive_outputs(target, asked, judged))
-    return bootstrapped(metric, y, score, naive, judged.users, REPLICATES, seed)
+        y, score = comparable(target, asked, said.y, said.model)
+        _, naive = comparable(target, asked, said.y, naive_outputs(target, asked, said))
+    return bootstrapped(metric, y, score, naive, said.users, REPLICATES, seed)
 
 
-def _recomputed(model: PurchasingModel, trained_on: UserTable, seed: int) -> dict[str, Promise]:
-    """Figures on the held-back rows of the table that the version was trained from; none where it has none."""
-    try:
-        judged = judge(model, trained_on, held_back(trained_on, [model]))
-    except DataError:
+def _recomputed(target: Target, said: Answered | None, seed: int) -> dict[str, Promise]:
+    """Figures on the held-back rows; none where there are none."""
+    if said is None:
         return {}
-    names = figure_names(model.target)
-    return {name: Promise(*figure(model.target, name, judged, seed)) for name in names}
+    return {name: Promise(*figure(target, name, said, seed)) for name in figure_names(target)}
 
 
-def _figure(target: Target, metric: str, judged: Judged, promise: Promise | None, seed: int) -> Realised:
-    now, naive = figure(target, metric, judged, seed)
+def _figure(target: Target, metric: str, said: Answered, promise: Promise | None, seed: int) -> Realised:
+    now, naive = figure(target, metric, said, seed)
     if promise is None:
         return Realised(now, naive, None)
     return Realised(now, naive, promise.figure, promise.naive)

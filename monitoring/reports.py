@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import mlflow
 from mlflow.entities import Run
@@ -23,6 +24,7 @@ from tracking import registry, runs
 
 ALERT = "monitor.alert"
 DELIVERED = "delivered"
+LEAST_SHARE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Told:
 def log(told: Told, args: argparse.Namespace) -> str:
     """Log metrics, records and pages, then the tags that make the window count, and give the URI of the page."""
     evidence, decision = told.found.evidence, told.decision
+    snapshot = _evidently(told)
     record.log(evidence, told.found.scores, decision, told.policy, told.said, told.past.windows)
     report = pages(told, None)
     held = prometheus.registry_of(
@@ -64,22 +67,39 @@ def log(told: Told, args: argparse.Namespace) -> str:
     runs.write_text(prometheus.as_text(held), prometheus.FILE)
     prometheus.write(held, args.prometheus, told.version.name)
     mlflow.set_tags(history.tags_of(decision.window, told.version, told.key, told.content))
-    _to_workspace(told, Path(args.workspace))
+    _to_workspace(told, Path(args.workspace), snapshot)
     return report
 
 
-def _to_workspace(told: Told, folder: Path) -> None:
+def _evidently(told: Told) -> Any:
+    """Log Evidently's report, and give it as the run of the window in its workspace."""
+    from monitoring import evidently_report
+
+    run, both, evidence = mlflow.active_run(), told.found.sides, told.found.evidence
+    assert run is not None, "a window is looked at inside a run"
+    snapshot = evidently_report.report(
+        *shown({**both.reference.columns, **both.reference.scores}, {**both.columns, **both.scores}),
+        evidence,
+        told.found.scores,
+        # Evidently says "drifted" from its share on, the policy above its own.
+        max(told.policy.drift_share, LEAST_SHARE),
+        replace(told.decision.window, run_id=run.info.run_id, figures=record.metrics(evidence)),
+        str(told.version.version),
+    )
+    record.log_evidently(evidently_report.html(snapshot), snapshot.json())
+    return snapshot
+
+
+def _to_workspace(told: Told, folder: Path, snapshot: Any) -> None:
     from monitoring import evidently_workspace
 
-    run = mlflow.active_run()
-    assert run is not None, "a window is looked at inside a run"
-    here = replace(told.decision.window, run_id=run.info.run_id, figures=record.metrics(told.found.evidence))
     evidently_workspace.add(
         folder / evidently_workspace.FOLDER,
         told.version.name,
         str(told.version.version),
         told.past.windows,
-        here,
+        told.decision.window.moment,
+        snapshot,
     )
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from tables import panel
+from tables import changed, panel
 
 from monitoring.columns import meanings
 from monitoring.evidence import Performance
 from monitoring.find import Found, find
+from monitoring.shown import shown
 from monitoring.sides import sides
+from monitoring.windows import PastWindow
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.reference.columns import feature_columns, score_columns
+from purchasing_power.reference.held_back import HeldBack
 from purchasing_power.reference.measure import Reference, measure, sketches
 from purchasing_power.reference.texts import known_terms, sampled_bag, user_vectors
 from purchasing_power.snapshot.target import fit_target
@@ -76,6 +80,25 @@ def watch(
     return find(sides(model, reference, current, 0), meanings(model.meta), performance or unknown, 0)
 
 
+@cache
+def drifted() -> Found:
+    """What a job finds where recency is lost and spend is nothing."""
+    month, model = panel(users=1000, cutoffs=1), trained(panel())
+    before, now = month.rows(np.arange(500)), month.rows(np.arange(500, 1000))
+    gone = now.frame["days_since_order"].where(np.random.default_rng(0).random(500) > 0.3)
+    return watch(model, of_sample(model, before), changed(now, days_since_order=gone, spend_28d=0.0))
+
+
+def reported(window: PastWindow | None = None, version: str = "") -> tuple[Found, Any]:
+    """The same, and Evidently's snapshot of it."""
+    from monitoring import evidently_report
+
+    found = drifted()
+    both, scores = found.sides, found.sides.reference.scores
+    drawn = shown({**both.reference.columns, **scores}, {**both.columns, **both.scores})
+    return found, evidently_report.report(*drawn, found.evidence, found.scores, 0.3, window, version)
+
+
 def of_sample(model: PurchasingModel, rows: UserTable) -> Reference:
     """Reference statistics of a sample of users, whatever the model was trained on."""
     return Reference(
@@ -89,4 +112,5 @@ def of_sample(model: PurchasingModel, rows: UserTable) -> Reference:
         use={name: 1 / len(model.meta.features) for name in model.meta.features},
         vectors=user_vectors(model, rows, 0) if DOCUMENTS in rows.frame else None,
         terms=known_terms(sampled_bag(rows, 0)) if DOCUMENTS in rows.frame else None,
+        held_back=HeldBack(prior=np.zeros(1)),
     )

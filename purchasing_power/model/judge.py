@@ -19,35 +19,44 @@ METRICS = ("average_precision", "auc", "auc_macro", "r2", "neg_mae", "neg_log_lo
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What was predicted and what happened, on the same rows.
+class Answered:
+    """What was predicted of some rows and what happened: all that a figure is made of.
+
+    Attributes
+    ----------
+    y
+        Class codes or amounts, shape (n,).
+    model
+        Class probabilities (n, classes) or amounts (n,) of the model.
+    naive
+        Spend of the last 28 days (currency), or a constant for a table without it; shape (n,).
+    prior
+        What the training rows alone say: class shares (n, classes) or the mean amount (n,).
+    users
+        User of each row, an id or a code; shape (n,).
+    """
+
+    y: np.ndarray
+    model: np.ndarray
+    naive: np.ndarray
+    prior: np.ndarray
+    users: np.ndarray
+
+
+@dataclass(frozen=True)
+class Judged(Answered):
+    """What was predicted and what happened, with the rows and a baseline that is fitted on the training rows.
 
     Attributes
     ----------
     rows
         The judged rows of the user table.
-    y
-        Class codes or amounts, shape (n,).
-    model, rfm
-        Class probabilities (n, classes) or amounts (n,) of the model and of recency-frequency-money
-        regression.
-    naive
-        Spend of the last 28 days (currency), or a constant for a table without it; shape (n,).
-    prior
-        What the training rows alone say: class shares (n, classes) or the mean amount (n,).
+    rfm
+        Class probabilities (n, classes) or amounts (n,) of recency-frequency-money regression.
     """
 
     rows: UserTable
-    y: np.ndarray
-    model: np.ndarray
     rfm: np.ndarray
-    naive: np.ndarray
-    prior: np.ndarray
-
-    @property
-    def users(self) -> np.ndarray:
-        """User of each row."""
-        return self.rows.frame[USER].to_numpy()
 
 
 def held_back(table: UserTable, models: list[PurchasingModel]) -> UserTable:
@@ -86,16 +95,35 @@ def judge(model: PurchasingModel, table: UserTable, rows: UserTable) -> Judged:
     """
     target = model.target
     train = training_rows(model, table)
-    y_train, y = target.labels(train), target.labels(rows.frame)
-    classes = max(len(target.classes), 2)
-    return Judged(
-        rows=rows,
+    said = answered(model, rows, prior_of(model, train))
+    rfm = rfm_proba(train, target.labels(train), rows.frame, target.task, _classes(target))
+    return Judged(**vars(said), rows=rows, rfm=rfm)
+
+
+def answered(model: PurchasingModel, rows: UserTable, prior: np.ndarray) -> Answered:
+    """Predict the rows with the model and with the baselines that need nothing of the training rows but the prior.
+
+    Parameters
+    ----------
+    rows
+        Rows whose outcome is known.
+    prior
+        See :func:`prior_of`.
+    """
+    y = model.target.labels(rows.frame)
+    return Answered(
         y=y,
         model=model.outputs(rows.frame),
-        rfm=rfm_proba(train, y_train, rows.frame, target.task, classes),
         naive=naive_score(rows.frame, rows.meta),
-        prior=prior_prediction(y_train, len(y), target.task, classes),
+        prior=np.repeat(prior, len(y), axis=0),
+        users=rows.frame[USER].to_numpy(),
     )
+
+
+def prior_of(model: PurchasingModel, train: pd.DataFrame) -> np.ndarray:
+    """What the training rows alone say of anyone: class shares (1, classes) or the mean amount (1,)."""
+    target = model.target
+    return prior_prediction(target.labels(train), 1, target.task, _classes(target))
 
 
 def training_rows(model: PurchasingModel, table: UserTable) -> pd.DataFrame:
@@ -163,8 +191,12 @@ def comparable(
     return (y == target.positive).astype(np.int64), score
 
 
-def naive_outputs(target: Target, metric: str, judged: Judged) -> np.ndarray:
+def naive_outputs(target: Target, metric: str, said: Answered) -> np.ndarray:
     """What the naive baseline answers, in the form that ``comparable`` takes."""
     if metric in ("average_precision", "auc") or target.name == "spend":
-        return judged.naive
-    return judged.prior
+        return said.naive
+    return said.prior
+
+
+def _classes(target: Target) -> int:
+    return max(len(target.classes), 2)

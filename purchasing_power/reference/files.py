@@ -11,14 +11,17 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from purchasing_power.errors import DataError
+from purchasing_power.model.judge import Answered
+from purchasing_power.reference.held_back import HeldBack
 from purchasing_power.reference.measure import Reference
 from purchasing_power.reference.sketch import CategorySketch, NumericSketch, Sketch
 from purchasing_power.reference.texts import Terms, Vectors
 from purchasing_power.whole import replaced
 
-FORMAT = 1
+FORMAT = 2
 NAMES, NUMBERS = "reference.json", "reference.safetensors"
 PARTS = ("columns", "scores")
+HELD_BACK, SAID = "held_back", ("y", "model", "naive", "users")
 PLAIN = ("users", "score_users", "cutoffs", "cutoff_users", "score_cutoffs", "use")
 
 Arrays = dict[str, np.ndarray]
@@ -56,7 +59,13 @@ def load(folder: Path) -> Reference:
         name: tuple(told[name]) if isinstance(told[name], list) else told[name] for name in PLAIN
     }
     vectors = Vectors(arrays["vectors"], arrays["folds"]) if "vectors" in arrays else None
-    return Reference(**parts, **plain, vectors=vectors, terms=_terms(told["terms"], arrays))
+    return Reference(
+        **parts,
+        **plain,
+        vectors=vectors,
+        terms=_terms(told["terms"], arrays),
+        held_back=_held_back(told[HELD_BACK]["until"], _of_part(HELD_BACK, arrays)),
+    )
 
 
 def _write(reference: Reference, folder: Path) -> None:
@@ -73,8 +82,15 @@ def _write(reference: Reference, folder: Path) -> None:
     if reference.terms is not None:
         told["terms"] = {"names": reference.terms.names, "total": reference.terms.total}
         arrays |= {f"terms.{key}": value for key, value in _arrays(reference.terms).items()}
+    told[HELD_BACK] = {"until": reference.held_back.until}
+    arrays |= {f"{HELD_BACK}.{key}": value for key, value in _held_back_arrays(reference.held_back).items()}
     (folder / NAMES).write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
     save_file({key: np.ascontiguousarray(value) for key, value in arrays.items()}, folder / NUMBERS)
+
+
+def _held_back_arrays(held: HeldBack) -> Arrays:
+    said = {} if held.said is None else {name: getattr(held.said, name) for name in SAID}
+    return {"prior": held.prior, **said, **({} if held.keys is None else {"keys": held.keys})}
 
 
 def _arrays(part: Sketch | Terms) -> Arrays:
@@ -91,10 +107,7 @@ def _told(name: str, sketch: Sketch) -> dict[str, Any]:
 def _sketches(part: str, told: list[dict[str, Any]], arrays: Arrays) -> dict[str, Sketch]:
     found: dict[str, Sketch] = {}
     for at, one in enumerate(told):
-        prefix = f"{part}.{at}."
-        values: dict[str, Any] = {
-            key.removeprefix(prefix): value for key, value in arrays.items() if key.startswith(prefix)
-        }
+        values: dict[str, Any] = _of_part(f"{part}.{at}", arrays)
         plain = {key: value for key, value in one.items() if key not in ("column", "numeric")}
         if one["numeric"]:
             numbers: dict[str, Any] = {
@@ -109,5 +122,17 @@ def _sketches(part: str, told: list[dict[str, Any]], arrays: Arrays) -> dict[str
 def _terms(told: dict[str, Any] | None, arrays: Arrays) -> Terms | None:
     if told is None:
         return None
-    values = {key.removeprefix("terms."): value for key, value in arrays.items() if key.startswith("terms.")}
-    return Terms(names=tuple(told["names"]), total=told["total"], **values)
+    return Terms(names=tuple(told["names"]), total=told["total"], **_of_part("terms", arrays))
+
+
+def _held_back(until: str | None, values: Arrays) -> HeldBack:
+    prior, said = values["prior"], None
+    if "y" in values:
+        everyone = np.repeat(prior, len(values["y"]), axis=0)
+        said = Answered(**{name: values[name] for name in SAID}, prior=everyone)
+    return HeldBack(prior, said, until, values.get("keys"))
+
+
+def _of_part(part: str, arrays: Arrays) -> Arrays:
+    start = f"{part}."
+    return {key.removeprefix(start): value for key, value in arrays.items() if key.startswith(start)}

@@ -10,6 +10,7 @@ import pandas as pd
 from purchasing_power.model.explain import explain
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.reference.columns import Columns, feature_columns, is_numeric, score_columns
+from purchasing_power.reference.held_back import HeldBack, measure_held_back
 from purchasing_power.reference.rows import one_per_user, score_rows, usable_rows
 from purchasing_power.reference.sketch import (
     Counts,
@@ -29,7 +30,7 @@ EXPLAINED = 200
 
 @dataclass(frozen=True)
 class Reference:
-    """What a version was trained on, without a row of it.
+    """What a version was trained on, without a feature or an id of any user.
 
     Attributes
     ----------
@@ -47,6 +48,8 @@ class Reference:
         Share, 0 to 1, of the model's attention that each column has; sums to 1, see :func:`column_use`.
     vectors, terms
         What users' texts are like; ``None`` for a table without documents.
+    held_back
+        What was said of the held-back rows: the promise, and where the estimate is set right.
     """
 
     columns: dict[str, Sketch]
@@ -59,6 +62,7 @@ class Reference:
     use: dict[str, float]
     vectors: Vectors | None
     terms: Terms | None
+    held_back: HeldBack
 
 
 def measure(model: PurchasingModel, trained_on: UserTable, seed: int) -> Reference:
@@ -86,6 +90,7 @@ def measure(model: PurchasingModel, trained_on: UserTable, seed: int) -> Referen
         use=column_use(model, rows, seed),
         vectors=user_vectors(model, rows, seed) if has_texts else None,
         terms=known_terms(sampled_bag(rows, seed)) if has_texts else None,
+        held_back=measure_held_back(model, trained_on),
     )
 
 

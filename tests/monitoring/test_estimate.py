@@ -12,6 +12,7 @@ from monitoring.estimate import estimated, expected, expected_interval
 from monitoring.estimate_error import past_error
 from monitoring.windows import PastWindow
 from purchasing_power.model.judge import held_back
+from purchasing_power.reference.held_back import measure_held_back
 
 REALISED = {"auc": roc_auc_score, "average_precision": average_precision_score}
 
@@ -33,25 +34,27 @@ def test_of_calibrated_probabilities_the_estimate_is_what_is_realised_on_average
 def test_users_who_are_harder_to_tell_apart_lower_the_estimate_without_a_label() -> None:
     table = panel(users=400)
     model = trained(table)
+    held = measure_held_back(model, table)
     rows = table.frame[table.frame["cutoff"] == table.frame["cutoff"].max()]
     assert rows["spend_next_28d"].isna().all()
-    same = estimated(model, table, model.outputs(rows), 0)
+    same = estimated(model, held, model.outputs(rows), 0)
     assert [one.now.metric for one in same] == ["average_precision", "auc"] and not same[0].dropped
-    held = held_back(table, [model]).frame
-    happened, said = model.target.labels(held) == 2, model.predict(held)["score"].to_numpy()
+    promised = held_back(table, [model]).frame
+    happened, said = model.target.labels(promised) == 2, model.predict(promised)["score"].to_numpy()
     assert same[0].then.value == pytest.approx(average_precision_score(happened, said))
     assert same[0].raw_then == pytest.approx(expected("average_precision", said))
     change = expected("average_precision", model.predict(rows)["score"].to_numpy()) - same[0].raw_then
     assert same[0].now.value == pytest.approx(same[0].then.value + change)
     alike = rows.assign(spend_28d=rows["spend_28d"].median(), orders_28d=rows["orders_28d"].median())
-    assert estimated(model, table, model.outputs(alike), 0)[0].dropped
+    assert estimated(model, held, model.outputs(alike), 0)[0].dropped
 
 
 @pytest.mark.parametrize("classes", [3, 0])
 def test_no_estimate_is_made_where_the_score_is_no_probability_of_one_class(classes: int) -> None:
     table = flat(classes=classes)
     model = trained(table)
-    assert estimated(model, table, model.outputs(table.frame), 0) == ()
+    held = measure_held_back(model, table)
+    assert estimated(model, held, model.outputs(table.frame), 0) == ()
 
 
 def window(moment: str, estimate: float | None, judged: str = "", realised: float = 0.0) -> PastWindow:

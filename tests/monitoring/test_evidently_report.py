@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from tables import TEXTS, changed, panel
-from watched import of_sample, trained, watch
+from tables import TEXTS, panel
+from watched import reported
 
 import monitoring
 from monitoring import evidently_report
@@ -18,17 +18,11 @@ from monitoring.find import Found
 from monitoring.shown import SIZE, shown
 
 MONTH = panel(users=1000, cutoffs=1)
-MODEL = trained(panel())
 
 
 @cache
 def made() -> tuple[Found, str, str]:
-    before, now = MONTH.rows(np.arange(500)), MONTH.rows(np.arange(500, 1000))
-    gone = now.frame["days_since_order"].where(np.random.default_rng(0).random(500) > 0.3)
-    found = watch(MODEL, of_sample(MODEL, before), changed(now, days_since_order=gone, spend_28d=0.0))
-    both, scores = found.sides, found.sides.reference.scores
-    drawn = shown({**both.reference.columns, **scores}, {**both.columns, **both.scores})
-    snapshot = evidently_report.report(*drawn, found.evidence, found.scores, 0.3)
+    found, snapshot = reported()
     return found, evidently_report.html(snapshot), snapshot.json()
 
 

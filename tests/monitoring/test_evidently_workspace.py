@@ -12,8 +12,10 @@ import time
 import urllib.request
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from watched import reported
 
 from monitoring import evidently_workspace
 from monitoring.evidently_workspace import VERSION, WINDOW, Workspace
@@ -36,27 +38,67 @@ def window(moment: str, precision: float, columns: float) -> PastWindow:
 WINDOWS = [window("2024-06-23", 0.8125, 3), window("2024-07-21", 0.7125, 5), window("2024-08-18", 0.6125, 7)]
 
 
-def test_a_window_is_in_the_workspace_once_and_those_that_it_lacks_are_added(tmp_path: Path) -> None:
-    evidently_workspace.add(tmp_path, "shop", "3", WINDOWS[:1], WINDOWS[1])
-    evidently_workspace.add(tmp_path, "shop", "3", WINDOWS[:2], WINDOWS[2])
-    again = replace(WINDOWS[2], figures={"drift.columns": 1.0})
-    evidently_workspace.add(tmp_path, "shop", "3", WINDOWS[:2], again)
-    evidently_workspace.add(tmp_path, "shop", "4", [], WINDOWS[2])
-    workspace = Workspace(str(tmp_path))
+def add(folder: Path, version: str, windows: list[PastWindow], latest: PastWindow) -> None:
+    snapshot = reported(latest, version)[1]
+    evidently_workspace.add(folder, "shop", version, windows, latest.moment, snapshot)
+
+
+def kept(folder: Path) -> dict[tuple[str, str], Any]:
+    """Runs of a workspace by their version and window, each of which it has once."""
+    workspace = Workspace(str(folder))
     (project,) = workspace.list_projects()
-    kept = [workspace.get_run(project.id, one) for one in workspace.list_runs(project.id)]
-    found = sorted((run.metadata[VERSION], run.metadata[WINDOW]) for run in kept)
-    assert found == [("3", one.moment) for one in WINDOWS] + [("4", WINDOWS[2].moment)]
-    (last,) = (run for run in kept if (run.metadata[VERSION], run.metadata[WINDOW]) == found[2])
-    assert [one.value for one in last.metric_results.values()] == [1.0]
-    assert all(f"{run.timestamp:%Y-%m-%d}" == run.metadata[WINDOW] for run in kept)
+    runs = [workspace.get_run(project.id, one) for one in workspace.list_runs(project.id)]
+    found = {(run.metadata[VERSION], run.metadata[WINDOW]): run for run in runs}
+    assert len(found) == len(runs)
+    return found
+
+
+def values(run: Any, kind: str) -> list[Any]:
+    """Values of a run's metrics of one type."""
+    metrics = [(one.metric_value_location.metric.params["type"], one) for one in run.metric_results.values()]
+    return [getattr(one, "value", one) for name, one in metrics if name.endswith(f":{kind}")]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Any]:
+    """What is kept of three windows where two reports are: the first never had one, the last was looked at again."""
+    folder = tmp_path_factory.mktemp("workspace")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evidently_workspace, "MOST_REPORTS", 2)
+        add(folder, "3", WINDOWS[:1], WINDOWS[1])
+        add(folder, "3", WINDOWS[:2], WINDOWS[2])
+        add(folder, "3", WINDOWS[:2], replace(WINDOWS[2], figures={"drift.columns": 1.0}))
+        before = kept(folder)
+        assert len(values(before["3", WINDOWS[1].moment], "ValueDrift")) > 5
+        add(folder, "4", [], WINDOWS[2])
+    return kept(folder)
+
+
+def test_a_window_is_in_the_workspace_once_and_those_that_it_lacks_are_added(found: dict[Any, Any]) -> None:
+    assert sorted(found) == [*(("3", one.moment) for one in WINDOWS), ("4", WINDOWS[2].moment)]
+    assert values(found["3", WINDOWS[2].moment], "WatchedFigure") == [1.0]
+    assert all(f"{run.timestamp:%Y-%m-%d}" == run.metadata[WINDOW] for run in found.values())
+
+
+def test_the_newest_windows_hold_the_whole_report_and_older_ones_their_figures(found: dict[Any, Any]) -> None:
+    for kind, least in (("ValueDrift", 6), ("DriftedColumnsCount", 1), ("Figure", 5)):
+        counts = [len(values(found[one], kind)) for one in sorted(found)]
+        assert counts[:2] == [0, 0] and counts[2] == counts[3] >= least, kind
+    for one in WINDOWS[:2]:
+        run = found["3", one.moment]
+        assert values(run, "WatchedFigure") == [value for value in one.figures.values() if value == value]
+        assert run.tags == ["version 3", "Watch"] and run.metadata["mlflow_run"] == "abc"
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-def test_the_panels_in_a_browser_show_the_numbers_of_the_runs(tmp_path: Path) -> None:
-    evidently_workspace.add(tmp_path / "workspace", "shop", "3", WINDOWS[:2], WINDOWS[2])
-    (project,) = Workspace(str(tmp_path / "workspace")).list_projects()
+def test_a_browser_shows_the_numbers_of_the_runs_in_the_panels_and_the_report_of_a_window(
+    tmp_path: Path,
+) -> None:
+    add(tmp_path / "workspace", "3", WINDOWS[:2], WINDOWS[2])
+    workspace = Workspace(str(tmp_path / "workspace"))
+    (project,) = workspace.list_projects()
+    last = max(workspace.list_runs(project.id), key=lambda one: workspace.get_run(project.id, one).timestamp)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -73,6 +115,7 @@ def test_the_panels_in_a_browser_show_the_numbers_of_the_runs(tmp_path: Path) ->
         url = f"http://127.0.0.1:{port}"
         _wait(f"{url}/api/version")
         dom = _dom(f"{url}/projects/{project.id}", tmp_path / "profile")
+        report = _dom(f"{url}/projects/{project.id}/reports/{last}", tmp_path / "profile")
     finally:
         server.terminate()
         server.wait(timeout=30)
@@ -81,6 +124,9 @@ def test_the_panels_in_a_browser_show_the_numbers_of_the_runs(tmp_path: Path) ->
     # Counters show the last window; lines are pictures with one mark a window, and its date below.
     assert re.findall(r">([\d.]+)</h2>", dom) == ["0.61", "0.6", "7", "0.44"]
     assert all(one.moment in dom for one in WINDOWS)
+    assert "Drift is detected for 25.0% of columns (2 out of 8)" in report
+    for text in ("Figures of the window 2024-08-18", "realised.average_precision", "0.6125"):
+        assert text in report
 
 
 def _wait(url: str) -> None:

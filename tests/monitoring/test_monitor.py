@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import monitored
@@ -84,6 +85,14 @@ def test_poor_windows_add_up_over_runs_and_one_that_is_looked_at_twice_counts_on
     assert before.windows[1].run_id == windows.runs[2].info.run_id and before.days_since_retrain is None
 
 
+def test_a_job_needs_no_training_rows(windows: Windows) -> None:
+    version = registry.find(monitored.MODEL, registry.PRODUCTION)
+    trained_on = Path(version.tags[registry.USERS_TAG])
+    assert trained_on.name == monitored.TRAINED_ON and not trained_on.exists()
+    for figure in ("realised.auc", "promised.auc", "promised.average_precision", "estimated.auc"):
+        assert all(figure in run.data.metrics for run in windows.runs[2:]), figure
+
+
 def test_the_exit_code_is_the_verdict_where_that_is_asked_for(windows: Windows) -> None:
     assert windows.exit_code == 3
 
@@ -120,13 +129,21 @@ def test_prometheus_and_evidently_show_the_figures_of_the_run(windows: Windows) 
     project = workspace.search_project(monitored.MODEL)[0]
     kept = [workspace.get_run(project.id, one) for one in workspace.list_runs(project.id)]
     shown = {
-        run.metadata[WINDOW]: {one.display_name: one.value for one in run.metric_results.values()}
-        for run in kept
-        if run.metadata[VERSION] == "1"
+        run.metadata[WINDOW]: run.metric_results.values() for run in kept if run.metadata[VERSION] == "1"
     }
     assert len(kept) == 3 and sorted(shown) == monitored.moments()
     for run in (windows.runs[0], *windows.runs[2:]):
-        assert shown[run.data.tags[history.MOMENT]] == pytest.approx(run.data.metrics)
+        kinds: dict[str, dict[str, Any]] = {}
+        for one in shown[run.data.tags[history.MOMENT]]:
+            told = one.metric_value_location.metric.params
+            name = told.get("name", told.get("column", ""))
+            kinds.setdefault(told["type"].rpartition(":")[2], {})[name] = getattr(one, "value", one)
+        assert kinds["WatchedFigure"] == pytest.approx(run.data.metrics)
+        # The same run holds the report of the drift, with the p-values and the count that the job decided by.
+        record = json.loads(monitored.artifact(run, "drift.json"))
+        p_values = {one["column"]: one["p_value"] for one in (*record["columns"], *record["scores"])}
+        assert kinds["ValueDrift"] == pytest.approx(p_values)
+        assert kinds["DriftedColumnsCount"][""].count.value == run.data.metrics["drift.columns"]
 
 
 def test_pages_are_small_fetch_nothing_and_show_nobody(windows: Windows) -> None:

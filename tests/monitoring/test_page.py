@@ -24,6 +24,7 @@ from monitoring.policy import decide
 from monitoring.policy_reasons import verdict
 from monitoring.shown import shown
 from monitoring.window import judge
+from purchasing_power.reference.held_back import measure_held_back
 from purchasing_power.reference.measure import measure
 
 POLICY = Policy(0.3, 100, "when_needed")
@@ -34,7 +35,7 @@ def watched(factor: float) -> tuple[Page, Found, Evidence]:
     table = panel(users=300)
     model, later = trained(table), next_month(table, factor=factor)
     now = current_rows(model, later, None, 0)
-    performance = realised(model, table, later, now.frame["cutoff"].iloc[0], 0)
+    performance = realised(model, measure_held_back(model, table), later, now.frame["cutoff"].iloc[0], 0)
     found = watch(model, measure(model, table, 0), now, performance)
     both, evidence = found.sides, found.evidence
     decision = decide(evidence, POLICY)

@@ -37,6 +37,9 @@ def test_a_version_carries_the_statistics_of_its_own_training_rows(version) -> N
     for name, sketch in again.columns.items():
         np.testing.assert_array_equal(stored.columns[name].counts, sketch.counts)
     assert sum(stored.use.values()) == pytest.approx(1)
+    said, promised = stored.held_back.said, again.held_back.said
+    np.testing.assert_array_equal(said.y, promised.y)
+    np.testing.assert_allclose(said.model, promised.model, rtol=1e-9)
 
 
 def test_a_job_records_its_window_texts_tiers_and_checks(version) -> None:

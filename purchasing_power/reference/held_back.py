@@ -1,0 +1,73 @@
+"""What a version said of the rows held back from it, kept so that watching it needs no row of its training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from purchasing_power.errors import DataError
+from purchasing_power.model.judge import Answered, answered, held_back, prior_of, training_rows
+from purchasing_power.model.purchasing_model import PurchasingModel, row_keys
+from purchasing_power.model.splits import known_outcomes
+from purchasing_power.snapshot.target import Target
+from purchasing_power.snapshot.user_table import CUTOFF, UserTable
+
+
+@dataclass(frozen=True)
+class HeldBack:
+    """Answers on the held-back rows of a version, and which rows are known to it or to its promise.
+
+    Attributes
+    ----------
+    prior
+        What the training rows alone say of anyone, see ``judge.prior_of``.
+    said
+        Answers on the held-back rows, users as codes from 0 on; the naive baseline as ranks unless spend is
+        predicted. ``None`` where no row could be held back.
+    until
+        ISO date of the last cutoff of known outcome; ``None`` for a flat table.
+    keys
+        Keys (uint64, ascending) of a flat table's rows of known label that the model has not seen, see
+        ``purchasing_model.row_keys``; ``None`` for a panel.
+    """
+
+    prior: np.ndarray
+    said: Answered | None = None
+    until: str | None = None
+    keys: np.ndarray | None = None
+
+
+def measure_held_back(model: PurchasingModel, trained_on: UserTable) -> HeldBack:
+    """Ask a model about the rows of its user table that it has not seen.
+
+    Parameters
+    ----------
+    trained_on
+        The user table that the model was trained on.
+    """
+    prior = prior_of(model, training_rows(model, trained_on))
+    try:
+        said = _anonymous(model.target, answered(model, held_back(trained_on, [model]), prior))
+    except DataError:
+        said = None
+    known = known_outcomes(trained_on)
+    if trained_on.meta.kind == "flat":
+        keys = np.setdiff1d(row_keys(trained_on.rows(known)), model.seen)
+        return HeldBack(prior, said, keys=keys)
+    return HeldBack(prior, said, until=f"{trained_on.frame[CUTOFF].iloc[known].max():%Y-%m-%d}")
+
+
+def later_rows(held: HeldBack, table: UserTable) -> np.ndarray:
+    """Positions of the rows of a table whose outcome was not known when the version was made; shape (n_rows,)."""
+    if held.keys is not None:
+        return np.flatnonzero(~np.isin(row_keys(table), held.keys))
+    return np.flatnonzero(table.frame[CUTOFF] > pd.Timestamp(str(held.until)))
+
+
+def _anonymous(target: Target, said: Answered) -> Answered:
+    users = pd.factorize(said.users)[0].astype(np.int64)
+    # Where nothing is asked of last month's spend but whom it ranks higher, the amounts need not be kept.
+    ranks = np.unique(said.naive, return_inverse=True)[1].astype(np.float64)
+    return replace(said, users=users, naive=said.naive if target.name == "spend" else ranks)

@@ -1,0 +1,80 @@
+"""Laws of what is kept of the held-back rows: enough for the promise, and nobody's row."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tables import flat, panel
+from watched import next_month, stored, trained
+
+from purchasing_power.model.judge import held_back
+from purchasing_power.model.purchasing_model import row_keys, unseen
+from purchasing_power.model.splits import known_outcomes
+from purchasing_power.reference import files
+from purchasing_power.reference.held_back import HeldBack, later_rows, measure_held_back
+from purchasing_power.snapshot.user_table import CUTOFF, UserTable
+
+
+def test_users_are_codes_and_the_naive_baseline_is_a_rank() -> None:
+    table, model, reference = stored()
+    said = reference.held_back.said
+    rows = held_back(table, [model]).frame
+    assert said is not None and said.users.tolist() == list(range(len(rows)))
+    np.testing.assert_array_equal(said.y, model.target.labels(rows))
+    np.testing.assert_array_equal(said.model, model.outputs(rows))
+    np.testing.assert_array_equal(said.naive, rows["spend_28d"].fillna(0.0).rank(method="dense") - 1)
+
+
+def test_amounts_are_kept_where_spend_itself_is_predicted() -> None:
+    table = panel()
+    model = trained(table, "spend")
+    said = measure_held_back(model, table).said
+    assert said is not None
+    np.testing.assert_array_equal(said.naive, held_back(table, [model]).frame["spend_28d"])
+
+
+def test_of_a_panel_a_date_tells_the_rows_whose_outcome_was_not_known_and_no_row_is_kept() -> None:
+    table, _, reference = stored()
+    known = table.frame.loc[table.frame["spend_next_28d"].notna(), CUTOFF]
+    held, later = reference.held_back, next_month(table)
+    assert held.until == f"{known.max():%Y-%m-%d}" and held.keys is None
+    by_key = ~np.isin(row_keys(later), row_keys(table.rows(known_outcomes(table))))
+    np.testing.assert_array_equal(later_rows(held, later), np.flatnonzero(by_key))
+
+
+def test_of_a_flat_table_keys_tell_the_rows_whose_label_was_not_known() -> None:
+    table = flat()
+    model = trained(table)
+    held = measure_held_back(model, table)
+    both = UserTable(pd.concat([table.frame, flat(rows=60, seed=5).frame], ignore_index=True), table.meta)
+    fresh = np.intersect1d(later_rows(held, both), unseen(model, both))
+    assert fresh.tolist() == list(range(240, 300)) and not np.isin(held.keys, model.seen).any()
+
+
+def test_a_version_that_has_seen_every_row_keeps_its_prior_alone() -> None:
+    table = flat()
+    model = trained(table)
+    found = measure_held_back(replace(model, seen=np.sort(row_keys(table))), table)
+    assert found.said is None and found.keys is not None and not len(found.keys)
+    shares = (table.frame["label"].astype(str) == model.target.classes[1]).mean()
+    assert found.prior[0, 1] == pytest.approx(shares)
+
+
+@pytest.mark.parametrize("table", [panel(), flat(classes=0)], ids=["panel", "flat"])
+def test_what_is_read_back_is_what_was_kept(table: UserTable, tmp_path: Path) -> None:
+    held = measure_held_back(trained(table), table)
+    nothing = replace(held, said=None)
+    for place, kept in enumerate((held, nothing)):
+        again = _through_files(kept, tmp_path / str(place))
+        assert again.until == kept.until and (again.said is None) == (kept.said is None)
+        np.testing.assert_equal((again.prior, again.keys), (kept.prior, kept.keys))
+        if kept.said is not None:
+            np.testing.assert_equal(vars(again.said), vars(kept.said))
+
+
+def _through_files(held: HeldBack, folder: Path) -> HeldBack:
+    return files.load(files.save(replace(stored()[2], held_back=held), folder)).held_back
