@@ -42,7 +42,9 @@ def parser() -> Parser:
         .add("load_clients", "clients at once of the load that latency is measured under", whole)
         .add("load_seconds", "how long that load lasts", number)
         .add("workers", "processes that serve the version for the gate", whole)
+        .add("shadow_failed", "share of copied requests that a shadow may leave unanswered", number)
         .add("replicates", "bootstrap replicates", whole)
+        .add("workspace", "folder in which serve keeps the shadow's scores")
         .add("seed", "seed of the bootstrap", whole)
     )
 
@@ -63,13 +65,13 @@ def _climb(args: argparse.Namespace, version: ModelVersion, home: str) -> Output
     folder, uri = runs.fetch(args.users, "users")
     production = registry.at_stage(home, registry.PRODUCTION)
     case = Case(args, version, home, production, user_table.read(folder), uri)
-    placed = version if home == version.name else registry.copy_of(version, home)
+    placed = case.placed
     due = stages_due(case, placed, ledger.records(home))
     standing = {stage: registry.number_at(home, stage) for stage in due}
     steps: list[Step] = []
     for stage in due:
         steps.append(carry_out(case, run_gate(case, stage), placed, standing[stage]))
-        placed = placed or registry.copy_of(version, home)
+        placed = placed or case.placed
         if not steps[-1].gated.decision.passed and not steps[-1].moved:
             break
     return write(case, placed, steps)

@@ -16,7 +16,7 @@ from purchasing_power.model.gate import Advantage, GateEvidence
 from purchasing_power.model.gate_calibration import calibration_evidence
 from purchasing_power.model.gate_level import corrected_level, replicates_for
 from purchasing_power.model.judge import Judged, comparable, held_back, judge, naive_outputs
-from purchasing_power.model.purchasing_model import PurchasingModel, unseen
+from purchasing_power.model.purchasing_model import PurchasingModel, row_keys, unseen
 from purchasing_power.model.slices import SliceComparison, profile_columns, slice_comparisons
 from purchasing_power.model.splits import split
 from purchasing_power.model.validation import primary_metric
@@ -139,13 +139,16 @@ def _slices(
 
 def _overlap(
     rows: UserTable, challenger: PurchasingModel, champion: PurchasingModel | None
-) -> tuple[str, ...]:
-    models = {"the challenger": challenger, "production": champion}
-    return tuple(
-        name
-        for name, model in models.items()
-        if model is not None and len(unseen(model, rows)) < len(rows.frame)
-    )
+) -> dict[str, int]:
+    """How many rows each model was trained on; counted anew on what is compared, whatever was left out before."""
+    models = {"the challenger": challenger} | ({"production": champion} if champion is not None else {})
+    keys = row_keys(rows)
+    counts = {}
+    for name, model in models.items():
+        seen = np.isin(keys, model.seen)
+        seen[np.setdiff1d(np.arange(len(keys)), unseen(model, rows))] = True
+        counts[name] = int(seen.sum())
+    return counts
 
 
 def _advantages(

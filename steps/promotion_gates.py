@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 
 from purchasing_power.errors import DataError
 from purchasing_power.model.gate import GateEvidence, GatePolicy, decide
 from purchasing_power.model.gate_decision import Check, Decision, decided
 from purchasing_power.model.gate_serving import ServingEvidence, ServingPolicy, decide_serving
+from purchasing_power.model.gate_shadow import shadow_evidence
 from purchasing_power.model.purchasing_model import PurchasingModel
-from purchasing_power.snapshot.user_table import UserTable
+from purchasing_power.snapshot.user_table import UserTable, frame_digest
+from steps.deploy import shadow_scores
 from steps.promotion_evidence import Unservable, check_serves, evaluation_rows, gather
 from steps.promotion_serving import ASKED, serve_and_look
 from tracking import ledger, registry
@@ -53,6 +58,11 @@ class Case:
     def champion(self) -> PurchasingModel | None:
         """The model in production."""
         return None if self.production is None else registry.open_bundle(self.production)
+
+    @property
+    def placed(self) -> ModelVersion | None:
+        """The version in the model whose stages move; ``None`` where it has not been copied there yet."""
+        return self.version if self.home == self.version.name else registry.copy_of(self.version, self.home)
 
     @property
     def against(self) -> str | None:
@@ -137,7 +147,9 @@ def gate_policy(args: argparse.Namespace) -> GatePolicy:
 
 def serving_policy(args: argparse.Namespace) -> ServingPolicy:
     """What the parameters require before production."""
-    return ServingPolicy(p99_ms=args.p99_ms, approval=args.approval == "required")
+    return ServingPolicy(
+        p99_ms=args.p99_ms, approval=args.approval == "required", shadow_failed=args.shadow_failed
+    )
 
 
 def _staging(case: Case, policy: GatePolicy, attempt: int | None) -> Gated:
@@ -157,9 +169,29 @@ def _staging(case: Case, policy: GatePolicy, attempt: int | None) -> Gated:
 
 def _production(case: Case, policy: ServingPolicy) -> Gated:
     last = case.table.rows(np.arange(len(case.table.frame))[-ASKED:])
-    evidence = serve_and_look(case.args, case.version, last, policy)
+    compared = _shadow_scores(case)
+    evidence = replace(
+        serve_and_look(case.args, case.version, last, policy), shadow=shadow_evidence(compared)
+    )
     data = {"users": case.uri, "asked.digest": last.digest()}
+    if len(compared):
+        data["shadow.digest"] = frame_digest(compared)
     return Gated(registry.PRODUCTION, decide_serving(evidence, policy), policy, evidence, data)
+
+
+def _shadow_scores(case: Case) -> pd.DataFrame:
+    """What ``serve -P shadow=staging`` kept of the version beside what is in production; empty where nothing."""
+    placed, production = case.placed, case.production
+    if placed is None or production is None:
+        return pd.DataFrame()
+    made = max(one.creation_timestamp for one in (placed, production))
+    return shadow_scores.read(
+        Path(case.args.workspace),
+        case.home,
+        str(production.version),
+        str(placed.version),
+        datetime.fromtimestamp(made / 1000, UTC),
+    )
 
 
 def _passed(version: str, against: str | None, known: list[Record]) -> bool:

@@ -81,4 +81,9 @@ def _figures(steps: list[Step]) -> dict[str, float]:
         if isinstance(evidence, ServingEvidence):
             found |= {"p50_ms": evidence.load.p50_ms, "p99_ms": evidence.load.p99_ms}
             found["served_difference"] = evidence.difference
+            if evidence.shadow is not None:
+                found |= {
+                    "shadow_requests": evidence.shadow.requests,
+                    "shadow_failed": evidence.shadow.failed,
+                }
     return found

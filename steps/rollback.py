@@ -24,8 +24,8 @@ def parser() -> Parser:
 def run(args: argparse.Namespace) -> Outputs:
     """Point production at ``previous``, and ``previous`` at what that version had replaced."""
     with lock.held(f"stages of {args.model}"):
-        back = registry.find(args.model, registry.PREVIOUS)
         now = registry.number_at(args.model, registry.PRODUCTION)
+        back = _previous(args.model, now)
         if now == str(back.version):
             raise DataError(
                 f"rollback: version {now} of {args.model} stands in production and at previous; there is nothing to "
@@ -50,6 +50,27 @@ def run(args: argparse.Namespace) -> Outputs:
         else:
             registry.set_stage(before, registry.PREVIOUS)
     return {"production": str(back.version), "rolled_back": now or NOBODY}
+
+
+def _previous(model: str, now: str | None) -> ModelVersion:
+    """The version to go back to.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    back = registry.at_stage(model, registry.PREVIOUS)
+    if back is None:
+        have = ", ".join(registry.numbers(model)) or "none"
+        stands = "no version" if now is None else f"version {now}"
+        raise DataError(
+            f"rollback: no version of {model} stands at previous, so there is nothing to go back to; {stands} "
+            "is in production. A promotion that replaces a version leaves it at previous, and a rollback may use it "
+            "up. Promote the version you want instead (mlflow run . -e promote -P version=N); registered are "
+            f"{have}."
+        )
+    return back
 
 
 def _before(back: ModelVersion) -> ModelVersion | None:

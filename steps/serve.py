@@ -14,6 +14,7 @@ from pathlib import Path
 
 import mlflow
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
 
 from purchasing_power.errors import DataError
 from purchasing_power.shop.pseudonym import read_key
@@ -27,7 +28,7 @@ from steps.deploy.watch import Watch, watching
 from steps.deploy.webhook import receiving
 from steps.server_process import HOST, Stopped, check_free, free_port, stop_signals
 from tracking import registry
-from tracking.entry import Outputs, Parser, choice, execute, number, whole
+from tracking.entry import BAD_INPUT, Outputs, Parser, choice, execute, number, whole
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,9 @@ def run(args: argparse.Namespace) -> Outputs:
     # A registry that is away must not hold the thread that asks it for minutes.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    # It is told in one line where it is met; these loggers add a stack trace or a retry at every look.
+    for noisy in ("mlflow.store.db.utils", "urllib3"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
     end = time.monotonic() + args.seconds if args.seconds else float("inf")
     version, where = registry.find(args.model, args.version), settings.folder_of(args)
     url = ""
@@ -142,8 +146,30 @@ def _go_on(args: argparse.Namespace, deployment: Deployment, watch: Watch, end: 
 
 
 def main() -> None:
-    """Run from the command line."""
-    execute("serve", parser(), run)
+    """Run from the command line; a registry that is away at the end hides nothing of how serving ended."""
+    ended: list[DataError | None] = []
+
+    def work(args: argparse.Namespace) -> Outputs:
+        try:
+            outputs = run(args)
+        except DataError as error:
+            ended.append(error)
+            raise
+        ended.append(None)
+        return outputs
+
+    try:
+        execute("serve", parser(), work)
+    except MlflowException as away:
+        if not ended:
+            raise
+        sys.stderr.write(
+            f"the registry does not answer ({type(away).__name__}): every process is ended, but the run stays RUNNING "
+            "until the next command on this machine ends it\n"
+        )
+        if ended[0] is not None:
+            sys.stderr.write(f"error: {ended[0]}\n")
+            raise SystemExit(BAD_INPUT) from None
 
 
 if __name__ == "__main__":

@@ -50,13 +50,18 @@ def find(model: str, version: str) -> ModelVersion:
     else:
         found = at_stage(model, version)
     if found is None:
-        versions = MlflowClient().search_model_versions(f"name = '{model}'")
-        have = ", ".join(sorted((str(one.version) for one in versions), key=int)) or "none"
+        have = ", ".join(numbers(model)) or "none"
         raise DataError(
             f"model {model}: no version {version!r}; registered versions are {have}, stages are "
             f"{', '.join(STAGES)}. Train a model first, or name one that exists."
         )
     return found
+
+
+def numbers(model: str) -> list[str]:
+    """Numbers of the registered versions, in order."""
+    versions = MlflowClient().search_model_versions(f"name = '{model}'")
+    return sorted((str(one.version) for one in versions), key=int)
 
 
 def open_bundle(version: ModelVersion) -> PurchasingModel:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from purchasing_power.model.comparison import METRIC_NAMES, Comparison, Interval
 from purchasing_power.model.gate_calibration import CalibrationEvidence
@@ -78,7 +78,8 @@ class GateEvidence:
     rows, users
         Size of the evaluation rows.
     overlap
-        Names of the models that were trained on some of the evaluation rows; empty when none was.
+        How many of the evaluation rows each compared model was trained on, by the model's name: 0 for all of them,
+        or the version is refused.
     left_out
         Held-back rows that are no evaluation rows because one of the models has seen them.
     attempt
@@ -96,7 +97,7 @@ class GateEvidence:
     production: Comparison | None
     rows: int
     users: int
-    overlap: tuple[str, ...] = ()
+    overlap: dict[str, int] = field(default_factory=dict)
     left_out: int = 0
     attempt: int = 1
     advantages: tuple[Advantage, ...] = ()
@@ -140,16 +141,18 @@ def _enough_users(evidence: GateEvidence, policy: GatePolicy) -> Check:
 
 
 def _untouched_rows(evidence: GateEvidence) -> Check:
-    if evidence.overlap:
-        text = (
-            f"{' and '.join(evidence.overlap)} trained on some of the evaluation rows; "
-            "evaluate on a cutoff that neither model has seen."
+    seen = {name: count for name, count in evidence.overlap.items() if count}
+    if seen:
+        counts = " and ".join(
+            f"{name} was trained on {count:,} of the {evidence.rows:,} evaluation rows"
+            for name, count in seen.items()
         )
-        return Check("unseen rows", False, text)
+        return Check("unseen rows", False, f"{counts}; evaluate on a cutoff that no compared model has seen.")
     left = (
-        f" {evidence.left_out:,} rows that one of them has seen were left out." if evidence.left_out else ""
+        f" {evidence.left_out:,} held-back rows that one has seen were left out." if evidence.left_out else ""
     )
-    return Check("unseen rows", True, f"No model was trained on the evaluation rows.{left}")
+    text = f"The compared models were trained on 0 of the {evidence.rows:,} evaluation rows.{left}"
+    return Check("unseen rows", True, text)
 
 
 def _calibrated(found: CalibrationEvidence | None, policy: GatePolicy) -> Check:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from purchasing_power.errors import DataError
 from purchasing_power.model.gate_decision import Check, Decision, decided
+from purchasing_power.model.gate_shadow import ShadowEvidence, shadow_check
 
 
 @dataclass(frozen=True)
@@ -19,11 +21,20 @@ class ServingPolicy:
         Greatest difference between a served and an in-process figure.
     approval
         Whether a person must have approved the version.
+    shadow_failed
+        Greatest share of copied requests that the version may have left unanswered as a shadow.
     """
 
     p99_ms: float = 1000.0
     agreement: float = 1e-6
     approval: bool = False
+    shadow_failed: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.shadow_failed <= 1:
+            raise DataError(
+                f"shadow_failed: got {self.shadow_failed:g}; a share from 0 to 1 is allowed. Set one of them."
+            )
 
 
 @dataclass(frozen=True)
@@ -74,6 +85,8 @@ class ServingEvidence:
         Latency under load.
     approved_by
         Value of the version's tag, or ``None``.
+    shadow
+        What it answered as a shadow of the version in production; ``None`` where it was none.
     """
 
     contract: tuple[ContractTest, ...]
@@ -81,14 +94,16 @@ class ServingEvidence:
     rows: int
     load: Load
     approved_by: str | None
+    shadow: ShadowEvidence | None = None
 
 
 def decide_serving(evidence: ServingEvidence, policy: ServingPolicy) -> Decision:
-    """A version passes when contract, agreement, latency and approval hold."""
+    """A version passes when contract, agreement, latency, shadow and approval hold."""
     checks = [
         _contract(evidence.contract),
         _agreement(evidence, policy),
         _latency(evidence.load, policy),
+        shadow_check(evidence.shadow, policy.shadow_failed),
         _approval(evidence.approved_by, policy),
     ]
     return decided("The version was served by mlflow models serve.", checks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
 import time
@@ -160,11 +161,16 @@ def _take(shadow: Shadow, held: Mirrored) -> None:
     if body and ours.port and theirs.port and ours.home is not None and theirs.home is not None:
         numbers = folder.number(ours.home), folder.number(theirs.home)
         answers = ask(ours.port, body, kind), ask(theirs.port, body, kind)
-        shadow.rows += pairs(*answers, *numbers, shadow.key, datetime.now(UTC))
+        # A server that is ended at this moment did not fail.
+        if not shadow.ended.is_set():
+            shadow.rows += pairs(*answers, *numbers, shadow.key, datetime.now(UTC))
     if len(shadow.rows) >= ROWS_A_FILE or time.monotonic() - shadow.written > WRITTEN_WITHIN_S:
         _write(shadow)
 
 
 def _write(shadow: Shadow) -> None:
     rows, shadow.rows, shadow.written = shadow.rows, [], time.monotonic()
+    failed = {row["at"] for row in rows if math.isnan(row["staging_score"])}
+    if failed:
+        log.warning("shadow: the version at staging did not answer %d requests", len(failed))
     write(rows, shadow.where)

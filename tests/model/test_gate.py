@@ -54,8 +54,11 @@ def test_the_floor_binds_later_versions_too() -> None:
 
 
 def test_rows_that_a_model_trained_on_are_refused() -> None:
-    (reason,) = refusals(replace(GOOD, overlap=("production",)))
-    assert "production trained on some of the evaluation rows" in reason
+    (reason,) = refusals(replace(GOOD, overlap={"the challenger": 0, "production": 1}))
+    assert "production was trained on 1 of the 2,469 evaluation rows" in reason
+    assert "the challenger" not in reason
+    none = decide(replace(GOOD, overlap={"the challenger": 0, "production": 0}), USUAL).checks[0]
+    assert none.name == "unseen rows" and "trained on 0 of the 2,469 evaluation rows" in none.text
 
 
 def test_too_few_users_are_refused() -> None:
@@ -64,7 +67,7 @@ def test_too_few_users_are_refused() -> None:
 
 
 def test_every_failed_check_has_its_own_reason() -> None:
-    worst = replace(GOOD, users=3, overlap=("challenger",), floor=TIE, production=TIE)
+    worst = replace(GOOD, users=3, overlap={"the challenger": 3}, floor=TIE, production=TIE)
     assert len(refusals(worst)) == 4
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from purchasing_power.errors import DataError
 from purchasing_power.model.gate_serving import (
     ContractTest,
     Load,
@@ -60,3 +61,8 @@ def test_approval_is_asked_for_where_it_is_required_and_by_a_name() -> None:
     assert missed(GOOD, approval=True) == ["approval"]
     assert missed(replace(GOOD, approved_by="A. Person"), approval=True) == []
     assert "'approved_by'" in " ".join(decide_serving(GOOD, ServingPolicy(approval=True)).reasons)
+
+
+def test_a_share_of_unanswered_requests_above_all_of_them_is_refused() -> None:
+    with pytest.raises(DataError, match=r"shadow_failed: got 1\.5; a share from 0 to 1"):
+        ServingPolicy(shadow_failed=1.5)

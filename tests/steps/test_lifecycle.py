@@ -216,14 +216,15 @@ def test_training_twice_gives_the_same_predictions(lived: tuple[Project, str], c
     pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 
-def test_a_monitor_that_must_retrain_does_so_as_its_child_and_tells_what_the_gate_said(
+def test_a_monitor_that_must_retrain_does_so_as_its_child_tells_what_the_gate_said_and_fails_by_its_verdict(
     lived: tuple[Project, str], client: MlflowClient
 ) -> None:
-    project = lived[0]
-    done = project.mlflow_run("monitor", retrain="always", workspace=str(project.folder / "workspace"))
-    assert done.returncode == 0, done.stderr[-4000:]
+    project, given = lived[0], {"retrain": "always", "exit_code": "on"}
+    done = project.mlflow_run("monitor", **given, workspace=str(project.folder / "workspace"))
     experiment = client.get_experiment_by_name("tests").experiment_id
     monitor = client.search_runs([experiment], "tags.step = 'monitor'", order_by=["start_time DESC"])[0]
+    assert monitor.data.tags["monitor.word"] != "Healthy", done.stderr[-4000:]
+    assert (done.returncode, monitor.info.status) == (1, "FAILED")
     retrain = client.get_run(monitor.data.tags["retrain.run_id"])
     assert retrain.data.tags["mlflow.parentRunId"] == monitor.info.run_id
     children = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{retrain.info.run_id}'")

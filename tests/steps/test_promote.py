@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
+import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 from registered import MODEL, arguments, fresh, run, stand
 
 from purchasing_power.errors import DataError
+from purchasing_power.model.gate import decide
 from purchasing_power.snapshot import user_table
 from steps import promote
-from steps.promotion_gates import Case, run_gate
+from steps.promotion_evidence import evaluation_rows, gather
+from steps.promotion_gates import Case, gate_policy, run_gate
 from steps.promotion_move import carry_out
 from tracking import ledger, lock, registry, runs
 from tracking.ledger_record import problems
@@ -49,6 +53,7 @@ def test_a_better_version_moves_one_step_and_the_ledger_tells_all(users: str) ->
     assert 0 < against["low"] < against["difference"] < against["high"]
     assert {one["column"] for one in record.figures["slices"]} == {"region", "age"}
     assert all(check["held"] for check in record.checks)
+    assert record.figures["overlap"] == {"the challenger": 0, "production": 0}
 
 
 def test_the_report_shows_the_checks_the_intervals_and_the_record(users: str) -> None:
@@ -117,6 +122,19 @@ def test_rows_that_a_version_was_trained_on_refuse_it_with_a_record(users: str, 
     (record,) = ledger.records(MODEL)
     assert record.action == "refuse" and "held-back rows" in record.reason
     assert where()["staging"] is None
+
+
+@pytest.mark.parametrize("planted", [0, 1])
+def test_one_planted_row_that_a_compared_model_was_trained_on_refuses(users: str, planted: int) -> None:
+    args, table = arguments(promote, users=users, version="2", to="staging"), user_table.read(Path(users))
+    challenger, champion = (registry.open_bundle(registry.find(MODEL, number)) for number in ("2", "1"))
+    unseen = evaluation_rows(table, challenger, champion).frame
+    trained = table.frame[table.frame["cutoff"] == table.frame["cutoff"].min()].head(planted)
+    rows = replace(table, frame=pd.concat([unseen, trained], ignore_index=True))
+    evidence = gather(args, table, rows, challenger, champion, 1)
+    assert evidence.overlap == {"the challenger": planted, "production": planted}
+    refused = [check.name for check in decide(evidence, gate_policy(args)).checks if not check.held]
+    assert refused == ["unseen rows"] * planted
 
 
 def test_a_stage_that_moved_while_the_gate_ran_is_left_alone_and_the_ledger_says_so(users: str) -> None:

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import mlflow
 import pandas as pd
 import pytest
+from held_requests import Request, way_through
 from mlflow.tracking import MlflowClient
-from registered import MODEL, QUICK, fresh, process, run, stand
+from project import Project
+from registered import MODEL, QUICK, arguments, fresh, process, run, stand
+from registry_server import registry_server
 
+from purchasing_power.snapshot import user_table
 from steps import promote
+from steps.deploy import shadow_scores
+from steps.promotion_gates import Case, run_gate
+from steps.promotion_move import Step, carry_out
 from steps.promotion_serving import difference
-from tracking import ledger, registry
+from steps.server_process import free_port
+from tracking import ledger, registry, runs
 from tracking.ledger_record import problems
+from tracking.standing import standings
 
 PROMOTE = """
 import sys, time
@@ -44,9 +57,24 @@ def users(tmp_path: Path) -> str:
     return str(folder)
 
 
+def shadowed(workspace: Path) -> None:
+    """Version 2 was the shadow of version 1 at 50 requests of a user each, and left one unanswered."""
+    rows = []
+    for number in range(50):
+        ours = [{"user_id": f"user-{number}", "score": number / 100, "tier": "low"}]
+        theirs = [{**ours[0], "score": number / 100 + 0.25, "tier": "high"}] if number else []
+        at = datetime.now(UTC) + timedelta(seconds=number)
+        rows += shadow_scores.pairs(ours, theirs, "1", "2", b"a key for tests only", at)
+    shadow_scores.write(rows, workspace / "deployments" / f"{MODEL}@production" / "shadow")
+
+
 @pytest.mark.slow
-def test_a_version_is_served_and_needs_its_approval_before_production(users: str) -> None:
-    made = run(promote, users=users, version="2", approval="required", p99_ms="0.001")
+def test_a_version_is_served_and_needs_approval_and_a_shadow_that_answered_before_production(
+    users: str, tmp_path: Path
+) -> None:
+    given = {"users": users, "version": "2", "approval": "required", "workspace": str(tmp_path)}
+    shadowed(tmp_path)
+    made = run(promote, **given, p99_ms="0.001")
     staged, refused = ledger.records(MODEL)
     assert made["gate"] == "refused"
     assert (staged.action, staged.to_stage, refused.action, refused.to_stage) == (
@@ -55,7 +83,12 @@ def test_a_version_is_served_and_needs_its_approval_before_production(users: str
         "refuse",
         "production",
     )
-    assert [check["name"] for check in refused.checks if not check["held"]] == ["latency", "approval"]
+    assert [check["name"] for check in refused.checks if not check["held"]] == [
+        "latency",
+        "shadow",
+        "approval",
+    ]
+    assert "left 1 unanswered (2.00%" in refused.reason and "by 0.25 on average" in refused.reason
     assert "set_model_version_tag" in refused.reason
     assert all(one["status"] == one["wanted"] for one in refused.figures["contract"])
     assert len(refused.figures["contract"]) == 5
@@ -66,8 +99,13 @@ def test_a_version_is_served_and_needs_its_approval_before_production(users: str
     assert registry.number_at(MODEL, "production") == "1"
 
     MlflowClient().set_model_version_tag(MODEL, "2", "approved_by", "A. Person")
-    assert run(promote, users=users, version="2", approval="required")["gate"] == "promoted"
+    made = run(promote, **given, shadow_failed="0.02")
+    assert made["gate"] == "promoted"
     last = ledger.records(MODEL)[-1]
+    assert (last.figures["shadow"]["requests"], last.figures["shadow"]["failed"]) == (50, 1)
+    assert last.policy["shadow_failed"] == 0.02 and len(last.data["shadow.digest"]) == 16
+    page = Path(runs.location(made["promotion_report"])).read_text()
+    assert "49 of them change tier" in page and "at most 2.00% is allowed" in page
     assert (last.number, last.before, last.approved_by) == (3, "1", "A. Person")
     assert last.figures["load"]["rounds"] == 1
     assert (registry.number_at(MODEL, "production"), registry.number_at(MODEL, "previous")) == ("2", "1")
@@ -113,6 +151,73 @@ def test_of_two_promotions_at_once_one_wins_one_is_refused_and_the_ledger_tells_
     )
     assert registry.number_at(MODEL, "staging") == "23"[winner]
     assert next(one.version for one in known if one.action == "refuse") == "23"[1 - winner]
+
+
+@pytest.mark.slow
+def test_over_http_of_two_promotions_at_once_the_last_set_wins_and_the_other_is_told_it_was_overtaken(
+    users: str, tmp_path: Path
+) -> None:
+    compared, recorded, overtook = Event(), Event(), Event()
+
+    def before(asked: Request) -> None:
+        if sets_stage(
+            asked, "3"
+        ):  # it has seen nobody at staging, and now waits until version 2 stands there
+            compared.set()
+            assert recorded.wait(60)
+        if looks_at_stage(asked) and recorded.is_set():
+            assert overtook.wait(60)
+
+    def after(asked: Request) -> None:
+        if '"ledger.head"' in asked.body:
+            recorded.set()
+        if sets_stage(asked, "3"):
+            overtook.set()
+
+    table, port = user_table.read(Path(users)), free_port()
+    with (
+        registry_server(Project(tmp_path), port),
+        way_through(port, before, after) as through,
+        ThreadPoolExecutor() as pool,
+    ):
+        mlflow.set_tracking_uri(f"http://127.0.0.1:{through}")
+        assert registry.number_at(MODEL, "staging") is None
+        production = registry.find(MODEL, "1")
+        cases = {}
+        for version in ("2", "3"):
+            args = arguments(promote, users=users, version=version, to="staging")
+            cases[version] = Case(args, registry.find(MODEL, version), MODEL, production, table, users)
+        gated = {version: run_gate(case, "staging") for version, case in cases.items()}
+
+        def moves(version: str) -> Step:
+            with mlflow.start_run():
+                return carry_out(cases[version], gated[version], cases[version].version, None)
+
+        winner = pool.submit(moves, "3")
+        assert compared.wait(60)
+        with pytest.raises(registry.Moved, match="now version 3, not 2"):
+            moves("2")
+        assert winner.result(60).moved
+        known = ledger.records(MODEL)
+        assert problems(known, ledger.head(MODEL)) == []
+        told = [(one.action, one.version) for one in known]
+        assert sorted(told) == [("overtaken", "2"), ("promote", "2"), ("promote", "3")]
+        assert "now version 3, not 2" in next(one.reason for one in known if one.action == "overtaken")
+        (staging,) = [one for one in standings(MODEL, known) if one.stage == "staging"]
+        assert (staging.version, staging.recorded, staging.problem) == ("3", "3", "")
+
+
+def sets_stage(asked: Request, version: str) -> bool:
+    """Whether a request points staging at a version."""
+    if asked.method != "POST" or not asked.path.endswith("/registered-models/alias"):
+        return False
+    said = json.loads(asked.body)
+    return (said["alias"], said["version"]) == ("staging", version)
+
+
+def looks_at_stage(asked: Request) -> bool:
+    """Whether a request asks what stands at staging."""
+    return asked.method == "GET" and "/registered-models/alias" in asked.path and "staging" in asked.path
 
 
 def test_a_copy_in_another_model_is_made_once_and_its_own_stages_move(users: str) -> None:

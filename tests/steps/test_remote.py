@@ -127,6 +127,7 @@ def test_a_trainer_trains_the_admin_promotes_and_the_ledger_tells_who_was_refuse
     with at_work(server, ADMIN, count=2) as admins:
         winner = two_at_once(admins)
         the_trainer_is_refused(server, loser="2" if winner == "1" else "1")
+        a_refusal_that_may_not_be_written_on_the_version_is_told_and_recorded(server, tuned)
         made = admins[0].does("promote", version=winner, to_model=HOME, **QUICK)
         assert made.get("gate") == "promoted", made
         the_ledger_tells_it(admins[0], winner)
@@ -164,6 +165,21 @@ def the_trainer_is_refused(server: RemoteServer, loser: str) -> None:
     assert last.action == "refuse" and last.who.startswith("trainer@") and "may not move" in last.reason
     assert MlflowClient().get_run(left_behind).info.status == "RUNNING"
     assert before == {stage: registry.number_at(HOME, stage) for stage in registry.STAGES}
+
+
+def a_refusal_that_may_not_be_written_on_the_version_is_told_and_recorded(
+    server: RemoteServer, trainer: Account
+) -> None:
+    """The gate refuses a version that its account may only read: ledger and run tell it, its page does not."""
+    copied = str(MlflowClient().copy_model_version(f"models:/{OWN}/1", HOME).version)
+    said = trainer.does("promote", model=HOME, version=copied, to="staging", floor="1", **QUICK)
+    assert said.get("gate") == "refused", said
+    last = ledger.records(HOME)[-1]
+    assert (last.action, last.version) == ("refuse", copied) and last.who.startswith("trainer@")
+    assert [check["name"] for check in last.checks if not check["held"]] == ["the naive baseline"]
+    assert "gate" not in registry.find(HOME, copied).tags
+    written = (server.folder / f"{TRAINER[0]}.log").read_text()
+    assert "not written on the version's page: registry: this account may not write tags" in written
 
 
 def left_running_by_the_admin() -> str:

@@ -44,10 +44,28 @@ def test_each_rollback_goes_one_version_further_back(users: str, capsys: pytest.
     assert (record.action, record.before, record.reason) == ("rollback", "3", "complaints from support")
     run(rollback)
     assert where("production", "previous") == ["1", None]
-    with pytest.raises(DataError, match="no version 'previous'"):
+    with pytest.raises(DataError, match="nothing to go back to; version 1 is in production"):
         run(rollback)
     assert run(stages)["stages_faults"] == "0"
     assert "rolled back from version 2: No reason was given." in capsys.readouterr().out
+
+
+def test_a_rollback_without_a_version_before_says_what_is_missing_and_what_can_be_done(users: str) -> None:
+    lift("2")
+    before = where(*registry.STAGES)
+    with pytest.raises(DataError) as said:
+        run(rollback)
+    for words in (
+        f"no version of {MODEL} stands at previous",
+        "version 2 is in production",
+        "promote -P version=N",
+        "registered are 1, 2, 3.",
+    ):
+        assert words in str(said.value)
+    assert where(*registry.STAGES) == before
+    assert [one.action for one in ledger.records(MODEL)] == ["promote"]
+    with pytest.raises(DataError, match=r"no version is in production.*registered are none"):
+        run(rollback, model="unknown")
 
 
 def test_a_rollback_that_cannot_take_previous_away_is_on_record_all_the_same(users: str) -> None:

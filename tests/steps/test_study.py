@@ -74,8 +74,15 @@ def test_a_trial_that_is_worse_than_the_others_is_pruned(parent, tmp_path: Path)
     assert study.trials[-1].state == TrialState.PRUNED
 
 
-def test_a_study_goes_on_where_it_stopped_and_stops_when_it_has_enough(parent, tmp_path: Path) -> None:
-    search(opened(tmp_path), parent, 3)
+def test_a_study_goes_on_where_it_stopped_sets_right_runs_ended_as_dead_and_stops_when_it_has_enough(
+    parent, tmp_path: Path
+) -> None:
+    first = search(opened(tmp_path), parent, 3)
+    ended = {run.info.run_id: run.info.status for run in first}
+    for run_id in ended:  # as another command does that finds their process gone
+        MlflowClient().set_terminated(run_id, "FAILED")
+    studies.reconcile(opened(tmp_path))
+    assert {run_id: MlflowClient().get_run(run_id).info.status for run_id in ended} == ended
     assert len(search(opened(tmp_path, seed=1), parent, 5)) == 5
     assert len(search(opened(tmp_path), parent, 5)) == 5
 

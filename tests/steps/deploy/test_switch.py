@@ -15,6 +15,9 @@ from mlflow.tracking import MlflowClient
 from project import ROOT
 from served_versions import MODEL, register
 
+from steps.deploy import folder, processes
+from steps.deploy.deployment import SERVER
+
 pytestmark = pytest.mark.slow
 
 
@@ -74,8 +77,30 @@ def test_a_killed_deployer_leaves_the_server_and_the_next_one_takes_it_over(serv
     serving.again()
     assert "took over the server" in serving.log
     assert (serving.port, serving.workers()) == (port, workers)
-    assert serving.move(register(serving.project, 0.4)).startswith("switch: ")
-    assert score(port) == 0.4
+    assert score(port) == before
+
+
+def test_a_deployer_killed_in_a_switch_leaves_it_open_and_the_next_one_goes_back_before_it_follows(
+    serving: Serving,
+) -> None:
+    before, port = score(serving.port), serving.port
+    old = folder.current(serving.folder)
+    newer = register(serving.project, 0.6)
+    MlflowClient().set_registered_model_alias(MODEL, "production", newer.version)
+    until(lambda: folder.current(serving.folder) != old)
+    serving.process.kill()
+    serving.process.wait(10)
+    left = processes.noted(serving.folder, SERVER)
+    assert (left["settled"], left["home"]) == (False, str(old))
+    serving.again()
+    said = serving.log
+    assert "the deployer before died in a switch\n" in said
+    assert f"serving version {folder.number(old)} of" in said and serving.port == port
+    until(lambda: serving.last().version == str(newer.version))
+    assert (serving.last().action, serving.last().before) == ("switch", folder.number(old))
+    assert processes.noted(serving.folder, SERVER)["settled"] is True
+    until(lambda: {score(port) for _ in range(6)} == {0.6} and len(serving.workers()) == 2)
+    assert before != 0.6
 
 
 def test_sigterm_stops_every_process_even_those_taken_over(serving: Serving) -> None:

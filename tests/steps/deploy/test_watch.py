@@ -5,64 +5,29 @@ The deployer has everything around it here: nginx and the shadow too.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import mlflow
-import pandas as pd
 import pytest
-from cryptography.fernet import Fernet
 from deployed import Serving, ask, launch, score, until
 from mlflow.tracking import MlflowClient
-from project import Project, new_project
+from project import new_project
+from registry_server import registry_server
 from served_versions import MODEL, register
 
 from purchasing_power.errors import DataError
-from steps.deploy import proxy, records, webhook
+from steps.deploy import proxy, records, shadow_scores, webhook
 from steps.deploy.watch import watching
-from steps.server_process import free_port, stop
+from steps.server_process import free_port
 from tracking import ledger
 
 from .test_webhook import KEY, notice, signed
 
 pytestmark = pytest.mark.slow
-
-
-@contextmanager
-def registry_server(project: Project, port: int) -> Iterator[Callable[[], None]]:
-    """``mlflow server`` on the project's store, and how to stop it; it may call receivers on this machine."""
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", project.store]
-    command += ["--port", str(port), "--workers", "1", "--allowed-hosts", "*"]
-    environment = {
-        **project.environment,
-        "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http,https",
-        "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
-        "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": Fernet.generate_key().decode(),
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }
-    with (project.folder / "registry.log").open("wb") as said:
-        server = subprocess.Popen(
-            command, cwd=project.folder, env=environment, stdout=said, stderr=said, start_new_session=True
-        )
-    try:
-        until(lambda: answers(port))
-        yield lambda: stop(server.pid)
-    finally:
-        stop(server.pid)
-        server.wait(30)
-
-
-def answers(port: int) -> bool:
-    try:
-        return urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).status == 200
-    except OSError:
-        return False
 
 
 def send(port: int) -> None:
@@ -107,8 +72,11 @@ def test_a_notice_switches_and_an_absent_registry_stops_nothing(
             until(lambda: "the registry does not answer" in serving.log)
             assert score(serving.port) == 0.2
         finally:
-            serving.stop()
-    # Its run cannot be ended without the registry; every process is.
+            ended = serving.stop()
+    assert ended == 0
+    said = serving.log.partition("\nstopped\n")[2]
+    assert "Traceback" not in said and "Retrying" not in serving.log
+    assert said.count("the registry does not answer") == said.count("the run stays RUNNING") == 1
     with pytest.raises(urllib.error.URLError):
         ask(serving.port)
 
@@ -132,13 +100,13 @@ def test_the_watch_goes_on_when_the_registry_answers_again(
 
 
 def both_scores_are_written(serving: Serving) -> None:
-    """Requests go on being answered by production, and the shadow has both scores."""
+    """Requests go on being answered by production, and the gate finds the scores of both where serve wrote them."""
     scores = serving.folder / "shadow" / "scores"
     until(lambda: "version 2 is compared" in serving.log)
     until(lambda: ask(serving.port)[0] == 200 and any(scores.glob("*.parquet")))
-    row = pd.read_parquet(next(scores.glob("*.parquet"))).iloc[0]
-    assert (row["production_version"], row["production_score"]) == ("1", 0.1)
-    assert (row["staging_version"], row["staging_score"]) == ("2", 0.2)
+    since = datetime.fromtimestamp(0, UTC)
+    row = shadow_scores.read(serving.project.folder / "workspace", MODEL, "1", "2", since).iloc[0]
+    assert (row["production_score"], row["staging_score"]) == (0.1, 0.2)
     assert row["user"] != "someone"
 
 
