@@ -10,13 +10,14 @@ import numpy as np
 from purchasing_power.serving.rows import Rows
 from purchasing_power.text import terms
 from purchasing_power.text.encoder import Encoder
-from purchasing_power.text.store import VectorStore, vectors
+from purchasing_power.text.store import VectorStore, digest, vectors
 from purchasing_power.text.vectorize import EncodedDocuments, TfidfDocuments
 from purchasing_power.text.weighting import known_rarity
 
-# Distinct texts that a worker remembers, and the longest of them: some 20 MB.
-KNOWN_TEXTS = 50_000
-LONGEST_TEXT = 300
+# What a block remembers of distinct texts, bytes; a text and its place take about 400 beside its array.
+MOST_BYTES, OF_A_TEXT = 20_000_000, 400
+# Longer texts are known by their digest.
+LONGEST_TEXT = 150
 
 
 def rows_of(one: Callable[[Any], np.ndarray], rows: Sequence[Any] | np.ndarray) -> np.ndarray:
@@ -35,21 +36,29 @@ class Remembered:
 
     def __init__(self, make: Callable[[list[str]], list[np.ndarray]]) -> None:
         self.make = make
-        self.known: dict[str, np.ndarray] = {}
+        self.known: dict[str | bytes, np.ndarray] = {}
+        self.size = 0
 
     def get(self, texts: list[str]) -> list[np.ndarray]:
         """An array for each text, made where it is not known."""
-        known = self.known
-        found = [known.get(text) for text in texts]
+        known, keys = self.known, [_key(text) for text in texts]
+        found = [known.get(key) for key in keys]
         new = [text for text, array in zip(texts, found, strict=True) if array is None]
         if not new:
             return found  # type: ignore[return-value]
-        made = dict(zip(new, self.make(new), strict=True))
-        if len(known) + len(made) > KNOWN_TEXTS:
+        made = dict(zip(map(_key, new), self.make(new), strict=True))
+        size = sum(array.nbytes + OF_A_TEXT for array in made.values())
+        if self.size + size > MOST_BYTES:
             # Another thread may read the old one meanwhile.
             self.known = known = {}
-        known.update({text: array for text, array in made.items() if len(text) <= LONGEST_TEXT})
-        return [made[text] if array is None else array for text, array in zip(texts, found, strict=True)]
+            self.size = 0
+        known.update(made)
+        self.size += size
+        return [made[key] if array is None else array for key, array in zip(keys, found, strict=True)]
+
+
+def _key(text: str) -> str | bytes:
+    return text if len(text) <= LONGEST_TEXT else digest(text)
 
 
 def encoded(block: EncodedDocuments) -> Callable[[Rows], np.ndarray]:
@@ -59,7 +68,8 @@ def encoded(block: EncodedDocuments) -> Callable[[Rows], np.ndarray]:
     """
     encoder = Encoder.open(block.encoder)
     warm = None if block.warm_store is None else VectorStore(block.warm_store)
-    store = VectorStore(block.store)
+    # A bundle has no store of its own to write to: what a new text added is remembered here, reduced.
+    store = None if block.store is None else VectorStore(block.store)
     width, centre, project = _projection(block)
     texts = Remembered(lambda new: list(project(vectors(encoder, new, store, warm=warm))))
 

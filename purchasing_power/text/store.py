@@ -94,7 +94,7 @@ _SHELVES_LOCK = threading.Lock()
 def vectors(
     encoder: Encoder,
     texts: Sequence[str],
-    store: VectorStore,
+    store: VectorStore | None,
     progress: bool = False,
     warm: VectorStore | None = None,
 ) -> np.ndarray:
@@ -103,7 +103,7 @@ def vectors(
     Parameters
     ----------
     store
-        Looked up and written to, after every ``CHUNK`` texts or fewer.
+        Looked up and written to, after every ``CHUNK`` texts or fewer; ``None`` keeps nothing.
     progress
         Show a bar while encoding.
     warm
@@ -126,8 +126,9 @@ def vectors(
         for start in range(0, len(left), step):
             rows = left[start : start + step]
             chunk = [distinct[row] for row in rows]
+            found = encoder.encode(chunk)
             # What the store gives back next time is what is given now.
-            result[rows] = store.put(encoder.store_key, chunk, encoder.encode(chunk))
+            result[rows] = found if store is None else store.put(encoder.store_key, chunk, found)
             bar.update(len(rows))
     # Most callers give each text once: then the rows are in order.
     return result if len(distinct) == len(texts) else result[[place[text] for text in texts]]
@@ -195,8 +196,12 @@ def _chunk(encoder: Encoder) -> int:
     return max(CHUNK // 8, min(CHUNK, int(CHUNK * CHUNK_MB / max(encoder.size_mb, 1))), 1)
 
 
+def digest(text: str) -> bytes:
+    """SHA-256 of a text."""
+    # A lone surrogate is a str that UTF-8 refuses; it must still have a digest of its own.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
 def _digests(texts: Sequence[str]) -> np.ndarray:
     """SHA-256 of each text: uint8, shape (n_texts, 32)."""
-    # A lone surrogate is a str that UTF-8 refuses; it must still have a digest of its own.
-    digests = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
-    return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, shards.DIGEST_BYTES)
+    return np.frombuffer(b"".join(map(digest, texts)), np.uint8).reshape(-1, shards.DIGEST_BYTES)

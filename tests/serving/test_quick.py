@@ -14,6 +14,7 @@ from purchasing_power.model import bundle
 from purchasing_power.model.params import Member, ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
+from purchasing_power.serving import quick_texts
 from purchasing_power.serving.quick import FEW_ROWS, QuickModel
 from purchasing_power.serving.rows import Columns, Rows
 from purchasing_power.snapshot.target import fit_target
@@ -107,3 +108,24 @@ def test_no_torch_is_imported_for_texts_whose_vectors_are_at_hand(tiny_bert: Pat
     )
     command = [sys.executable, "-c", code, str(folder), texts[0], "a text that is not at hand"]
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "False\nTrue\n"
+
+
+def test_a_text_of_any_length_is_made_once_and_what_is_remembered_stays_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[str] = []
+
+    def make(new: list[str]) -> list[np.ndarray]:
+        made.extend(new)
+        return [np.full(4, len(text)) for text in new]
+
+    remembered = quick_texts.Remembered(make)
+    texts = ["a", "b" * 5000, "c" * 151]
+    for _ in range(2):
+        assert [int(array[0]) for array in remembered.get(texts)] == [1, 5000, 151]
+    assert made == texts
+    assert not any(isinstance(key, str) and len(key) > quick_texts.LONGEST_TEXT for key in remembered.known)
+    monkeypatch.setattr(quick_texts, "MOST_BYTES", 10 * quick_texts.OF_A_TEXT)
+    for number in range(100):
+        remembered.get([f"text {number}"])
+    assert len(remembered.known) <= 10
