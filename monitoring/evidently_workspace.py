@@ -135,6 +135,25 @@ def add(
     _cut_down(workspace, project, known.values())
 
 
+def tell(folder: Path, model: str, version: str, moment: str, came: str) -> None:
+    """Add what came of a retraining to the tags of a window's run, which Evidently's list of runs shows.
+
+    Parameters
+    ----------
+    moment
+        Moment of the window that was retrained for; nothing happens where the workspace does not hold it.
+    came
+        A few words.
+    """
+    workspace = Workspace.create(str(folder))
+    project = _project(workspace, model).id
+    found = _known(workspace, project).get((version, moment))
+    if found is not None:
+        one, run = found
+        run.tags.append(came)
+        workspace.state.write_snapshot(project, one, run)
+
+
 def _known(workspace: Workspace, project: Any) -> dict[tuple[Any, Any], tuple[Any, Any]]:
     """Id and content of each run, by its version and window."""
     found = [(one, workspace.get_run(project, one)) for one in workspace.list_runs(project)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 
 from mlflow.entities.model_registry import ModelVersion
 from tqdm import tqdm
@@ -142,7 +143,7 @@ def _retrain(
         "seed": str(args.seed),
     }
     done = retrain({**source, **shared})
-    reports.close_loop(told, done, url)
+    reports.close_loop(told, done, url, Path(args.workspace))
     if done.status == "failed":
         raise DataError(
             f"monitor: {done.sentence} Look at that run's output above, and start retrain by itself."

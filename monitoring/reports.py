@@ -153,11 +153,23 @@ def alert(told: Told, url: str | None, earlier: list[Run]) -> None:
     mlflow.set_tag(ALERT, DELIVERED if alerts.send(url, text) else "failed")
 
 
-def close_loop(told: Told, done: Retrained, url: str | None) -> None:
-    """Write what came of a retraining into the run and its pages, and the drift that caused it into the new version."""
+def close_loop(told: Told, done: Retrained, url: str | None, workspace: Path) -> None:
+    """Write what came of a retraining where people look, and the drift that caused it into the new version.
+
+    People look at the run, at its pages, and at Evidently's dashboard in the folder ``workspace``.
+    """
+    from monitoring import evidently_workspace
+
     tags = {"run_id": done.run_id, "status": done.status, "gate": done.gate, "version": done.version}
     mlflow.set_tags({f"retrain.{name}": value for name, value in tags.items()})
     pages(told, done)
+    evidently_workspace.tell(
+        workspace / evidently_workspace.FOLDER,
+        told.version.name,
+        str(told.version.version),
+        told.decision.window.moment,
+        done.tag,
+    )
     if done.version.isdigit():
         _lead_back(registry.find(told.version.name, done.version), told.said)
     if url is not None:

@@ -40,6 +40,11 @@ class Retrained:
     version: str
 
     @property
+    def tag(self) -> str:
+        """What happened, in a few words."""
+        return "retraining failed" if self.status == "failed" else f"version {self.version}: {self.gate}"
+
+    @property
     def sentence(self) -> str:
         """What happened, for people."""
         if self.status == "failed":

@@ -71,7 +71,15 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Any
         before = kept(folder)
         assert len(values(before["3", WINDOWS[1].moment], "ValueDrift")) > 5
         add(folder, "4", [], WINDOWS[2])
+        evidently_workspace.tell(folder, "shop", "3", WINDOWS[2].moment, "version 4: promoted")
     return kept(folder)
+
+
+def test_what_came_of_a_retraining_stands_at_the_window_that_caused_it(found: dict[Any, Any]) -> None:
+    tags = {key: run.tags for key, run in found.items()}
+    assert tags["3", WINDOWS[2].moment] == ["version 3", "Watch", "version 4: promoted"]
+    assert not any("promoted" in tag for key, of in tags.items() for tag in of if key[0] == "4")
+    assert len(values(found["3", WINDOWS[2].moment], "ValueDrift")) > 5
 
 
 def test_a_window_is_in_the_workspace_once_and_those_that_it_lacks_are_added(found: dict[Any, Any]) -> None:
