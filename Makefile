@@ -34,6 +34,12 @@ bench: $(VENV)/installed-bench  ## the README's figures
 	python benchmarks/encode.py
 	python benchmarks/switch.py
 	python benchmarks/hostile.py
+	python benchmarks/serve.py
+	python benchmarks/false_alarms.py
+	python benchmarks/power.py --windows 25
+	python benchmarks/drift_speed.py
+	python benchmarks/replay.py
+	python benchmarks/estimate_error.py
 	python benchmarks/women_clothing.py
 
 bench-tools: $(VENV)/installed-bench  ## what the benchmarks compare with
