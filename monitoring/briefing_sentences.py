@@ -16,7 +16,7 @@ from monitoring.decision import (
     score_drifted,
 )
 from monitoring.estimate_error import past_error
-from monitoring.evidence import ColumnDrift, Evidence
+from monitoring.evidence import ABOVE_ALL, AT_MOST, ColumnDrift, Evidence
 from monitoring.findings import Moved
 from monitoring.retraining import Retrained
 from monitoring.windows import PastWindow, since
@@ -135,9 +135,18 @@ def _column(column: ColumnDrift, language: str) -> str:
         then, now = _number(column.reference_mean), _number(column.current_mean)
         if then != now:
             return words["mean"].format(name=name, then=then, now=now)
-    place = words["place_missing"] if column.place == MISSING else column.place
     shares = {"then": _share(column.reference_share), "now": _share(column.current_share)}
-    return words["share"].format(name=name, place=place, **shares)
+    return words["share"].format(name=name, place=_place(column, words), **shares)
+
+
+def _place(column: ColumnDrift, words: Mapping[str, str]) -> str:
+    if column.place == MISSING:
+        return words["place_missing"]
+    if column.kind != "numeric":
+        return column.place
+    if column.place == ABOVE_ALL:
+        return words["place_above"]
+    return words["place_most"].format(value=column.place.removeprefix(AT_MOST))
 
 
 def _moved(one: Moved) -> str:

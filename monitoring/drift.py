@@ -11,7 +11,7 @@ import numpy as np
 
 from monitoring import statistics
 from monitoring.columns import MISSING, OTHER
-from monitoring.evidence import ColumnDrift
+from monitoring.evidence import ABOVE_ALL, AT_MOST, ColumnDrift
 from monitoring.findings import Moved
 from purchasing_power.reference.measure import Reference
 from purchasing_power.reference.sketch import (
@@ -132,7 +132,7 @@ def _numeric(sketch: NumericSketch, counts: np.ndarray, missing: int, now: Numer
     p_ks, effect = statistics.ks(counts, now.counts)
     p_values, test = [p_ks, statistics.rank_sum(counts, now.counts)], f"{KS} and {RANKS}"
     at, first, second = statistics.largest_gap(counts, now.counts)
-    place = f"at most {_number(sketch.cuts[at])}" if at < len(sketch.cuts) else "above all cuts"
+    place = f"{AT_MOST}{_number(sketch.cuts[at])}" if at < len(sketch.cuts) else ABOVE_ALL
     if missing or now.missing:
         sides = [
             np.array([int(values.sum()), gone])

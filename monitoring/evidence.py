@@ -10,6 +10,8 @@ from monitoring.findings import Check, Moved, TextDrift, TierShare, Window
 from purchasing_power.model.comparison import Comparison, Interval
 
 LOWER_IS_BETTER = ("calibration_error",)
+# Where two sides of a numeric column differ most.
+AT_MOST, ABOVE_ALL = "at most ", "above all cuts"
 
 
 @dataclass(frozen=True)

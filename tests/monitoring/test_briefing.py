@@ -11,6 +11,7 @@ import pytest
 from tables import panel
 from watched import next_month, trained
 
+from monitoring import briefing_sentences
 from monitoring.briefing import LANGUAGES, Briefing, render_briefing
 from monitoring.briefing_words import WORDS
 from monitoring.campaign import CampaignList, campaign_list
@@ -203,3 +204,24 @@ def test_the_campaign_list_counts_who_came_and_who_left() -> None:
     only = replace(later, frame=now.frame)
     alone = campaign_list(model, only, now, model.outputs(now.frame))
     assert alone is not None and alone.before == "" and alone.users == found.users
+
+
+@pytest.mark.parametrize(
+    ("place", "english", "chinese"),
+    [
+        ("at most 5.99", "(at most 5.99)", "（不超过 5.99）"),
+        ("above all cuts", "(above all cuts of training)", "（高于训练时的所有分界）"),
+        ("missing", "(not known)", "（缺失）"),
+    ],
+)
+def test_the_place_of_a_drift_is_told_in_the_language_of_the_page(
+    place: str, english: str, chinese: str
+) -> None:
+    drifted = replace(
+        column("days_since_order", 1e-9, "Days since the last order."),
+        place=place,
+        reference_mean=5.0,
+        current_mean=5.0,
+    )
+    told = [briefing_sentences._column(drifted, language) for language in ("en", "zh")]
+    assert told[0].endswith(english) and told[1].endswith(chinese)
