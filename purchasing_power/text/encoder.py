@@ -158,9 +158,9 @@ class Encoder:
                 f"encoder {self.source.folder.name}: vectors with NaN or infinity; finite ones are needed. "
                 "The weights are damaged or untrained: fetch the model again or name another."
             )
-        unit = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+        sums /= np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
         place = {text: row for row, text in enumerate(distinct)}
-        return unit[[place[text] for text in texts]]
+        return sums[[place[text] for text in texts]]
 
     def _batches(self, texts: list[str]) -> Iterator[_Batch]:
         """Run batch after batch, a few ahead of the reader, while the next chunk of texts is tokenised."""
