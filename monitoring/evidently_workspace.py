@@ -5,8 +5,11 @@ Importing it takes seconds: it is imported where a window is added.
 
 from __future__ import annotations
 
+import json
+import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,9 @@ from monitoring.evidently_names import (
     line_plot_panel,
 )
 from monitoring.windows import PastWindow
+from purchasing_power.text.shards import locked
+
+log = logging.getLogger(__name__)
 
 FOLDER = "evidently"
 TAB = "Windows"
@@ -118,21 +124,20 @@ def add(
         Moment and report of the window at hand, see ``evidently_report.report``; it takes the place of an earlier
         run on it, and of the reports before it the newest 11 are kept.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    workspace = Workspace.create(str(folder))
-    project = _project(workspace, model).id
-    known = _known(workspace, project)
-    for window in windows:
-        if (version, window.moment) not in known:
-            workspace.add_run(project, _figures_alone(window.figures, described(window, version)))
-    earlier = known.pop((version, moment), None)
-    if earlier is not None:
-        workspace.delete_run(project, earlier[0])
-    # Evidently stores each picture twice, and shows the one of the report.
-    for result in snapshot.metric_results.values():
-        result.widget = []
-    workspace.add_run(project, snapshot)
-    _cut_down(workspace, project, known.values())
+    with _opened(folder) as workspace:
+        project = _project(workspace, model).id
+        known = _known(workspace, project)
+        for window in windows:
+            if (version, window.moment) not in known:
+                workspace.add_run(project, _figures_alone(window.figures, described(window, version)))
+        earlier = known.pop((version, moment), None)
+        if earlier is not None:
+            workspace.delete_run(project, earlier[0])
+        # Evidently stores each picture twice, and shows the one of the report.
+        for result in snapshot.metric_results.values():
+            result.widget = []
+        workspace.add_run(project, snapshot)
+        _cut_down(workspace, project, known.values())
 
 
 def tell(folder: Path, model: str, version: str, moment: str, came: str) -> None:
@@ -145,13 +150,31 @@ def tell(folder: Path, model: str, version: str, moment: str, came: str) -> None
     came
         A few words.
     """
-    workspace = Workspace.create(str(folder))
-    project = _project(workspace, model).id
-    found = _known(workspace, project).get((version, moment))
-    if found is not None:
-        one, run = found
-        run.tags.append(came)
-        workspace.state.write_snapshot(project, one, run)
+    with _opened(folder) as workspace:
+        project = _project(workspace, model).id
+        found = _known(workspace, project).get((version, moment))
+        if found is not None:
+            one, run = found
+            run.tags.append(came)
+            workspace.state.write_snapshot(project, one, run)
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[Workspace]:
+    """The workspace, for one process at a time.
+
+    Evidently writes a run in place and reads all runs when it opens the workspace: one that a killed job left
+    half-written would end every later job. It is removed, so that its window is added anew.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder, wait=True):
+        for path in folder.glob("*/snapshots/*.json"):
+            try:
+                json.loads(path.read_bytes())
+            except ValueError:
+                log.warning("%s was not written to its end; it is removed", path)
+                path.unlink()
+        yield Workspace.create(str(folder))
 
 
 def _known(workspace: Workspace, project: Any) -> dict[tuple[Any, Any], tuple[Any, Any]]:

@@ -59,6 +59,13 @@ def values(run: Any, kind: str) -> list[Any]:
     return [getattr(one, "value", one) for name, one in metrics if name.endswith(f":{kind}")]
 
 
+def tear(folder: Path, torn: PastWindow) -> None:
+    """Leave of a window's run what a job that is killed at that moment leaves."""
+    runs = [path for path in folder.glob("*/snapshots/*.json") if f'"{torn.moment}: ' in path.read_text()]
+    (run,) = runs
+    run.write_bytes(run.read_bytes()[:99])
+
+
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Any]:
     """What is kept of three windows where two reports are: the first never had one, the last was looked at again."""
@@ -67,12 +74,17 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Any
         patch.setattr(evidently_workspace, "MOST_REPORTS", 2)
         add(folder, "3", WINDOWS[:1], WINDOWS[1])
         add(folder, "3", WINDOWS[:2], WINDOWS[2])
+        tear(folder, WINDOWS[0])
         add(folder, "3", WINDOWS[:2], replace(WINDOWS[2], figures={"drift.columns": 1.0}))
         before = kept(folder)
         assert len(values(before["3", WINDOWS[1].moment], "ValueDrift")) > 5
         add(folder, "4", [], WINDOWS[2])
         evidently_workspace.tell(folder, "shop", "3", WINDOWS[2].moment, "version 4: promoted")
     return kept(folder)
+
+
+def test_a_run_that_was_not_written_to_its_end_is_made_anew(found: dict[Any, Any]) -> None:
+    assert 0.8125 in values(found["3", WINDOWS[0].moment], "WatchedFigure")
 
 
 def test_what_came_of_a_retraining_stands_at_the_window_that_caused_it(found: dict[Any, Any]) -> None:
