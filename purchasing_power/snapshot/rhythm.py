@@ -117,47 +117,56 @@ def _growth(days: int) -> list[Feature]:
 
 
 def _over_periods(periods: int) -> list[Feature]:
-    days, middle = periods * PERIOD, (periods - 1) / 2
-    steps = [middle - place for place in range(periods)]
-    scale = sum(step * step for step in steps)
-
-    def spends(t: ir.Table) -> list[Any]:
-        return [_spend_of(number)(t) for number in range(1, periods + 1)]
-
-    def slope(t: ir.Table) -> Any:
-        return sum(spend * (step / scale) for spend, step in zip(spends(t), steps, strict=True))
-
-    def deviation(t: ir.Table) -> Any:
-        found = spends(t)
-        average = sum(found) / periods
-        squares = sum(spend * spend for spend in found) - average * average * periods
-        return ((squares < 0).ifelse(0.0, squares) / (periods - 1)).sqrt()
-
+    days = periods * PERIOD
     over = f"over the {periods} periods of {PERIOD} days before the cutoff"
     return [
         Feature(
             f"spend_slope_{days}d",
             "currency per 28 days",
             f"Least-squares slope of spend {over}.",
-            slope,
+            lambda t: _slope(_spends(t, periods)),
             0.0,
         ),
-        Feature(f"spend_std_{days}d", "currency", f"Standard deviation of spend {over}.", deviation, 0.0),
+        Feature(
+            f"spend_std_{days}d",
+            "currency",
+            f"Standard deviation of spend {over}.",
+            lambda t: _deviation(_spends(t, periods)),
+            0.0,
+        ),
         Feature(
             f"active_periods_{days}d",
             "periods",
             f"Periods with a purchase {over}.",
-            lambda t: sum((spend > 0).ifelse(1.0, 0.0) for spend in spends(t)),
+            lambda t: sum((spend > 0).ifelse(1.0, 0.0) for spend in _spends(t, periods)),
             0.0,
         ),
         Feature(
             f"spend_least_{days}d",
             "currency",
             f"Smallest spend of a period {over}.",
-            lambda t: ibis.least(*spends(t)),
+            lambda t: ibis.least(*_spends(t, periods)),
             0.0,
         ),
     ]
+
+
+def _spends(t: ir.Table, periods: int) -> list[Any]:
+    """Spend of each period, the newest first."""
+    return [_spend_of(number)(t) for number in range(1, periods + 1)]
+
+
+def _slope(spends: list[Any]) -> Any:
+    middle = (len(spends) - 1) / 2
+    steps = [middle - place for place in range(len(spends))]
+    scale = sum(step * step for step in steps)
+    return sum(spend * (step / scale) for spend, step in zip(spends, steps, strict=True))
+
+
+def _deviation(spends: list[Any]) -> Any:
+    average = sum(spends) / len(spends)
+    squares = sum(spend * spend for spend in spends) - average * average * len(spends)
+    return ((squares < 0).ifelse(0.0, squares) / (len(spends) - 1)).sqrt()
 
 
 BLOCK = Block("rhythm", ("orders",), lambda history: history.orders_at, features)
