@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from peak_memory import peak_mb
 
 NUMERIC, CATEGORICAL = 50, 10
 REFERENCE_ROWS, CHUNK = 100_000, 100_000
@@ -150,7 +150,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.side:
         (ours if args.side == "ours" else evidently)(*args.paths)
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        print(peak_mb())
         return
     with tempfile.TemporaryDirectory() as place:
         report(measured(Path(place), sorted(args.rows), args.rounds))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import time
 
 import numpy as np
+from peak_memory import peak_mb
 
 COUNTS = (1_000, 10_000, 100_000)
 KINDS = "milk bread shoes jacket phone cable chair lamp shirt coffee soap book game watch bag tent"
@@ -43,7 +43,7 @@ def main() -> None:
     start = time.perf_counter()
     vectors = ours.encode(texts)
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_mb()
     row = {"texts": len(texts), "per_s": len(texts) / seconds, "peak_mb": peak}
     print(json.dumps({**row, "result_mb": vectors.nbytes / 2**20}))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from peak_memory import peak_mb
 
 from purchasing_power.text import checkpoint
 from purchasing_power.text.encoder import Encoder
@@ -74,7 +74,7 @@ def main() -> None:
     loaded = time.perf_counter()
     encode(texts)
     seconds = time.perf_counter() - loaded
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_mb()
     print(json.dumps({"load_s": loaded - start, "seconds": seconds, "peak_mb": peak}))
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import tempfile
 import time
 import warnings
@@ -23,6 +22,7 @@ from typing import Any
 
 import mlflow
 import numpy as np
+from peak_memory import peak_mb
 from quality_income import OUTER, RFM, TEXT, WITHOUT, Income, measure
 
 from purchasing_power.model.comparison import Comparison, MetricName, paired_bootstrap
@@ -168,7 +168,7 @@ def report(demo: Demo, income: Income, took: dict[str, float]) -> None:
     print(f"{'':<64}{'seconds':>20}")
     for name, seconds in took.items():
         print(f"{name:<64}{seconds:>20.0f}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = peak_mb() / 1024
     print(f"peak memory of this process: {peak:.1f} GiB\n")
 
 

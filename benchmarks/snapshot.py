@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ import numpy as np
 import pandas as pd
 import snapshot_pandas
 import snapshot_sql
+from peak_memory import peak_mb
 
 from purchasing_power.shop.intake import take_in
 from purchasing_power.shop.samples import complete_journey
@@ -107,7 +107,7 @@ def report(median: dict[str, float], table: UserTable, columns: list[str]) -> No
     print(f"compared and equal: {len(columns)} numeric columns (features and outcomes)\n")
     for name, seconds in median.items():
         print(f"{name:<32}{seconds:8.2f} s")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = peak_mb() / 1024
     print(f"\npeak memory of this process, all four ways in it: {peak:.1f} GiB")
     ours = median["purchasing_power"]
     figures = {

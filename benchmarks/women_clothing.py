@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import resource
 import tempfile
 import time
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from peak_memory import peak_mb
 from tqdm import tqdm
 from women_clothing_choice import choose
 from women_clothing_data import FOLDS, LABEL, RECOMMENDED, Pair, flat_table, harness, published_folds, reviews
@@ -134,7 +134,7 @@ def report(scores: Scores, seconds: Scores) -> None:
     print(
         f"harness, fold {folds[0]}: {scores[HARNESS][folds[0]]!r} (published for fold 0: 0.7898930349933002)"
     )
-    print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB\n")
+    print(f"peak memory: {peak_mb() / 1024:.1f} GiB\n")
 
 
 def figures(scores: Scores) -> dict[str, float]:

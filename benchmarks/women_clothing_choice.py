@@ -24,6 +24,7 @@ INNER, SCORED, SEED = 3, 1, 0
 _TERMS = {"representation": "tfidf", "stop_words": "keep"}
 _WIDE = {**_TERMS, "tfidf_width": 20_000, "ngram_max": 2, "table_weight": 0.3}
 _VECTORS = {"representation": "encoder", "text_components": 384, "encoder": LOWER}
+_FILTERS = {"representation": "none", "dropout": 0.5, "filters": 128, "hidden": 128}
 _TREES = {"head": "lightgbm", "stop_words": "keep", "feature_share": 0.2}
 _TUNED = {"head": "finetuned", "representation": "finetuned", "encoder": LOWER, "dropout": 0.3}
 # What each row of the table adds to what the rows before it may blend.
@@ -37,7 +38,8 @@ CANDIDATES: dict[str, list[ModelParams]] = {
         ModelParams(head="logistic", C=0.01, **_VECTORS),
         ModelParams(head="mlp", dropout=0.3, **_VECTORS),
         ModelParams(representation="both", text_components=64, encoder=LOWER, **_TREES),
-        ModelParams(head="textcnn", representation="none", dropout=0.5, filters=128, hidden=128),
+        # Networks of two seeds err apart, and their mean less.
+        *(ModelParams(head="textcnn", seed=seed, **_FILTERS) for seed in (0, 1)),
     ],
     "finetuned": [
         # The layers below are left as they are, and what they give is computed once.

@@ -18,7 +18,7 @@ from purchasing_power.model.features import transformer
 from purchasing_power.model.network_objective import Objective
 from purchasing_power.model.network_perceptron import Perceptron
 from purchasing_power.model.params import ModelParams
-from purchasing_power.model.scorer import Fitting
+from purchasing_power.model.scorer import Fitting, reseeded
 from purchasing_power.model.tuning_documents import row_texts
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTableMeta
 from purchasing_power.text import checkpoint
@@ -98,7 +98,7 @@ def fit(params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> TunedScor
     features = transformer(params, meta, fitting.seed)
     table = np.asarray(features.fit_transform(fitting.frame, fitting.y), np.float32)
     home = tempfile.TemporaryDirectory(prefix="tuned-")
-    goal = tuned(params, meta, fitting, table, Path(home.name))
+    goal = tuned(params, meta, reseeded(fitting, params), table, Path(home.name))
     source = checkpoint.find(str(Path(home.name, ENCODER)))
     wanted = Encoder.open(params.encoder)
     # A quantised graph was judged by the frozen model's vectors: the tuned model runs in torch.

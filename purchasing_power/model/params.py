@@ -29,7 +29,7 @@ ABOVE_ZERO = (
     *("hidden", "epochs", "network_rate", "batch_rows", "filters", "text_tokens"),
     *("tuning_epochs", "tuning_rate", "lora_rank", "row_documents", "tuning_rows", "table_weight"),
 )
-NOT_NEGATIVE = ("tfidf_width", "gamma", "l2", "dropout", "frozen_layers")
+NOT_NEGATIVE = ("tfidf_width", "gamma", "l2", "dropout", "frozen_layers", "seed")
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,9 @@ class ModelParams:
     refit
         Whether ``textcnn`` and ``finetuned`` are fitted anew on all rows once early stopping has found the number of
         epochs: ``"auto"`` does so for a panel, whose newest cutoff was held out.
+    seed
+        Added to the run's seed where the head draws at random (first weights, batches, held-out rows), so that a
+        blend can average networks that differ in nothing else.
     members
         Weighted models of a blend.
     """
@@ -123,6 +126,7 @@ class ModelParams:
     row_documents: int = 8
     tuning_rows: int = 32
     refit: str = "auto"
+    seed: int = 0
     members: tuple[Member, ...] = ()
 
     def __post_init__(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -53,6 +53,11 @@ class Fitting:
     threads: int = 0
     progress: bool = False
     curve: Callable[[str, float, int], None] | None = None
+
+
+def reseeded(fitting: Fitting, params: ModelParams) -> Fitting:
+    """The same with the seed that the head of ``params`` draws by; feature blocks take the run's own."""
+    return replace(fitting, seed=fitting.seed + params.seed)
 
 
 class Scorer(Protocol):

@@ -36,6 +36,7 @@ NETWORK: dict[str, Rule] = {
     "network_rate": Range(3e-4, 5e-3, 1e-3, log=True),
     "epochs": Choice((20,)),
     "batch_rows": Choice((128,)),
+    "seed": Choice((0,)),
 }
 HEAD_RULES: dict[str, dict[str, Rule]] = {
     "lightgbm": {
@@ -46,6 +47,7 @@ HEAD_RULES: dict[str, dict[str, Rule]] = {
         "feature_share": Range(0.1, 0.8, 0.3),
         "l2": Range(0.1, 30.0, 5.0, log=True),
         "row_share": Choice((0.8,)),
+        "seed": Choice((0,)),
     },
     "logistic": {"C": Range(1e-4, 1.0, 0.01, log=True)},
     # Beyond 0.1 a linear SVM on dense columns takes ten times the time and gains nothing.
@@ -66,6 +68,7 @@ HEAD_RULES: dict[str, dict[str, Rule]] = {
         "tuning_rows": Choice((32,)),
         "dropout": Choice((0.2,)),
         "refit": Choice(("auto",)),
+        "seed": Choice((0,)),
     },
 }
 WIDE_RULES: dict[str, dict[str, Rule]] = {

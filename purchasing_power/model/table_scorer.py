@@ -17,7 +17,7 @@ from purchasing_power.model.features import set_encoder, transformer
 from purchasing_power.model.heads import Head, fit_head, load_head, raw_scores, save_head
 from purchasing_power.model.imbalance import check_imbalance, resampled
 from purchasing_power.model.params import ModelParams
-from purchasing_power.model.scorer import Fitting
+from purchasing_power.model.scorer import Fitting, reseeded
 from purchasing_power.snapshot.user_table import UserTableMeta
 from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.store import VectorStore, vectors
@@ -72,6 +72,7 @@ def fit(params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> TableScor
     features = transformer(params, meta, fitting.seed, fitting.store)
     X = features.fit_transform(fitting.frame, fitting.y)
     centre = np.asarray(X.mean(axis=0), np.float64).ravel()
+    fitting = reseeded(fitting, params)
     X, y = resampled(params, X, fitting.y, fitting.task, fitting.seed)
     head = fit_head(params, X, y, fitting.task, fitting.classes, fitting.seed, fitting.threads, fitting.curve)
     return TableScorer(params, features, head, centre)

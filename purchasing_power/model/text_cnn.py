@@ -21,7 +21,7 @@ from purchasing_power.model.network_modules import WIDTHS, TextCnnModule
 from purchasing_power.model.network_objective import Objective, objective, seeded_torch
 from purchasing_power.model.network_skorch import train
 from purchasing_power.model.params import ModelParams
-from purchasing_power.model.scorer import Fitting
+from purchasing_power.model.scorer import Fitting, reseeded
 from purchasing_power.model.tuning_documents import row_texts
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTableMeta
 from purchasing_power.text.checkpoint import Checkpoint
@@ -97,6 +97,7 @@ def fit(params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> TextCnn:
     features = transformer(params, meta, fitting.seed)
     table = np.asarray(features.fit_transform(fitting.frame, fitting.y), np.float32)
     inputs = {"ids": token_ids(fitting.frame[DOCUMENTS], tokens, params.text_tokens), "table": table}
+    fitting = reseeded(fitting, params)
     parts = hold_out(params, meta, fitting)
     learn = parts.learn[resampled_rows(params, fitting.y[parts.learn], fitting.seed)]
     vectors = load_model(source).get_input_embeddings().weight.detach().half()

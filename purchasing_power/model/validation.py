@@ -110,8 +110,9 @@ class CrossValidation:
         weights = [block_weight(name, params) for name, _, _ in self._made(params)]
         X, later = (stacked([pair[side] for pair in pairs], weights) for side in (0, 1))
         y = target.labels(frame.iloc[self.folds[number][0]])
-        X, y = resampled(params, X, y, target.task, self.seed)
-        head = fit_head(params, X, y, target.task, len(target.classes), self.seed, self.threads)
+        seed = self.seed + params.seed
+        X, y = resampled(params, X, y, target.task, seed)
+        head = fit_head(params, X, y, target.task, len(target.classes), seed, self.threads)
         return raw_scores(head, later)
 
     def _text_raw(self, number: int, params: ModelParams) -> np.ndarray:

@@ -14,7 +14,7 @@ from purchasing_power.model.calibration import calibrated
 from purchasing_power.model.features import prepare
 from purchasing_power.model.params import Member, ModelParams
 from purchasing_power.model.purchasing_model import rows_to_fit
-from purchasing_power.model.scorer import Fitting
+from purchasing_power.model.scorer import Fitting, fit_scorer
 from purchasing_power.model.splits import folds, split
 from purchasing_power.model.validation import CrossValidation
 from purchasing_power.snapshot.target import fit_target
@@ -71,6 +71,24 @@ def test_a_blend_says_the_weighted_mean_of_its_members_and_is_loaded_with_the_sa
     assert said == pytest.approx(0.75 * parts[0] + 0.25 * parts[1])
     scorer.save(tmp_path, [], None)
     assert calibrated(None, blend.load(tmp_path, BOTH, meta).raw(later), task) == pytest.approx(said)
+
+
+@pytest.mark.parametrize("head", ["mlp", "textcnn", "lightgbm"])
+def test_a_model_with_another_seed_is_another_model_and_is_fitted_as_it_was_judged(
+    head: str, tiny_bert: Path
+) -> None:
+    table = flat()
+    judged = validation(table, 2, "label")
+    given = {"representation": "none", "head": head, "encoder": str(tiny_bert), "epochs": 3, "trees": 20}
+    one, other = (ModelParams.from_dict({**given, "seed": seed}) for seed in (0, 1))
+    assert not np.allclose(judged.outputs(0, one), judged.outputs(0, other))
+    before, after = (table.frame.iloc[rows] for rows in judged.folds[0])
+    target = judged.target(0)
+    fitting = Fitting(
+        rows_to_fit(before, table.meta), target.labels(before), target.task, len(target.classes)
+    )
+    said = fit_scorer(other, table.meta, fitting).raw(prepare(after, table.meta))
+    assert calibrated(None, said, target.task) == pytest.approx(judged.outputs(0, other))
 
 
 def test_each_networks_loss_curve_has_its_members_name() -> None:
