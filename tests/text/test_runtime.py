@@ -183,3 +183,14 @@ def test_two_writers_of_one_export_leave_one_whole(tmp_path: Path) -> None:
     with exported(tmp_path, "print", "int8", write) as folder:
         assert (folder / "graph").read_text() == "theirs"
     assert os.listdir(tmp_path / "print") == ["int8"]
+
+
+@pytest.mark.parametrize("precision", ["onnx-float32", "onnx-int8"])
+def test_the_weights_of_an_onnx_graph_are_mapped_and_not_copied(
+    precision: str, tiny_bert: Path, tmp_path: Path
+) -> None:
+    runtime = _open(tiny_bert, precision, tmp_path)
+    [weights] = tmp_path.glob(f"*/{precision}/graph.weights")
+    assert weights.stat().st_mode & 0o444 == 0o444
+    assert str(weights) in Path("/proc/self/maps").read_text()
+    assert runtime.pooled(_windows()).shape[0] == len(LENGTHS)

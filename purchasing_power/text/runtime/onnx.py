@@ -15,7 +15,7 @@ from purchasing_power.text.runtime import graph
 from purchasing_power.text.runtime.exports import exported
 from purchasing_power.text.tokens import quiet
 
-GRAPH = "graph.onnx"
+GRAPH, WEIGHTS = "graph.onnx", "graph.weights"
 OPSET = 17
 INT8 = "onnx-int8"
 
@@ -75,6 +75,7 @@ def open_onnx(source: Checkpoint, precision: str, cache: Path | None, threads: i
         _export(source, folder / GRAPH)
         if precision == INT8:
             _quantise(folder / GRAPH)
+        _part(folder)
 
     streams = threads or len(os.sched_getaffinity(0))
     with exported(cache, source.fingerprint(), precision, write) as folder:
@@ -95,6 +96,19 @@ def _quantise(file: Path) -> None:
     finally:
         logging.root.setLevel(level)
     plain.unlink()
+
+
+def _part(folder: Path) -> None:
+    """Move the weights to a file of their own, which a session maps.
+
+    Processes share it, and of the table of words they have in memory what their texts hold.
+    """
+    import onnx
+
+    graph = onnx.load(folder / GRAPH)
+    onnx.save_model(graph, folder / GRAPH, save_as_external_data=True, location=WEIGHTS)
+    # It comes readable by its owner alone; a bundle may be served by another account.
+    (folder / WEIGHTS).chmod(0o644)
 
 
 def _export(source: Checkpoint, file: Path) -> None:
