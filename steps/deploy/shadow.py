@@ -25,16 +25,27 @@ log = logging.getLogger(__name__)
 
 SHADOW = "shadow"
 ROWS_A_FILE, WRITTEN_WITHIN_S = 10_000, 10.0
+# A server that ends as soon as it starts must not take the machine's time from those that answer users.
+AGAIN_AFTER_S = 30.0
 NICENESS = 10
 
 
 @dataclass
 class Side:
-    """A server of one worker on one version; ``home`` is that version's folder, ``port`` 0 while it has none."""
+    """A server of one worker on one version.
+
+    Attributes
+    ----------
+    port, home
+        0 while it does not answer; the version's folder.
+    started
+        When it was started last, monotonic seconds.
+    """
 
     name: str
     port: int = 0
     home: Path | None = None
+    started: float = 0.0
 
 
 @dataclass
@@ -121,7 +132,10 @@ def _follow(shadow: Shadow, staging: ModelVersion | None, production: Path) -> N
         return
     _serve(shadow, shadow.ours, production)
     home = folder.home_of(shadow.where, staging)
-    if home in (shadow.theirs.home, shadow.refused):
+    if home == shadow.refused:
+        return
+    if home == shadow.theirs.home:
+        _serve(shadow, shadow.theirs, home)
         return
     problem = smoke.problem(folder.fetch(shadow.where, staging, shadow.theirs.name))
     if problem is not None:
@@ -135,11 +149,19 @@ def _follow(shadow: Shadow, staging: ModelVersion | None, production: Path) -> N
 
 
 def _serve(shadow: Shadow, side: Side, home: Path) -> None:
+    """Start a server on a version where there is none, and again where it has ended."""
     # A server that starts while the others are ended would be left behind.
-    if side.home == home or shadow.ended.is_set():
+    if shadow.ended.is_set():
         return
+    if side.home == home:
+        if processes.noted(shadow.where, side.name) is not None:
+            return
+        side.port = 0
+        if time.monotonic() - side.started < AGAIN_AFTER_S:
+            return
+        log.warning("shadow: the server of the version at %s ended; it is started again", side.name)
     processes.end(shadow.where, side.name)
-    side.port, side.home = 0, home
+    side.port, side.home, side.started = 0, home, time.monotonic()
     port = server_process.free_port()
     process = server_process.start(str(home), port, 1, shadow.variables, NICENESS)
     processes.note_or_end(shadow.where, side.name, process.pid)
