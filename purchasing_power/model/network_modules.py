@@ -58,8 +58,19 @@ class TextCnnModule(nn.Module):
         # A batch holds most tokens many times: the filters' products are taken once for each distinct one.
         distinct, place = torch.unique(ids, return_inverse=True)
         vectors = self.vectors[distinct.clamp(min=0)].float() * (distinct >= 0)[:, None]
-        parts = [torch.relu(_filtered(one, vectors, place)).amax(dim=1) for one in self.filters]
+        tokens = (ids >= 0).sum(dim=1)
+        # Beyond a row's own tokens a filter would tell how long the other rows are; a short row has one place.
+        parts = [
+            _strongest(_filtered(one, vectors, place), (tokens - size + 1).clamp(min=1))
+            for one, size in zip(self.filters, WIDTHS, strict=True)
+        ]
         return self.head(torch.cat([self.dropout(torch.cat(parts, dim=1)), table], dim=1))
+
+
+def _strongest(filtered: Tensor, places: Tensor) -> Tensor:
+    """The most that each filter says, or 0, shape (n, filters), over the first places of each row, shape (n,)."""
+    within = torch.arange(filtered.shape[1], device=filtered.device) < places[:, None]
+    return (torch.relu(filtered) * within[:, :, None]).amax(dim=1)
 
 
 def _filtered(filters: Any, vectors: Tensor, place: Tensor) -> Tensor:

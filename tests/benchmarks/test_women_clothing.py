@@ -116,7 +116,7 @@ def test_the_last_line_holds_every_figure_by_its_name(
     table: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scores = {name: {0: 0.7, 1: 0.9} for name in table.NAMES}
-    table.report(scores, scores)
+    table.report(scores, scores, 1.5)
     assert "0.8000   0.7000   0.9000" in capsys.readouterr().out
     figures = table.figures(scores)
     assert list(figures) == KEYS

@@ -57,6 +57,16 @@ def test_the_same_seed_gives_the_same_scores_and_another_one_others(tiny_bert: P
     assert not np.allclose(first, other)
 
 
+def test_a_rows_score_does_not_depend_on_the_other_rows(tiny_bert: Path) -> None:
+    fitting = _fitting(rows=60)
+    frame = fitting.frame
+    frame["documents"] = [[text + " red" * (row % 7)] for row, [text] in enumerate(frame["documents"])]
+    frame.at[3, "documents"] = []
+    scorer = text_cnn.fit(_params(tiny_bert, epochs=4), META, fitting)
+    alone = [scorer.raw(frame.iloc[[row]]) for row in range(len(frame))]
+    assert np.concatenate(alone) == pytest.approx(scorer.raw(frame), abs=1e-5)
+
+
 @pytest.mark.parametrize(("kind", "loss"), [("flat", "auto"), ("panel", "auto"), ("panel", "tweedie")])
 def test_a_bundle_predicts_the_same_without_the_language_model(
     tiny_bert: Path, tiny_gpt: Path, tmp_path: Path, kind: str, loss: str
