@@ -53,15 +53,20 @@ class TextCnnModule(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.head = PerceptronModule(filters * len(WIDTHS) + columns, hidden, outputs, dropout)
 
-    def forward(self, ids: Tensor, table: Tensor) -> Tensor:
-        """Outputs, shape (n, outputs), of token ids, shape (n, tokens), -1 where none, and columns, (n, columns)."""
+    def forward(self, ids: Tensor, table: Tensor, vectors: Tensor | None = None) -> Tensor:
+        """Outputs, shape (n, outputs), of token ids, shape (n, tokens), -1 where none, and columns, (n, columns).
+
+        Ids number the rows of ``vectors``, or of the module's own.
+        """
+        known = self.vectors if vectors is None else vectors
         # A batch holds most tokens many times: the filters' products are taken once for each distinct one.
         distinct, place = torch.unique(ids, return_inverse=True)
-        vectors = self.vectors[distinct.clamp(min=0)].float() * (distinct >= 0)[:, None]
+        read = torch.zeros((len(distinct), known.shape[1]), device=known.device)
+        read[distinct >= 0] = known[distinct[distinct >= 0]].float()
         tokens = (ids >= 0).sum(dim=1)
         # Beyond a row's own tokens a filter would tell how long the other rows are; a short row has one place.
         parts = [
-            _strongest(_filtered(one, vectors, place), (tokens - size + 1).clamp(min=1))
+            _strongest(_filtered(one, read, place), (tokens - size + 1).clamp(min=1))
             for one, size in zip(self.filters, WIDTHS, strict=True)
         ]
         return self.head(torch.cat([self.dropout(torch.cat(parts, dim=1)), table], dim=1))

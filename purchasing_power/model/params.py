@@ -13,12 +13,14 @@ TABLE_HEADS = ("logistic", "svm", "rbf_svm", "lightgbm", "mlp")
 LINEAR_HEADS = ("logistic", "svm")
 TEXT_HEADS = ("textcnn", "finetuned")
 HEADS = (*TABLE_HEADS, *TEXT_HEADS, "blend")
+STATES = "states"
 CHOICES = {
     "representation": REPRESENTATIONS,
     "head": HEADS,
     "imbalance": ("none", "weights", "over", "under", "smote", "adasyn"),
     "loss": ("auto", "squared", "tweedie"),
     "stop_words": ("drop", "keep"),
+    "token_vectors": ("table", STATES),
     "weighting": ("log_count", "count", "recency", "idf"),
     "reduction": ("pca", "whitening"),
     "tuning": ("full", "lora"),
@@ -73,8 +75,10 @@ class ModelParams:
     hidden, dropout, epochs, network_rate, batch_rows
         Of ``mlp`` and ``textcnn``: units of the hidden layer, share dropped, most epochs, learning rate, rows in a
         batch. ``finetuned`` ends in such a hidden layer with the same units, share dropped and rate.
-    filters, text_tokens
-        Of ``textcnn``: filters of each width, tokens of a row that are read (newest documents first).
+    token_vectors, filters, text_tokens
+        Of ``textcnn``: what its filters read of a token, the vector in the language model's own ``"table"`` or the
+        ``"states"`` of the last layer (of two with ``encoder=minilm?layers=2``); filters of each width; tokens of a row
+        that are read (newest documents first).
     tuning, tuning_epochs, tuning_rate, frozen_layers, lora_rank, row_documents, tuning_rows
         Of ``finetuned``: ``"full"`` or ``"lora"``, most epochs, learning rate of the language model, lower layers
         left as they are, rank of the adapters, documents of a row read in an epoch, rows in a batch.
@@ -116,6 +120,7 @@ class ModelParams:
     epochs: int = 20
     network_rate: float = 1e-3
     batch_rows: int = 128
+    token_vectors: str = "table"
     filters: int = 64
     text_tokens: int = 128
     tuning: str = "full"

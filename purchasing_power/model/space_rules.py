@@ -56,6 +56,7 @@ HEAD_RULES: dict[str, dict[str, Rule]] = {
     "mlp": NETWORK,
     "textcnn": {
         **NETWORK,
+        "token_vectors": Choice(("table",)),
         "filters": Choice((64, 32, 128)),
         "text_tokens": Choice((128,)),
         "refit": Choice(("auto",)),

@@ -12,7 +12,7 @@ import pandas as pd
 from safetensors.torch import load_file, save_file
 from sklearn.compose import ColumnTransformer
 
-from purchasing_power.model import skops_files
+from purchasing_power.model import row_tokens, skops_files
 from purchasing_power.model.features import transformer
 from purchasing_power.model.imbalance import resampled_rows
 from purchasing_power.model.network_files import save_tokenizer, tokenizer_source
@@ -20,10 +20,11 @@ from purchasing_power.model.network_holdout import hold_out
 from purchasing_power.model.network_modules import WIDTHS, TextCnnModule
 from purchasing_power.model.network_objective import Objective, objective, seeded_torch
 from purchasing_power.model.network_skorch import train
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.params import STATES, ModelParams
+from purchasing_power.model.row_tokens import RowTokens
 from purchasing_power.model.scorer import Fitting, reseeded
-from purchasing_power.model.tuning_documents import row_texts
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTableMeta
+from purchasing_power.text import checkpoint
 from purchasing_power.text.checkpoint import Checkpoint
 from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.runtime.padded import load_model
@@ -32,7 +33,9 @@ from purchasing_power.text.tokens import Tokens, open_tokens
 FEATURES, WEIGHTS, TOKENIZER, TOLD = "features.skops", "weights.safetensors", "tokenizer", "text_cnn.json"
 # Rows that are predicted at once.
 ROWS = 256
-VECTORS = "vectors"
+VECTORS, ENCODER = "vectors", "encoder"
+# Every filter finds its width.
+LEAST = max(WIDTHS)
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class TextCnn:
         The tokenizer of ``params.encoder`` and the folder it came from.
     module
         The network, a torch module.
+    model
+        The language model whose states the filters read; ``None`` where they read its table.
     """
 
     params: ModelParams
@@ -53,34 +58,42 @@ class TextCnn:
     source: Checkpoint
     tokens: Tokens
     module: Any
+    model: Any = None
 
     def raw(self, frame: pd.DataFrame) -> np.ndarray:
         """Uncalibrated scores; see :class:`~purchasing_power.model.scorer.Scorer`."""
         import torch
 
-        ids = token_ids(frame[DOCUMENTS], self.tokens, self.params.text_tokens)
         table = np.asarray(self.features.transform(frame), np.float32)
         parts = [np.zeros((0, self.objective.outputs), np.float32)]
         with torch.inference_mode():
-            for start in range(0, len(ids), ROWS):
+            for start in range(0, len(frame), ROWS):
                 rows = slice(start, start + ROWS)
-                given = torch.from_numpy(ids[rows]), torch.from_numpy(table[rows])
-                parts.append(self.module(*given).numpy())
+                read = row_tokens.read(
+                    frame[DOCUMENTS].iloc[rows], self.tokens, self.params.text_tokens, LEAST
+                )
+                places, vectors = _read_by_filters(read, self.model)
+                given = torch.from_numpy(places), torch.from_numpy(table[rows])
+                parts.append(self.module(*given, vectors).numpy())
         return self.objective.raw(np.concatenate(parts))
 
     def save(self, folder: Path, warm_texts: list[str], store: str | None) -> None:
-        """Write network, tabular blocks and tokenizer; there are no text vectors to take along."""
+        """Write network, tabular blocks and the tokenizer or the language model; no text has a vector to take along."""
         skops_files.dump(self.features, folder / FEATURES)
         tensors = {name: one.contiguous() for name, one in self.module.state_dict().items()}
-        save_file({**tensors, VECTORS: self.module.vectors}, folder / WEIGHTS)
-        save_tokenizer(self.source, folder / TOKENIZER)
+        if self.model is None:
+            save_tokenizer(self.source, folder / TOKENIZER)
+            tensors[VECTORS] = self.module.vectors
+        else:
+            self.source.copy(folder / ENCODER)
+        save_file(tensors, folder / WEIGHTS)
         columns = int(self.module.head.direct.in_features) - len(WIDTHS) * self.params.filters
         told = {"objective": self.objective.to_dict(), "columns": columns}
         (folder / TOLD).write_text(json.dumps(told))
 
 
 def fit(params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> TextCnn:
-    """Fit a text CNN on the token vectors of ``params.encoder``'s own table, which stays as it is.
+    """Fit a text CNN on the token vectors of ``params.encoder``, which stays as it is.
 
     Part of the fitted rows is held out to stop by; see :func:`~purchasing_power.model.network_holdout.hold_out`.
 
@@ -96,11 +109,16 @@ def fit(params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> TextCnn:
     tokens = open_tokens(source)
     features = transformer(params, meta, fitting.seed)
     table = np.asarray(features.fit_transform(fitting.frame, fitting.y), np.float32)
-    inputs = {"ids": token_ids(fitting.frame[DOCUMENTS], tokens, params.text_tokens), "table": table}
+    read = row_tokens.read(fitting.frame[DOCUMENTS], tokens, params.text_tokens, LEAST)
+    language = load_model(source)
+    model = language if params.token_vectors == STATES else None
+    places, vectors = _read_by_filters(read, model)
+    if vectors is None:
+        vectors = language.get_input_embeddings().weight.detach().half()
+    inputs = {"ids": places, "table": table}
     fitting = reseeded(fitting, params)
     parts = hold_out(params, meta, fitting)
     learn = parts.learn[resampled_rows(params, fitting.y[parts.learn], fitting.seed)]
-    vectors = load_model(source).get_input_embeddings().weight.detach().half()
 
     def trained(rows: np.ndarray, held: np.ndarray, epochs: int, name: str) -> tuple[TextCnnModule, int]:
         with seeded_torch(fitting.seed, fitting.threads):
@@ -112,46 +130,37 @@ def fit(params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> TextCnn:
     if parts.refit:
         rows = resampled_rows(params, fitting.y, fitting.seed)
         module, _ = trained(rows, parts.held[:0], epochs, f"{params.head}_refit")
-    return TextCnn(params, features, goal, source, tokens, module)
+    if model is not None:
+        module.vectors = vectors[:0]
+    return TextCnn(params, features, goal, source, tokens, module, model)
 
 
 def load(folder: Path, params: ModelParams, meta: UserTableMeta) -> TextCnn:
     """Load what :meth:`TextCnn.save` wrote."""
+    import torch
+
     told = json.loads((folder / TOLD).read_text())
     goal = Objective.from_dict(told["objective"])
     tensors = load_file(folder / WEIGHTS)
-    module = _module(params, goal, tensors.pop(VECTORS), told["columns"])
+    model = None
+    if params.token_vectors == STATES:
+        source = checkpoint.find(str(folder / ENCODER))
+        model, vectors = load_model(source), torch.zeros((0, source.dimension))
+    else:
+        vectors = tensors.pop(VECTORS)
+        source = tokenizer_source(folder / TOKENIZER, vectors.shape[1])
+    module = _module(params, goal, vectors, told["columns"])
     module.load_state_dict(tensors)
-    source = tokenizer_source(folder / TOKENIZER, module.vectors.shape[1])
-    features = skops_files.load(folder / FEATURES)
     module.eval()
-    return TextCnn(params, features, goal, source, open_tokens(source), module)
+    features = skops_files.load(folder / FEATURES)
+    return TextCnn(params, features, goal, source, open_tokens(source), module, model)
 
 
-def token_ids(documents: pd.Series, tokens: Tokens, most: int) -> np.ndarray:
-    """First ``most`` tokens of each row's distinct documents, newest first.
-
-    Special tokens stand between two documents, so that a filter can tell where one ends. Of a document longer
-    than a window, the first window is read.
-
-    Returns
-    -------
-    np.ndarray
-        int64, shape (n_rows, tokens), -1 after the last token; no wider than the longest row needs, and at least
-        as wide as the widest filter.
-    """
-    rows = row_texts(documents, most)
-    cut = tokens.windows(rows.texts)
-    firsts = np.searchsorted(cut.owner, np.arange(len(rows.texts)))
-    found = [
-        np.concatenate([np.zeros(0, np.int64), *(cut.ids[firsts[text]] for text in texts)])[:most]
-        for texts in np.split(rows.share.indices, rows.share.indptr[1:-1])
-    ]
-    width = max([max(WIDTHS), *map(len, found)])
-    ids = np.full((len(documents), width), -1, np.int64)
-    for row, one in enumerate(found[: len(documents)]):
-        ids[row, : len(one)] = one
-    return ids
+def _read_by_filters(read: RowTokens, model: Any) -> tuple[np.ndarray, Any]:
+    """Which vectors stand at each place of the rows, and these vectors, ``None`` for the model's table of tokens."""
+    if model is None:
+        return read.ids, None
+    return read.places, row_tokens.states(model, read.windows)
 
 
 def _module(params: ModelParams, goal: Objective, vectors: Any, columns: int) -> TextCnnModule:

@@ -11,16 +11,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import tables
+import torch
 from sklearn.metrics import roc_auc_score
 
 from purchasing_power.errors import DataError
-from purchasing_power.model import bundle, purchasing_model, text_cnn
+from purchasing_power.model import bundle, purchasing_model, row_tokens, text_cnn
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.scorer import Fitting
 from purchasing_power.model.splits import split
 from purchasing_power.snapshot.target import fit_target
 from purchasing_power.snapshot.user_table import UserTableMeta
 from purchasing_power.text.encoder import Encoder
+from purchasing_power.text.runtime.padded import load_model
 from purchasing_power.text.tokens import open_tokens
 
 META = UserTableMeta(kind="flat", numeric=(), categorical=(), label="label", task="binary")
@@ -57,26 +59,41 @@ def test_the_same_seed_gives_the_same_scores_and_another_one_others(tiny_bert: P
     assert not np.allclose(first, other)
 
 
-def test_a_rows_score_does_not_depend_on_the_other_rows(tiny_bert: Path) -> None:
+@pytest.mark.parametrize("read", ["table", "states"])
+def test_a_rows_score_does_not_depend_on_the_other_rows(tiny_bert: Path, read: str) -> None:
     fitting = _fitting(rows=60)
     frame = fitting.frame
     frame["documents"] = [[text + " red" * (row % 7)] for row, [text] in enumerate(frame["documents"])]
     frame.at[3, "documents"] = []
-    scorer = text_cnn.fit(_params(tiny_bert, epochs=4), META, fitting)
+    scorer = text_cnn.fit(_params(tiny_bert, epochs=4, token_vectors=read), META, fitting)
     alone = [scorer.raw(frame.iloc[[row]]) for row in range(len(frame))]
     assert np.concatenate(alone) == pytest.approx(scorer.raw(frame), abs=1e-5)
 
 
+def test_states_are_those_of_each_text_alone(tiny_bert: Path) -> None:
+    source = Encoder.open(f"{tiny_bert}?layers=1").source
+    model, tokens = load_model(source), open_tokens(source)
+    read = row_tokens.read(pd.Series([["red milk", "milk"], [], ["a longer text of red milk"]]), tokens, 9, 4)
+    found = row_tokens.states(model, read.windows)
+    with torch.inference_mode():
+        alone = [model(input_ids=torch.tensor([window])).last_hidden_state[0] for window in read.windows]
+    assert found.numpy() == pytest.approx(torch.cat(alone).numpy(), abs=1e-3)
+    counted = sum(map(len, read.windows[:2]))
+    assert read.places[0].tolist() == list(range(min(counted, 9))) + [-1] * (9 - min(counted, 9))
+
+
+@pytest.mark.parametrize("read", ["table", "states"])
 @pytest.mark.parametrize(("kind", "loss"), [("flat", "auto"), ("panel", "auto"), ("panel", "tweedie")])
-def test_a_bundle_predicts_the_same_without_the_language_model(
-    tiny_bert: Path, tiny_gpt: Path, tmp_path: Path, kind: str, loss: str
+def test_a_bundle_predicts_the_same_without_the_language_models_folder(
+    tiny_bert: Path, tiny_gpt: Path, tmp_path: Path, kind: str, loss: str, read: str
 ) -> None:
     model_folder = tmp_path / "encoder"
     shutil.copytree(tiny_bert if kind == "flat" else tiny_gpt, model_folder)
     table = tables.flat(120, classes=3) if kind == "flat" else tables.panel(30)
     parts = split(table)
     target = fit_target("label" if kind == "flat" else "spend", table, parts.train)
-    model = purchasing_model.fit(table, parts, target, _params(model_folder, epochs=2, loss=loss))
+    params = _params(model_folder, epochs=2, loss=loss, token_vectors=read)
+    model = purchasing_model.fit(table, parts, target, params)
     rows = table.frame.iloc[parts.test]
     told = model.outputs(rows)
     bundle.save(model, tmp_path / "bundle", tables.TEXTS)
@@ -93,9 +110,9 @@ def test_the_newest_documents_tokens_come_first_and_no_more_than_allowed(tiny_be
     tokens = open_tokens(Encoder.open(str(tiny_bert)).source)
     [new], [old] = tokens.windows(["red"]).ids, tokens.windows(["milk milk"]).ids
     documents = pd.Series([["red", "milk milk"], [], ["red"]])
-    ids = text_cnn.token_ids(documents, tokens, 6)
+    ids = row_tokens.read(documents, tokens, 6, 4).ids
     assert ids.tolist() == [[*new, *old][:6], [-1] * 6, [*new, -1, -1, -1]]
-    assert text_cnn.token_ids(documents.iloc[1:2], tokens, 6).shape == (1, 4)
+    assert row_tokens.read(documents.iloc[1:2], tokens, 6, 4).ids.shape == (1, 4)
 
 
 def test_imbalance_lifts_the_rare_class_and_made_up_rows_are_refused(tiny_bert: Path) -> None:
