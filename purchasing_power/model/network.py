@@ -15,6 +15,7 @@ from sklearn.compose import ColumnTransformer
 
 from purchasing_power.model import skops_files
 from purchasing_power.model.features import transformer
+from purchasing_power.model.network_files import ENCODER, HEAD
 from purchasing_power.model.network_objective import Objective
 from purchasing_power.model.network_perceptron import Perceptron
 from purchasing_power.model.params import ModelParams
@@ -25,7 +26,7 @@ from purchasing_power.text import checkpoint
 from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.store import VectorStore, vectors
 
-FEATURES, ENCODER, HEAD, TOLD = "features.skops", "encoder", "head.safetensors", "network.json"
+FEATURES, TOLD = "features.skops", "network.json"
 WARM = "vectors"
 
 

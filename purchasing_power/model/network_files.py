@@ -1,4 +1,4 @@
-"""The files of a language model without its weights: what a network that has weights of its own keeps."""
+"""The files of a network with a language model: their names, and a language model's files without its weights."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from purchasing_power.text.checkpoint import SETTINGS_FILE, Checkpoint
 from purchasing_power.text.tokens import save_tokens
 
+# The language model, and what stands on top of it.
+ENCODER, HEAD = "encoder", "head.safetensors"
 SETTINGS = ("pooling", "max_length", "overlap", "prefix")
 
 

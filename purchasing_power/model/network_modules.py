@@ -11,6 +11,8 @@ from purchasing_power.model.network_perceptron import Perceptron
 
 # Widths of the filters, in tokens.
 WIDTHS = (2, 3, 4)
+# Every filter finds its width.
+LEAST = max(WIDTHS)
 
 
 class PerceptronModule(nn.Module):
@@ -58,7 +60,10 @@ class TextCnnModule(nn.Module):
 
         Ids number the rows of ``vectors``, or of the module's own.
         """
-        known = self.vectors if vectors is None else vectors
+        return self.judged(self.read(ids, self.vectors if vectors is None else vectors), table)
+
+    def read(self, ids: Tensor, known: Tensor) -> Tensor:
+        """The most that each filter says of a row, shape (n, filters of all widths)."""
         # A batch holds most tokens many times: the filters' products are taken once for each distinct one.
         distinct, place = torch.unique(ids, return_inverse=True)
         read = torch.zeros((len(distinct), known.shape[1]), device=known.device)
@@ -69,7 +74,11 @@ class TextCnnModule(nn.Module):
             _strongest(_filtered(one, read, place), (tokens - size + 1).clamp(min=1))
             for one, size in zip(self.filters, WIDTHS, strict=True)
         ]
-        return self.head(torch.cat([self.dropout(torch.cat(parts, dim=1)), table], dim=1))
+        return torch.cat(parts, dim=1)
+
+    def judged(self, text: Tensor, table: Tensor) -> Tensor:
+        """Outputs of what the filters read and the columns."""
+        return self.head(torch.cat([self.dropout(text), table], dim=1))
 
 
 def _strongest(filtered: Tensor, places: Tensor) -> Tensor:

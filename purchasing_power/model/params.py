@@ -13,14 +13,14 @@ TABLE_HEADS = ("logistic", "svm", "rbf_svm", "lightgbm", "mlp")
 LINEAR_HEADS = ("logistic", "svm")
 TEXT_HEADS = ("textcnn", "finetuned")
 HEADS = (*TABLE_HEADS, *TEXT_HEADS, "blend")
-STATES = "states"
+STATES, TRAINED = "states", "trained"
 CHOICES = {
     "representation": REPRESENTATIONS,
     "head": HEADS,
     "imbalance": ("none", "weights", "over", "under", "smote", "adasyn"),
     "loss": ("auto", "squared", "tweedie"),
     "stop_words": ("drop", "keep"),
-    "token_vectors": ("table", STATES),
+    "token_vectors": ("table", STATES, TRAINED),
     "weighting": ("log_count", "count", "recency", "idf"),
     "reduction": ("pca", "whitening"),
     "tuning": ("full", "lora"),
@@ -77,11 +77,12 @@ class ModelParams:
         batch. ``finetuned`` ends in such a hidden layer with the same units, share dropped and rate.
     token_vectors, filters, text_tokens
         Of ``textcnn``: what its filters read of a token, the vector in the language model's own ``"table"`` or the
-        ``"states"`` of the last layer (of two with ``encoder=minilm?layers=2``); filters of each width; tokens of a row
-        that are read (newest documents first).
+        ``"states"`` of the last layer (of two with ``encoder=minilm?layers=2``), or the states of layers that are
+        ``"trained"`` with the filters; filters of each width; tokens of a row that are read (newest documents first).
     tuning, tuning_epochs, tuning_rate, frozen_layers, lora_rank, row_documents, tuning_rows
-        Of ``finetuned``: ``"full"`` or ``"lora"``, most epochs, learning rate of the language model, lower layers
-        left as they are, rank of the adapters, documents of a row read in an epoch, rows in a batch.
+        Of ``finetuned``, and of ``textcnn`` with trained layers: ``"full"`` or ``"lora"``, most epochs, learning rate
+        of the language model, lower layers left as they are, rank of the adapters, documents of a row read in an epoch
+        (``finetuned`` alone), rows in a batch.
     refit
         Whether ``textcnn`` and ``finetuned`` are fitted anew on all rows once early stopping has found the number of
         epochs: ``"auto"`` does so for a panel, whose newest cutoff was held out.

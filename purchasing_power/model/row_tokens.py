@@ -35,6 +35,12 @@ class RowTokens:
 
     windows: list[list[int]]
     places: np.ndarray
+    least: int
+
+    @property
+    def row_tokens(self) -> np.ndarray:
+        """Tokens of each row, shape (n_rows,)."""
+        return (self.places >= 0).sum(axis=1)
 
     @property
     def ids(self) -> np.ndarray:
@@ -59,7 +65,7 @@ def read(documents: pd.Series, tokens: Tokens, most: int, least: int) -> RowToke
     places = np.full((len(documents), max([least, *(min(len(one), most) for one in found)])), -1, np.int64)
     for row, one in enumerate(found[: len(documents)]):
         places[row, : min(len(one), most)] = one[:most]
-    return RowTokens(windows, places)
+    return RowTokens(windows, places, least)
 
 
 def states(model: Any, windows: list[list[int]]) -> Tensor:

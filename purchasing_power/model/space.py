@@ -7,8 +7,15 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
 from purchasing_power.errors import DataError
-from purchasing_power.model.params import HEADS, LINEAR_HEADS, TABLE_HEADS, TEXT_HEADS, ModelParams
-from purchasing_power.model.space_rules import HEAD_RULES, TUNING_RULES, WIDE_RULES, Choice, Rule
+from purchasing_power.model.params import HEADS, LINEAR_HEADS, TABLE_HEADS, TEXT_HEADS, TRAINED, ModelParams
+from purchasing_power.model.space_rules import (
+    HEAD_RULES,
+    TRAINED_RULES,
+    TUNING_RULES,
+    WIDE_RULES,
+    Choice,
+    Rule,
+)
 
 # What a study can be asked for; a blend is made of its best trials afterwards.
 STUDY_HEADS = tuple(head for head in HEADS if head != "blend")
@@ -161,7 +168,8 @@ def _walk(space: Space, pick: Pick) -> dict[str, Any]:
     take(_columns(space, head, chosen["representation"]))
     take(_task(space, head))
     take(HEAD_RULES[head] if head not in LINEAR_HEADS else _linear(space, head))
-    if head == "finetuned":
+    if head == "finetuned" or chosen.get("token_vectors") == TRAINED:
+        take(TRAINED_RULES)
         take(TUNING_RULES[chosen["tuning"]])
     return chosen
 

@@ -38,6 +38,13 @@ NETWORK: dict[str, Rule] = {
     "batch_rows": Choice((128,)),
     "seed": Choice((0,)),
 }
+# Of a language model that is trained, whatever stands on top of it.
+TRAINED_RULES: dict[str, Rule] = {
+    "tuning": Choice(("full",)),
+    "tuning_epochs": Choice((3,)),
+    "frozen_layers": Choice((0,)),
+    "tuning_rows": Choice((32,)),
+}
 HEAD_RULES: dict[str, dict[str, Rule]] = {
     "lightgbm": {
         "trees": Range(100, 400, 250),
@@ -62,11 +69,7 @@ HEAD_RULES: dict[str, dict[str, Rule]] = {
         "refit": Choice(("auto",)),
     },
     "finetuned": {
-        "tuning": Choice(("full",)),
-        "tuning_epochs": Choice((3,)),
-        "frozen_layers": Choice((0,)),
         "row_documents": Choice((8,)),
-        "tuning_rows": Choice((32,)),
         "dropout": Choice((0.2,)),
         "refit": Choice(("auto",)),
         "seed": Choice((0,)),

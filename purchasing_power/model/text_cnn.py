@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,12 @@ from sklearn.compose import ColumnTransformer
 from purchasing_power.model import row_tokens, skops_files
 from purchasing_power.model.features import transformer
 from purchasing_power.model.imbalance import resampled_rows
-from purchasing_power.model.network_files import save_tokenizer, tokenizer_source
+from purchasing_power.model.network_files import ENCODER, HEAD, save_tokenizer, tokenizer_source
 from purchasing_power.model.network_holdout import hold_out
-from purchasing_power.model.network_modules import WIDTHS, TextCnnModule
+from purchasing_power.model.network_modules import LEAST, WIDTHS, TextCnnModule
 from purchasing_power.model.network_objective import Objective, objective, seeded_torch
 from purchasing_power.model.network_skorch import train
-from purchasing_power.model.params import STATES, ModelParams
+from purchasing_power.model.params import STATES, TRAINED, ModelParams
 from purchasing_power.model.row_tokens import RowTokens
 from purchasing_power.model.scorer import Fitting, reseeded
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTableMeta
@@ -33,9 +34,7 @@ from purchasing_power.text.tokens import Tokens, open_tokens
 FEATURES, WEIGHTS, TOKENIZER, TOLD = "features.skops", "weights.safetensors", "tokenizer", "text_cnn.json"
 # Rows that are predicted at once.
 ROWS = 256
-VECTORS, ENCODER = "vectors", "encoder"
-# Every filter finds its width.
-LEAST = max(WIDTHS)
+VECTORS = "vectors"
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,8 @@ class TextCnn:
         The network, a torch module.
     model
         The language model whose states the filters read; ``None`` where they read its table.
+    home
+        Temporary folder of a trained model's files, which goes with the last scorer that may copy them.
     """
 
     params: ModelParams
@@ -59,6 +60,7 @@ class TextCnn:
     tokens: Tokens
     module: Any
     model: Any = None
+    home: Any = None
 
     def raw(self, frame: pd.DataFrame) -> np.ndarray:
         """Uncalibrated scores; see :class:`~purchasing_power.model.scorer.Scorer`."""
@@ -93,7 +95,7 @@ class TextCnn:
 
 
 def fit(params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> TextCnn:
-    """Fit a text CNN on the token vectors of ``params.encoder``, which stays as it is.
+    """Fit a text CNN on the token vectors of ``params.encoder``, which stays as it is unless they are to be trained.
 
     Part of the fitted rows is held out to stop by; see :func:`~purchasing_power.model.network_holdout.hold_out`.
 
@@ -104,11 +106,13 @@ def fit(params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> TextCnn:
 
     Source: Kim (2014), Convolutional neural networks for sentence classification, EMNLP.
     """
+    features = transformer(params, meta, fitting.seed)
+    table = np.asarray(features.fit_transform(fitting.frame, fitting.y), np.float32)
+    if params.token_vectors == TRAINED:
+        return _fit_with_layers(params, meta, fitting, features, table)
     goal = objective(params, fitting.y, fitting.task, fitting.classes)
     source = Encoder.open(params.encoder).source
     tokens = open_tokens(source)
-    features = transformer(params, meta, fitting.seed)
-    table = np.asarray(features.fit_transform(fitting.frame, fitting.y), np.float32)
     read = row_tokens.read(fitting.frame[DOCUMENTS], tokens, params.text_tokens, LEAST)
     language = load_model(source)
     model = language if params.token_vectors == STATES else None
@@ -135,6 +139,23 @@ def fit(params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> TextCnn:
     return TextCnn(params, features, goal, source, tokens, module, model)
 
 
+def _fit_with_layers(
+    params: ModelParams, meta: UserTableMeta, fitting: Fitting, features: ColumnTransformer, table: np.ndarray
+) -> TextCnn:
+    """Train the layers below the filters with them; with a workspace, a killed fit goes on when it is fitted again."""
+    import torch
+
+    from purchasing_power.model.tuning_fit import tuned
+
+    home = tempfile.TemporaryDirectory(prefix="tuned-")
+    goal = tuned(params, meta, reseeded(fitting, params), table, Path(home.name))
+    source = checkpoint.find(str(Path(home.name, ENCODER)))
+    module = _module(params, goal, torch.zeros((0, source.dimension)), table.shape[1])
+    module.load_state_dict(load_file(Path(home.name, HEAD)))
+    module.eval()
+    return TextCnn(params, features, goal, source, open_tokens(source), module, load_model(source), home)
+
+
 def load(folder: Path, params: ModelParams, meta: UserTableMeta) -> TextCnn:
     """Load what :meth:`TextCnn.save` wrote."""
     import torch
@@ -143,7 +164,7 @@ def load(folder: Path, params: ModelParams, meta: UserTableMeta) -> TextCnn:
     goal = Objective.from_dict(told["objective"])
     tensors = load_file(folder / WEIGHTS)
     model = None
-    if params.token_vectors == STATES:
+    if params.token_vectors in (STATES, TRAINED):
         source = checkpoint.find(str(folder / ENCODER))
         model, vectors = load_model(source), torch.zeros((0, source.dimension))
     else:

@@ -10,13 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
+from purchasing_power.model import row_tokens
 from purchasing_power.model.imbalance import resampled_rows
 from purchasing_power.model.network_holdout import hold_out
+from purchasing_power.model.network_modules import LEAST
 from purchasing_power.model.network_objective import Objective, objective, seeded_torch
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.scorer import Fitting
 from purchasing_power.model.tuning_documents import read, row_texts
-from purchasing_power.model.tuning_training import Material, Run
+from purchasing_power.model.tuning_networks import Material
+from purchasing_power.model.tuning_training import Run
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTableMeta, frame_digest
 from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.runtime.padded import place
@@ -24,7 +27,7 @@ from purchasing_power.text.tokens import open_tokens
 
 # Counts up when the same data and parameters would give another model.
 TRAINING = 1
-FITS, FINISHED, ENCODER, HEAD = "tuning", "finished", "encoder", "head.safetensors"
+FITS, FINISHED = "tuning", "finished"
 # Fits that a workspace keeps, the newest: a study makes many.
 KEPT_FITS = 8
 
@@ -32,7 +35,7 @@ KEPT_FITS = 8
 def tuned(
     params: ModelParams, meta: UserTableMeta, fitting: Fitting, table: np.ndarray, folder: Path
 ) -> Objective:
-    """Write the tuned encoder and the perceptron to a folder, and give the objective they were trained for.
+    """Write the tuned encoder and what reads it to a folder, and give the objective they were trained for.
 
     Parameters
     ----------
@@ -88,8 +91,7 @@ def _train(
             run.train()
     draft = folder.with_name(f".{folder.name}-{os.getpid()}")
     draft.mkdir(parents=True)
-    run.language.write(draft / ENCODER)
-    run.head.fitted().save(draft / HEAD)
+    run.network.write(draft)
     try:
         os.replace(draft, folder)
     except OSError:
@@ -104,12 +106,14 @@ def _train(
 
 def _material(params: ModelParams, fitting: Fitting, table: np.ndarray, goal: Objective) -> Material:
     opened = Encoder.open(params.encoder)
-    texts = row_texts(fitting.frame[DOCUMENTS], params.row_documents)
+    tokens, documents = open_tokens(opened.source), fitting.frame[DOCUMENTS]
     return Material(
         params=params,
         objective=goal,
         source=opened.source,
-        reading=read(texts, open_tokens(opened.source)),
+        texts=read(row_texts(documents, params.row_documents), tokens)
+        if params.head == "finetuned"
+        else row_tokens.read(documents, tokens, params.text_tokens, LEAST),
         table=table,
         targets=goal.coded(fitting.y),
         seed=fitting.seed,

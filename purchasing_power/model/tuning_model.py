@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from purchasing_power.errors import DataError
 from purchasing_power.model.network_files import copy_without_weights
 from purchasing_power.model.params import ModelParams
-from purchasing_power.model.tuning_documents import Batch, Reading
+from purchasing_power.model.tuning_documents import Batch
 from purchasing_power.model.tuning_parts import (
     Pass,
     Reached,
@@ -43,8 +44,8 @@ class LanguageModel:
 
     Parameters
     ----------
-    source, reading
-        The model's folder, and the windows that will run.
+    source, ids
+        The model's folder, and the token ids of every window that will run.
     device
         ``"cpu"`` or ``"cuda"``.
 
@@ -56,8 +57,11 @@ class LanguageModel:
     Source: Hu et al. (2022), LoRA: low-rank adaptation of large language models, ICLR.
     """
 
-    def __init__(self, source: Checkpoint, params: ModelParams, reading: Reading, device: str) -> None:
-        self.source, self.reading, self.device = source, reading, device
+    def __init__(
+        self, source: Checkpoint, params: ModelParams, ids: Sequence[np.ndarray], device: str
+    ) -> None:
+        self.source, self.ids, self.device = source, ids, device
+        self.lengths = np.asarray([len(one) for one in ids], np.int64)
         self.half = fast_bfloat16(device)
         self.model = load_model(source)
         # Gradients of torch's fused attention in bfloat16 take several times as long on a processor as plain ones.
@@ -83,13 +87,25 @@ class LanguageModel:
             for values in (batch.owner, batch.weight, batch.share, batch.windows)
         )
         pooled = torch.zeros(len(windows), self.source.dimension, device=self.device)
-        lengths = np.asarray([len(self.reading.ids[window]) for window in batch.windows], np.int64)
-        for group in batches(lengths, RUN_TOKENS):
+        for group in batches(self.lengths[batch.windows], RUN_TOKENS):
             found = self._pooled(batch.windows[group])
             pooled = pooled.index_copy(0, torch.from_numpy(group).to(self.device), found)
         sums = pooled.new_zeros(share.shape[1], pooled.shape[1])
         sums = sums.index_add(0, owner, pooled * weight[:, None])
         return share @ nn.functional.normalize(sums, dim=1, eps=1e-12)
+
+    def states(self, windows: np.ndarray) -> Tensor:
+        """States of the last layer for all tokens of windows, in their order: float32, shape (n_tokens, dimension)."""
+        lengths = self.lengths[windows]
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        parts = [torch.zeros(0, self.source.dimension, device=self.device)]
+        tokens = [np.zeros(0, np.int64)]
+        for group in batches(lengths, RUN_TOKENS):
+            hidden, mask = self._hidden(windows[group])
+            parts.append(hidden[mask].float())
+            tokens += [np.arange(starts[window], starts[window + 1]) for window in group]
+        order = np.argsort(np.concatenate(tokens))
+        return torch.cat(parts)[torch.from_numpy(order).to(self.device)]
 
     def write(self, folder: Path) -> None:
         """Write the model, adapters merged, as a folder that ``Encoder`` reads with the same pooling and windows.
@@ -132,14 +148,14 @@ class LanguageModel:
         if type(table) is not nn.Embedding:
             return None
         # Padding is token 0.
-        used = np.unique(np.concatenate([np.zeros(1, np.int32), *self.reading.ids])).astype(np.int64)
+        used = np.unique(np.concatenate([np.zeros(1, np.int32), *self.ids])).astype(np.int64)
         rows = UsedRows(table, used)
         self.model.set_input_embeddings(rows)
         return rows
 
     def _hidden(self, windows: np.ndarray) -> tuple[Tensor, Tensor]:
         """States of the last layer, shape (n, tokens, dimension), and their mask, shape (n, tokens)."""
-        ids = [self.reading.ids[window] for window in windows]
+        ids = [self.ids[window] for window in windows]
         lengths = torch.tensor([len(one) for one in ids], device=self.device)
         tokens = np.zeros((len(ids), max(map(len, ids))), np.int64)
         for row, one in enumerate(ids):
@@ -157,8 +173,7 @@ class LanguageModel:
 
     def _keep_states(self) -> None:
         """Compute what the frozen layers give for every window, where that fits the memory."""
-        lengths = np.asarray([len(one) for one in self.reading.ids], np.int64)
-        starts = np.concatenate([[0], np.cumsum(lengths)])
+        lengths, starts = self.lengths, np.concatenate([[0], np.cumsum(self.lengths)])
         kind = torch.bfloat16 if self.half else torch.float32
         if starts[-1] * self.source.dimension * kind.itemsize > KEPT_MB * 1e6 or not len(lengths):
             return

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +12,10 @@ from tqdm.auto import tqdm
 
 from purchasing_power.errors import DataError
 from purchasing_power.model import tuning_checkpoint
-from purchasing_power.model.network_modules import PerceptronModule
-from purchasing_power.model.network_objective import Objective
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.tuning_checkpoint import Progress
-from purchasing_power.model.tuning_documents import ROW_TOKENS, Reading, batches, pieces
-from purchasing_power.model.tuning_model import LanguageModel
-from purchasing_power.text.checkpoint import Checkpoint
+from purchasing_power.model.tuning_documents import ROW_TOKENS, batches, pieces
+from purchasing_power.model.tuning_networks import Material, network
 
 WARM_UP = 0.1
 DECAY = 0.01
@@ -31,37 +26,11 @@ TOLD_STEPS = 10
 CHECKPOINT_STEPS = 200
 
 
-@dataclass(frozen=True)
-class Material:
-    """What a run learns from.
-
-    Attributes
-    ----------
-    reading
-        Texts of all rows.
-    table
-        Tabular columns of all rows, float32, shape (n, n_columns).
-    targets
-        Labels of all rows as the objective codes them, shape (n,).
-    """
-
-    params: ModelParams
-    objective: Objective
-    source: Checkpoint
-    reading: Reading
-    table: np.ndarray
-    targets: np.ndarray
-    seed: int
-    device: str
-    progress: bool = False
-    curve: Callable[[str, float, int], None] | None = None
-
-
 class Run:
-    """One training of a language model with a perceptron on its vectors and the tabular columns.
+    """One training of a language model with the network on top of it.
 
     AdamW with decoupled decay, linear warm-up over a tenth of the steps and linear decay to zero, gradients
-    clipped; ``tuning_rate`` moves the language model, ``network_rate`` the perceptron. With held-out rows it
+    clipped; ``tuning_rate`` moves the language model, ``network_rate`` the rest. With held-out rows it
     stops once their loss has not fallen for ``PATIENCE`` epochs, and ends with the best epoch's weights.
 
     Parameters
@@ -95,17 +64,13 @@ class Run:
     ) -> None:
         self.material, self.learn, self.held, self.epochs = material, learn, held, epochs
         self.file, self.name = file, name
-        params, dimension = material.params, material.source.dimension
         torch.manual_seed(material.seed)
-        self.language = LanguageModel(material.source, params, material.reading, material.device)
-        inputs = dimension + material.table.shape[1]
-        self.head = PerceptronModule(inputs, params.hidden, material.objective.outputs, params.dropout)
-        self.head.to(material.device)
-        self.weights = {f"language.{name}": one for name, one in self.language.weights().items()}
-        self.weights |= {f"head.{name}": one for name, one in self.head.named_parameters()}
-        self.optimizer = torch.optim.AdamW(_groups(self.weights, params), fused=True)
+        self.network = network(material)
+        self.weights = {f"language.{name}": one for name, one in self.network.language.weights().items()}
+        self.weights |= {f"head.{name}": one for name, one in self.network.head.named_parameters()}
+        self.optimizer = torch.optim.AdamW(_groups(self.weights, material.params), fused=True)
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
-        self.tokens = material.reading.row_tokens
+        self.tokens = material.texts.row_tokens
         self.state = Progress()
         self.best: dict[str, torch.Tensor] = {}
 
@@ -132,16 +97,9 @@ class Run:
                     one.copy_(self.best[name])
         return state.best_epoch or state.epoch
 
-    def outputs(self, rows: np.ndarray) -> torch.Tensor:
-        """Outputs of rows, float32, shape (n, outputs)."""
-        vectors = self.language.vectors(self.material.reading.batch(rows))
-        table = torch.from_numpy(self.material.table[rows]).to(self.material.device)
-        text = self.head.dropout(vectors * math.sqrt(vectors.shape[1]))
-        return self.head(torch.cat([text, table], dim=1))
-
     def held_out_loss(self) -> float:
         """Mean loss of the held-out rows, each by its weight."""
-        self.head.eval()
+        self.network.head.eval()
         total, weight = 0.0, 0.0
         with torch.no_grad():
             order = self.held[np.argsort(self.tokens[self.held], kind="stable")]
@@ -175,7 +133,7 @@ class Run:
         torch.manual_seed(int(np.random.SeedSequence([self.material.seed, number]).generate_state(1)[0]))
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * _schedule(number, self.epochs * self._steps())
-        self.head.train()
+        self.network.head.train()
         weight = self.material.objective.row_weights(self._targets(rows)).sum()
         total = 0.0
         for part in pieces(rows, self.tokens, ROW_TOKENS):
@@ -201,7 +159,7 @@ class Run:
         """Sum of the rows' weighted losses, and of their weights."""
         goal, targets = self.material.objective, self._targets(rows)
         weights = goal.row_weights(targets)
-        return (goal.losses(self.outputs(rows), targets) * weights).sum(), weights.sum()
+        return (goal.losses(self.network.outputs(rows), targets) * weights).sum(), weights.sum()
 
     def _tell(self, what: str, value: float) -> None:
         told = (f"{self.name}_{what}", value, self.state.epoch * self._steps() + self.state.step)

@@ -120,7 +120,9 @@ def test_what_is_written_gives_the_vectors_of_training(
     folder = request.getfixturevalue(model)
     texts = [["red milk", "a long text " * 12], ["blue"], [], ["red milk"]]
     reading = _reading(folder, texts)
-    language = LanguageModel(Encoder.open(str(folder)).source, _params(folder, tuning=tuning), reading, "cpu")
+    language = LanguageModel(
+        Encoder.open(str(folder)).source, _params(folder, tuning=tuning), reading.ids, "cpu"
+    )
     language.half = False
     torch.manual_seed(0)
     before = {name: one.detach().clone() for name, one in language.model.state_dict().items()}
@@ -149,8 +151,8 @@ def test_frozen_layers_stay_and_what_they_give_is_kept(
     folder = request.getfixturevalue(model)
     texts = [["red milk", "a long text " * 12], ["blue"]]
     reading, source = _reading(folder, texts), Encoder.open(str(folder)).source
-    kept = LanguageModel(source, _params(folder, frozen_layers=1), reading, "cpu")
-    plain = LanguageModel(source, _params(folder), reading, "cpu")
+    kept = LanguageModel(source, _params(folder, frozen_layers=1), reading.ids, "cpu")
+    plain = LanguageModel(source, _params(folder), reading.ids, "cpu")
     batch = reading.batch(np.arange(2))
     with torch.no_grad():
         same = torch.nn.functional.cosine_similarity(kept.vectors(batch), plain.vectors(batch))

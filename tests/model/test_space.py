@@ -11,7 +11,7 @@ import pytest
 from purchasing_power.errors import DataError
 from purchasing_power.model.params import CHOICES, HEADS, ModelParams
 from purchasing_power.model.space import STUDY_HEADS, Space, draw, read_settings, starting_points
-from purchasing_power.model.space_rules import HEAD_RULES, TUNING_RULES
+from purchasing_power.model.space_rules import HEAD_RULES, TRAINED_RULES, TUNING_RULES
 
 REPRESENTATIONS = ("none", "tfidf", "encoder", "both")
 EVERYTHING: dict[str, Any] = {
@@ -22,7 +22,9 @@ EVERYTHING: dict[str, Any] = {
     "losses": CHOICES["loss"],
     "weightings": CHOICES["weighting"],
     "reductions": CHOICES["reduction"],
-    "settings": read_settings("tuning=full|lora,tfidf_width=0|5000,ngram_max=1|2"),
+    "settings": read_settings(
+        "tuning=full|lora,tfidf_width=0|5000,ngram_max=1|2,token_vectors=table|states|trained"
+    ),
 }
 
 
@@ -45,7 +47,7 @@ def everything() -> dict[bool, list[tuple[dict[str, Any], ModelParams]]]:
 
 def test_every_representation_head_encoder_and_choice_is_reached(everything) -> None:
     params = [one for found in everything.values() for _, one in found]
-    for name in ("representation", "imbalance", "loss", "weighting", "reduction", "tuning"):
+    for name in ("representation", "imbalance", "loss", "weighting", "reduction", "tuning", "token_vectors"):
         assert {getattr(one, name) for one in params} == set(CHOICES[name])
     assert {one.head for one in params} == set(HEADS) - {"blend"}
     assert {one.encoder for one in params} == set(EVERYTHING["encoders"])
@@ -62,8 +64,9 @@ def test_a_heads_own_parameters_are_drawn_only_with_that_head(everything) -> Non
     for names, params in everything[False]:
         assert bool(trees & set(names)) == (params.head == "lightgbm")
         assert ("C" in names, "svm.C" in names) == (params.head == "logistic", params.head == "svm")
-        assert ("tuning" in names) == (params.head == "finetuned")
-        assert ("lora_rank" in names) == (params.head == "finetuned" and params.tuning == "lora")
+        trained = params.head == "finetuned" or params.token_vectors == "trained"
+        assert ("tuning" in names) == trained
+        assert ("lora_rank" in names) == (trained and params.tuning == "lora")
         assert params.tfidf_width == 0 or params.head in ("logistic", "svm")
         assert ("encoder" in names) == (bool(params.encoders) or params.head in ("textcnn", "finetuned"))
 
@@ -74,9 +77,8 @@ def test_rows_of_texts_are_not_interpolated(everything) -> None:
 
 
 def test_every_parameter_of_a_model_has_a_place_in_the_space() -> None:
-    ruled = {
-        name.rpartition(".")[2] for rules in (*HEAD_RULES.values(), *TUNING_RULES.values()) for name in rules
-    }
+    every = (*HEAD_RULES.values(), *TUNING_RULES.values(), TRAINED_RULES)
+    ruled = {name.rpartition(".")[2] for rules in every for name in rules}
     elsewhere = {"representation", "head", "imbalance", "loss", "tweedie_power", "encoder", "text_components"}
     elsewhere |= {
         "reduction",

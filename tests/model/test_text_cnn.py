@@ -19,8 +19,10 @@ from purchasing_power.model import bundle, purchasing_model, row_tokens, text_cn
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.scorer import Fitting
 from purchasing_power.model.splits import split
+from purchasing_power.model.tuning_networks import FilteredNetwork
 from purchasing_power.snapshot.target import fit_target
 from purchasing_power.snapshot.user_table import UserTableMeta
+from purchasing_power.text import checkpoint
 from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.runtime.padded import load_model
 from purchasing_power.text.tokens import open_tokens
@@ -59,13 +61,14 @@ def test_the_same_seed_gives_the_same_scores_and_another_one_others(tiny_bert: P
     assert not np.allclose(first, other)
 
 
-@pytest.mark.parametrize("read", ["table", "states"])
+@pytest.mark.parametrize("read", ["table", "states", "trained"])
 def test_a_rows_score_does_not_depend_on_the_other_rows(tiny_bert: Path, read: str) -> None:
     fitting = _fitting(rows=60)
     frame = fitting.frame
     frame["documents"] = [[text + " red" * (row % 7)] for row, [text] in enumerate(frame["documents"])]
     frame.at[3, "documents"] = []
-    scorer = text_cnn.fit(_params(tiny_bert, epochs=4, token_vectors=read), META, fitting)
+    params = _params(tiny_bert, epochs=4, token_vectors=read, tuning_epochs=2, frozen_layers=1)
+    scorer = text_cnn.fit(params, META, fitting)
     alone = [scorer.raw(frame.iloc[[row]]) for row in range(len(frame))]
     assert np.concatenate(alone) == pytest.approx(scorer.raw(frame), abs=1e-5)
 
@@ -82,7 +85,7 @@ def test_states_are_those_of_each_text_alone(tiny_bert: Path) -> None:
     assert read.places[0].tolist() == list(range(min(counted, 9))) + [-1] * (9 - min(counted, 9))
 
 
-@pytest.mark.parametrize("read", ["table", "states"])
+@pytest.mark.parametrize("read", ["table", "states", "trained"])
 @pytest.mark.parametrize(("kind", "loss"), [("flat", "auto"), ("panel", "auto"), ("panel", "tweedie")])
 def test_a_bundle_predicts_the_same_without_the_language_models_folder(
     tiny_bert: Path, tiny_gpt: Path, tmp_path: Path, kind: str, loss: str, read: str
@@ -92,7 +95,7 @@ def test_a_bundle_predicts_the_same_without_the_language_models_folder(
     table = tables.flat(120, classes=3) if kind == "flat" else tables.panel(30)
     parts = split(table)
     target = fit_target("label" if kind == "flat" else "spend", table, parts.train)
-    params = _params(model_folder, epochs=2, loss=loss, token_vectors=read)
+    params = _params(model_folder, epochs=2, loss=loss, token_vectors=read, tuning_epochs=1)
     model = purchasing_model.fit(table, parts, target, params)
     rows = table.frame.iloc[parts.test]
     told = model.outputs(rows)
@@ -104,6 +107,37 @@ def test_a_bundle_predicts_the_same_without_the_language_models_folder(
     assert np.array_equal(bundle.load(tmp_path / "again").outputs(rows), loaded.outputs(rows))
     files = [path for path in (tmp_path / "bundle").rglob("*") if path.is_file()]
     assert {path.suffix for path in files} <= {".json", ".safetensors", ".skops", ".txt"}
+
+
+@pytest.mark.parametrize("tuning", ["full", "lora"])
+@pytest.mark.parametrize("model", ["tiny_bert", "tiny_gpt"])
+def test_trained_layers_answer_as_they_did_in_training(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, model: str, tuning: str
+) -> None:
+    in_training: dict[str, np.ndarray] = {}
+    write = FilteredNetwork.write
+
+    def watched(self: FilteredNetwork, folder: Path) -> None:
+        self.head.eval()
+        self.language.half = False
+        with torch.no_grad():
+            in_training["outputs"] = self.outputs(np.arange(60)).numpy()
+        before = load_model(self.language.source).state_dict()
+        write(self, folder)
+        after = load_model(checkpoint.find(str(folder / "encoder"))).state_dict()
+        in_training["moved"] = np.array([not torch.equal(after[name], one) for name, one in before.items()])
+
+    monkeypatch.setattr(FilteredNetwork, "write", watched)
+    fitting = _fitting(rows=60)
+    fitting.frame["documents"] = [
+        [*texts, "milk milk"][: row % 3] for row, texts in enumerate(fitting.frame["documents"])
+    ]
+    params = _params(request.getfixturevalue(model), token_vectors="trained", tuning=tuning, tuning_rate=1e-2)
+    scorer = text_cnn.fit(params, META, fitting)
+    told = scorer.objective.raw(in_training["outputs"])
+    # States are kept in half precision.
+    assert scorer.raw(fitting.frame) == pytest.approx(told, abs=1e-3)
+    assert in_training["moved"].any()
 
 
 def test_the_newest_documents_tokens_come_first_and_no_more_than_allowed(tiny_bert: Path) -> None:
