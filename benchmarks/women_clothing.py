@@ -23,8 +23,9 @@ import numpy as np
 import pandas as pd
 from peak_memory import peak_mb
 from tqdm import tqdm
-from women_clothing_choice import choose
+from women_clothing_choice import choose, placed
 from women_clothing_data import FOLDS, LABEL, RECOMMENDED, Pair, flat_table, harness, published_folds, reviews
+from women_clothing_encoder import mpnet
 
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.validation import CrossValidation
@@ -48,14 +49,15 @@ AutoGluon multimodal .9134; TabPFN-2.5 with e5-large .9156, fine-tuned .9181"""
 Scores = dict[str, dict[int, float]]
 
 
-def read_chosen(path: Path) -> dict[str, ModelParams]:
-    """The model of each row of the table."""
+def read_chosen(path: Path, folder: Path) -> dict[str, ModelParams]:
+    """The model of each row of the table; the larger encoder is unpacked in the folder."""
     if not path.exists():
         raise SystemExit(
             f"{path.name}: not found. Write it with `python benchmarks/women_clothing.py --choose`."
         )
     told = json.loads(path.read_text(encoding="utf-8"))
-    return {row: ModelParams.from_dict(told[row]) for row in ROWS}
+    larger = str(mpnet(folder))
+    return {row: placed(ModelParams.from_dict(told[row]), larger) for row in ROWS}
 
 
 def write_chosen(frame: pd.DataFrame, folder: Path) -> None:
@@ -63,7 +65,8 @@ def write_chosen(frame: pd.DataFrame, folder: Path) -> None:
     rows = np.sort(published_folds(frame[LABEL])[0][0])
     chosen = choose(flat_table(frame.iloc[rows], folder), folder)
     draft = CHOSEN.with_suffix(".tmp")
-    draft.write_text(json.dumps(chosen, indent=1) + "\n", encoding="utf-8")
+    told = {row: params.to_dict() for row, params in chosen.items()}
+    draft.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     draft.replace(CHOSEN)
 
 
@@ -88,7 +91,7 @@ def run(frame: pd.DataFrame, folds: list[int], folder: Path) -> tuple[Scores, Sc
     What a fold gave is kept in the folder, so that a run which was killed goes on from it, and two processes may
     share the folds.
     """
-    models = read_chosen(CHOSEN)
+    models = read_chosen(CHOSEN, folder)
     pairs = published_folds(frame[LABEL])
     scores: Scores = {name: {} for name in NAMES}
     seconds: Scores = {name: {} for name in NAMES}

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
+from women_clothing_encoder import mpnet
 
 from purchasing_power.model.blend import blended
 from purchasing_power.model.blend_search import search
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.params import Member, ModelParams
 from purchasing_power.model.splits import folds
 from purchasing_power.model.validation import CrossValidation
 from purchasing_power.snapshot.user_table import UserTable
 
-# MiniLM was trained to tell topics: its lower layers still know how a reviewer feels.
+# Both were trained to tell topics: their lower layers still know how a reviewer feels.
 LOWER = "minilm?layers=4&runtime=bfloat16"
+MPNET = "mpnet"
+LARGER = f"{MPNET}?layers=8&runtime=bfloat16"
 # Of three inner folds as many are scored: a fine-tuned model takes minutes on each.
 INNER, SCORED, SEED = 3, 1, 0
 
@@ -44,33 +47,48 @@ CANDIDATES: dict[str, list[ModelParams]] = {
     "finetuned": [
         # The layers below are left as they are, and what they give is computed once.
         ModelParams(tuning_epochs=3, tuning_rate=3e-4, frozen_layers=3, **_TUNED),
+        *(
+            ModelParams(
+                head="textcnn", token_vectors="states", encoder=LARGER, epochs=6, seed=seed, **_FILTERS
+            )
+            for seed in (0, 1)
+        ),
     ],
 }
 
 
-def choose(table: UserTable, folder: Path) -> dict[str, dict[str, Any]]:
-    """Blends by row of the table, as :meth:`ModelParams.to_dict` gives them.
+def choose(table: UserTable, folder: Path) -> dict[str, ModelParams]:
+    """Blends by row of the table.
 
     Parameters
     ----------
     table
         The training rows of fold 0 alone.
     """
+    larger = str(mpnet(folder))
     pairs = folds(table, np.arange(len(table.frame)), INNER, SEED)[:SCORED]
     inner = CrossValidation(
         table, pairs, "label", seed=SEED, store=str(folder / "vectors"), workspace=str(folder), progress=True
     )
     scores: dict[ModelParams, float] = {}
-    chosen: dict[str, dict[str, Any]] = {}
+    chosen: dict[str, ModelParams] = {}
     for row, added in CANDIDATES.items():
-        for named in tqdm(added, desc=row, unit="model"):
+        for named in tqdm([placed(one, larger) for one in added], desc=row, unit="model"):
             scores[named] = float(np.mean(inner.scores(named)))
             tqdm.write(f"{row}: {scores[named]:.4f} {_told(named)}")
         ranked = sorted(scores, key=lambda one: -scores[one])
         found = search(inner, ranked)
         tqdm.write(f"{row}: {found.score:.4f} blended, {found.alone_score:.4f} the best alone")
-        chosen[row] = blended(ranked, np.asarray(found.weights)).to_dict()
+        chosen[row] = placed(blended(ranked, np.asarray(found.weights)), MPNET, larger)
     return chosen
+
+
+def placed(params: ModelParams, new: str, old: str = MPNET) -> ModelParams:
+    """The same with another folder or name of the larger encoder, in its members too."""
+    members = tuple(Member(one.weight, placed(one.params, new, old)) for one in params.members)
+    name, _, options = params.encoder.partition("?")
+    encoder = f"{new}?{options}" if name == old else params.encoder
+    return replace(params, encoder=encoder, members=members)
 
 
 def _told(params: ModelParams) -> str:

@@ -14,7 +14,8 @@ from purchasing_power.model.comparison import Comparison, Interval, MetricName, 
 from purchasing_power.model.evaluation import Evaluation
 from purchasing_power.model.explain_model import explain_model
 from purchasing_power.model.judge import Judged, comparable, figures, held_back, judge, naive_outputs
-from purchasing_power.model.purchasing_model import PurchasingModel, ranking
+from purchasing_power.model.purchasing_model import PurchasingModel
+from purchasing_power.model.replies import ranking
 from purchasing_power.model.report import evaluation_report
 from purchasing_power.model.validation import primary_metric
 from purchasing_power.snapshot import user_table

@@ -23,12 +23,12 @@ from mlflow.pyfunc import PythonModel, PythonModelContext, scoring_server
 from mlflow.pyfunc.scoring_server import InvocationsResponse
 
 from purchasing_power.errors import DataError
-from purchasing_power.model import bundle
 from purchasing_power.serving.answers import Answers, sent_frame
 from purchasing_power.serving.deployed import deployed
 from purchasing_power.serving.forms import rows_of
 from purchasing_power.serving.limits import read_limits
 from purchasing_power.serving.prediction_log import open_log
+from purchasing_power.serving.quick import QuickModel
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class ServedModel(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         """Load the bundle; it holds no pickle and needs no network."""
         folder = Path(context.artifacts["bundle"])
-        here, limits, model = deployed(folder.parents[1]), read_limits(), bundle.load(folder)
+        here, limits, model = deployed(folder.parents[1]), read_limits(), QuickModel.open(folder)
         self.answers = Answers(model, here, limits, open_log(model.meta, here))
         if scoring_server._SERVER_MODEL_PATH in os.environ:
             _take_over(self.records, limits.max_body_mb)

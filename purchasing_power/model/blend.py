@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from purchasing_power.model.bundle_files import BLEND, MEMBER
 from purchasing_power.model.calibration import calibrated
 from purchasing_power.model.params import Member, ModelParams
 from purchasing_power.model.scorer import Fitting, Scorer, fit_scorer, load_scorer
 from purchasing_power.snapshot.user_table import UserTableMeta
 
 Curve = Callable[[str, float, int], None]
-BLEND_FILE = "blend.json"
 ROUNDS = 20
 LEAST = 1e-9
 
@@ -36,10 +36,10 @@ class BlendScorer:
     def save(self, folder: Path, warm_texts: list[str], store: str | None) -> None:
         """Write each member to a folder of its own; members that read the same encoder share it."""
         for number, scorer in enumerate(self.scorers):
-            home = folder / f"member_{number}"
+            home = folder / MEMBER.format(number)
             home.mkdir()
             scorer.save(home, warm_texts, store)
-        (folder / BLEND_FILE).write_text(json.dumps({"task": self.task}))
+        (folder / BLEND).write_text(json.dumps({"task": self.task}))
 
 
 def fit(params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> BlendScorer:
@@ -54,10 +54,10 @@ def fit(params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> BlendScor
 def load(folder: Path, params: ModelParams, meta: UserTableMeta) -> BlendScorer:
     """Load what :meth:`BlendScorer.save` wrote."""
     scorers = tuple(
-        load_scorer(folder / f"member_{number}", member.params, meta)
+        load_scorer(folder / MEMBER.format(number), member.params, meta)
         for number, member in enumerate(params.members)
     )
-    return BlendScorer(scorers, _weights(params), json.loads((folder / BLEND_FILE).read_text())["task"])
+    return BlendScorer(scorers, _weights(params), json.loads((folder / BLEND).read_text())["task"])
 
 
 def outputs(scorer: Scorer, frame: pd.DataFrame, task: str) -> np.ndarray:

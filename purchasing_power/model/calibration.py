@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from scipy.special import expit, softmax
-from sklearn.linear_model import LinearRegression, LogisticRegression
 
-Calibrator: TypeAlias = LogisticRegression | LinearRegression | None
+if TYPE_CHECKING:
+    from sklearn.linear_model import LinearRegression, LogisticRegression
+
+Calibrator: TypeAlias = "LogisticRegression | LinearRegression | None"
 
 
 def fit_calibrator(raw: np.ndarray, y: np.ndarray, task: str, classes: int) -> Calibrator:
@@ -24,6 +26,9 @@ def fit_calibrator(raw: np.ndarray, y: np.ndarray, task: str, classes: int) -> C
         ``None`` where the calibration rows lack a class: raw scores then go through the plain
         logistic or softmax function.
     """
+    # A worker calibrates without scikit-learn.
+    from sklearn.linear_model import LinearRegression, LogisticRegression
+
     if task == "regression":
         return LinearRegression(positive=True).fit(raw[:, None], y)
     if len(np.unique(y)) < classes:

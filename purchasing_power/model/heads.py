@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from purchasing_power.errors import DataError
 from purchasing_power.model import heads_sklearn, heads_trees, skops_files
+from purchasing_power.model.bundle_files import ESTIMATOR, NETWORK, TREES
 from purchasing_power.model.params import ModelParams
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ one_blas_thread = threadpool_limits.wrap(limits=1, user_api="blas")
 
 Head: TypeAlias = "lightgbm.Booster | BaseEstimator | Mlp"
 Matrix: TypeAlias = np.ndarray | sparse.csr_matrix
-TREES, ESTIMATOR, NETWORK = "trees.txt", "head.skops", "mlp"
 
 
 def fit_head(

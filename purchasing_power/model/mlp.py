@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from purchasing_power.model.network_holdout import held_out_part
 from purchasing_power.model.network_objective import Objective, objective, seeded_torch
 from purchasing_power.model.network_perceptron import Perceptron
 from purchasing_power.model.params import ModelParams
@@ -75,6 +74,7 @@ def fit(
     DataError
         If ``params.loss`` or ``params.imbalance`` does not go with the labels.
     """
+    from purchasing_power.model.network_holdout import held_out_part
     from purchasing_power.model.network_modules import PerceptronModule
     from purchasing_power.model.network_skorch import train
 

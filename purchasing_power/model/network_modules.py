@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from purchasing_power.model.network_perceptron import Perceptron
+from purchasing_power.model.tuning_parts import fast_bfloat16
 
 # Widths of the filters, in tokens.
 WIDTHS = (2, 3, 4)
@@ -60,10 +61,17 @@ class TextCnnModule(nn.Module):
 
         Ids number the rows of ``vectors``, or of the module's own.
         """
-        return self.judged(self.read(ids, self.vectors if vectors is None else vectors), table)
+        return self.judged(self.read(ids, vectors), table)
 
-    def read(self, ids: Tensor, known: Tensor) -> Tensor:
-        """The most that each filter says of a row, shape (n, filters of all widths)."""
+    def read(self, ids: Tensor, vectors: Tensor | None) -> Tensor:
+        """The most that each filter says of a row, float32, shape (n, filters of all widths)."""
+        known = self.vectors if vectors is None else vectors
+        # The filters' products take most of the training's time.
+        half = self.training and fast_bfloat16(known.device.type)
+        with torch.autocast(known.device.type, torch.bfloat16, enabled=half):
+            return self._read(ids, known).float()
+
+    def _read(self, ids: Tensor, known: Tensor) -> Tensor:
         # A batch holds most tokens many times: the filters' products are taken once for each distinct one.
         distinct, place = torch.unique(ids, return_inverse=True)
         read = torch.zeros((len(distinct), known.shape[1]), device=known.device)

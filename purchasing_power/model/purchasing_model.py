@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,46 +11,16 @@ import pandas as pd
 
 from purchasing_power.errors import DataError
 from purchasing_power.model.calibration import Calibrator, calibrated, fit_calibrator
+from purchasing_power.model.description import Training
 from purchasing_power.model.features import prepare
 from purchasing_power.model.heads import one_blas_thread
 from purchasing_power.model.params import ModelParams
+from purchasing_power.model.replies import Replies, ranking
 from purchasing_power.model.scorer import Fitting, Scorer, fit_scorer
 from purchasing_power.model.splits import Split
 from purchasing_power.model.typical import typical_values
-from purchasing_power.snapshot.target import TIER_QUANTILES, TIERS, Target
+from purchasing_power.snapshot.target import TIER_QUANTILES, Target
 from purchasing_power.snapshot.user_table import CUTOFF, USER, UserTable, UserTableMeta
-
-
-@dataclass(frozen=True)
-class Training:
-    """What a model has seen.
-
-    Attributes
-    ----------
-    cutoffs, calibration_cutoffs
-        ISO dates of the cutoffs fitted and calibrated on; empty for a flat table.
-    known_until
-        ISO date at which the last label window ends; ``None`` for a flat table. Rows of an earlier
-        cutoff are not unseen.
-    rows, calibration_rows
-        How many rows were fitted and calibrated on.
-    digest
-        Digest of the user table.
-    seed
-        Seed of everything random.
-    """
-
-    cutoffs: tuple[str, ...]
-    calibration_cutoffs: tuple[str, ...]
-    known_until: str | None
-    rows: int
-    calibration_rows: int
-    digest: str
-    seed: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give a JSON-ready dict."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -116,34 +86,11 @@ class PurchasingModel:
 
     def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
         """Columns that :meth:`predict` gives for what :meth:`outputs` gave, without the user; shape (n_rows,) each."""
-        columns: dict[str, np.ndarray] = {}
-        if self.target.positive is not None or self.target.task == "regression":
-            columns["score"] = self.score(outputs)
-            columns["tier"] = self._tiers(outputs)
-        if self.target.task != "regression":
-            columns["predicted"] = np.asarray(self.target.classes, object)[outputs.argmax(axis=1)]
-            columns |= {
-                f"probability_{name}": outputs[:, code] for code, name in enumerate(self.target.classes)
-            }
-        spend = self.expected_spend(outputs)
-        if spend is not None:
-            columns["expected_spend"] = spend
-        return columns
+        return Replies(self.target, self.score_levels).columns(outputs)
 
     def score(self, outputs: np.ndarray) -> np.ndarray:
         """One number a row by which users are ranked, shape (n_rows,); the likeliest class's where none is positive."""
         return ranking(self.target, outputs)
-
-    def expected_spend(self, outputs: np.ndarray) -> np.ndarray | None:
-        """Spend (currency) to expect: predicted, or each tier's training mean weighted by its probability."""
-        if self.target.name == "spend":
-            return outputs
-        return outputs @ np.asarray(self.target.class_spend) if self.target.class_spend else None
-
-    def _tiers(self, outputs: np.ndarray) -> np.ndarray:
-        if self.target.name == "tier":
-            return np.asarray(TIERS, object)[outputs.argmax(axis=1)]
-        return np.asarray(TIERS, object)[np.searchsorted(self.score_levels, self.score(outputs), side="left")]
 
 
 @one_blas_thread
@@ -199,13 +146,6 @@ def rows_to_fit(frame: pd.DataFrame, meta: UserTableMeta) -> pd.DataFrame:
     """Prepared rows with their user and cutoff, which tell what may be held out of a fit."""
     known = [name for name in (USER, CUTOFF) if name in frame]
     return prepare(frame, meta).assign(**{name: frame[name] for name in known})
-
-
-def ranking(target: Target, outputs: np.ndarray) -> np.ndarray:
-    """Amounts, or probabilities of the positive class, or of each row's likeliest class; shape (n_rows,)."""
-    if target.task == "regression":
-        return outputs
-    return outputs.max(axis=1) if target.positive is None else outputs[:, target.positive]
 
 
 def row_keys(table: UserTable) -> np.ndarray:

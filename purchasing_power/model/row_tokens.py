@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -68,14 +69,20 @@ def read(documents: pd.Series, tokens: Tokens, most: int, least: int) -> RowToke
     return RowTokens(windows, places, least)
 
 
-def states(model: Any, windows: list[list[int]]) -> Tensor:
-    """What the last layer of a model says of every token of some windows, float16, shape (n_tokens, dimension)."""
+def states(model: Any, windows: Sequence[Sequence[int]], half: bool = False) -> Tensor:
+    """What the last layer of a model says of every token of some windows, float16, shape (n_tokens, dimension).
+
+    Parameters
+    ----------
+    half
+        Whether products are in bfloat16.
+    """
     import torch
 
     lengths = np.asarray([len(window) for window in windows], np.int64)
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     found = torch.zeros((int(starts[-1]), model.config.hidden_size), dtype=torch.float16)
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
         for group in batches(lengths, CPU_TOKENS):
             ids = np.zeros((len(group), int(lengths[group].max())), np.int64)
             for row, window in enumerate(group):

@@ -13,6 +13,7 @@ from scipy import sparse
 from sklearn.compose import ColumnTransformer
 
 from purchasing_power.model import skops_files
+from purchasing_power.model.bundle_files import ENCODER, FEATURES, WARM, encoder_reference
 from purchasing_power.model.features import set_encoder, transformer
 from purchasing_power.model.heads import Head, fit_head, load_head, raw_scores, save_head
 from purchasing_power.model.imbalance import check_imbalance, resampled
@@ -22,7 +23,7 @@ from purchasing_power.snapshot.user_table import UserTableMeta
 from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.store import VectorStore, vectors
 
-FEATURES, ENCODER_FILE, WARM, CENTRE = "features.skops", "encoder.json", "vectors", "centre.safetensors"
+CENTRE = "centre.safetensors"
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,7 @@ class TableScorer:
             if warm_texts:
                 values = vectors(encoder, warm_texts, VectorStore(store))
                 VectorStore(folder.parent / WARM).put(encoder.store_key, warm_texts, values)
-            (folder / ENCODER_FILE).write_text(
-                json.dumps({"folder": home.name, "runtime": encoder.precision})
-            )
+            (folder / ENCODER).write_text(json.dumps({"folder": home.name, "runtime": encoder.precision}))
 
 
 def fit(params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> TableScorer:
@@ -81,8 +80,7 @@ def fit(params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> TableScor
 def load(folder: Path, params: ModelParams, meta: UserTableMeta) -> TableScorer:
     """Load what :meth:`TableScorer.save` wrote."""
     features = skops_files.load(folder / FEATURES)
-    if (folder / ENCODER_FILE).exists():
-        kept = json.loads((folder / ENCODER_FILE).read_text())
-        reference = f"{folder.parent / kept['folder']}?runtime={kept['runtime']}"
+    reference = encoder_reference(folder)
+    if reference is not None:
         set_encoder(features, reference, str(folder.parent / WARM), None)
     return TableScorer(params, features, load_head(folder), load_file(folder / CENTRE)["centre"])

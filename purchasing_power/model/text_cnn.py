@@ -29,12 +29,15 @@ from purchasing_power.text import checkpoint
 from purchasing_power.text.checkpoint import Checkpoint
 from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.runtime.padded import load_model
+from purchasing_power.text.token_states import TokenStates, Window
 from purchasing_power.text.tokens import Tokens, open_tokens
 
 FEATURES, WEIGHTS, TOKENIZER, TOLD = "features.skops", "weights.safetensors", "tokenizer", "text_cnn.json"
 # Rows that are predicted at once.
 ROWS = 256
 VECTORS = "vectors"
+# Folder in a workspace.
+KEPT = "token_states"
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,10 @@ class TextCnn:
         The network, a torch module.
     model
         The language model whose states the filters read; ``None`` where they read its table.
+    half
+        Whether its products are in bfloat16.
+    kept
+        Where states of tokens are kept while models are chosen.
     home
         Temporary folder of a trained model's files, which goes with the last scorer that may copy them.
     """
@@ -60,6 +67,8 @@ class TextCnn:
     tokens: Tokens
     module: Any
     model: Any = None
+    half: bool = False
+    kept: TokenStates | None = None
     home: Any = None
 
     def raw(self, frame: pd.DataFrame) -> np.ndarray:
@@ -74,7 +83,7 @@ class TextCnn:
                 read = row_tokens.read(
                     frame[DOCUMENTS].iloc[rows], self.tokens, self.params.text_tokens, LEAST
                 )
-                places, vectors = _read_by_filters(read, self.model)
+                places, vectors = _read_by_filters(read, self.model, self.half, self.kept)
                 given = torch.from_numpy(places), torch.from_numpy(table[rows])
                 parts.append(self.module(*given, vectors).numpy())
         return self.objective.raw(np.concatenate(parts))
@@ -90,7 +99,7 @@ class TextCnn:
             self.source.copy(folder / ENCODER)
         save_file(tensors, folder / WEIGHTS)
         columns = int(self.module.head.direct.in_features) - len(WIDTHS) * self.params.filters
-        told = {"objective": self.objective.to_dict(), "columns": columns}
+        told = {"objective": self.objective.to_dict(), "columns": columns, "half": self.half}
         (folder / TOLD).write_text(json.dumps(told))
 
 
@@ -111,12 +120,16 @@ def fit(params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> TextCnn:
     if params.token_vectors == TRAINED:
         return _fit_with_layers(params, meta, fitting, features, table)
     goal = objective(params, fitting.y, fitting.task, fitting.classes)
-    source = Encoder.open(params.encoder).source
+    encoder = Encoder.open(params.encoder)
+    source, half = encoder.source, encoder.precision == "bfloat16"
     tokens = open_tokens(source)
+    kept = None
+    if fitting.workspace is not None:
+        kept = TokenStates(Path(fitting.workspace, KEPT), f"{source.fingerprint()}-{half:d}")
     read = row_tokens.read(fitting.frame[DOCUMENTS], tokens, params.text_tokens, LEAST)
     language = load_model(source)
     model = language if params.token_vectors == STATES else None
-    places, vectors = _read_by_filters(read, model)
+    places, vectors = _read_by_filters(read, model, half, kept, fitting.progress)
     if vectors is None:
         vectors = language.get_input_embeddings().weight.detach().half()
     inputs = {"ids": places, "table": table}
@@ -136,7 +149,7 @@ def fit(params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> TextCnn:
         module, _ = trained(rows, parts.held[:0], epochs, f"{params.head}_refit")
     if model is not None:
         module.vectors = vectors[:0]
-    return TextCnn(params, features, goal, source, tokens, module, model)
+    return TextCnn(params, features, goal, source, tokens, module, model, half, kept)
 
 
 def _fit_with_layers(
@@ -153,7 +166,7 @@ def _fit_with_layers(
     module = _module(params, goal, torch.zeros((0, source.dimension)), table.shape[1])
     module.load_state_dict(load_file(Path(home.name, HEAD)))
     module.eval()
-    return TextCnn(params, features, goal, source, open_tokens(source), module, load_model(source), home)
+    return TextCnn(params, features, goal, source, open_tokens(source), module, load_model(source), home=home)
 
 
 def load(folder: Path, params: ModelParams, meta: UserTableMeta) -> TextCnn:
@@ -174,14 +187,25 @@ def load(folder: Path, params: ModelParams, meta: UserTableMeta) -> TextCnn:
     module.load_state_dict(tensors)
     module.eval()
     features = skops_files.load(folder / FEATURES)
-    return TextCnn(params, features, goal, source, open_tokens(source), module, model)
+    half = told.get("half", False)
+    return TextCnn(params, features, goal, source, open_tokens(source), module, model, half)
 
 
-def _read_by_filters(read: RowTokens, model: Any) -> tuple[np.ndarray, Any]:
+def _read_by_filters(
+    read: RowTokens, model: Any, half: bool, kept: TokenStates | None, progress: bool = False
+) -> tuple[np.ndarray, Any]:
     """Which vectors stand at each place of the rows, and these vectors, ``None`` for the model's table of tokens."""
+    import torch
+
     if model is None:
         return read.ids, None
-    return read.places, row_tokens.states(model, read.windows)
+    if kept is None:
+        return read.places, row_tokens.states(model, read.windows, half)
+
+    def run(windows: list[Window]) -> np.ndarray:
+        return row_tokens.states(model, windows, half).numpy()
+
+    return read.places, torch.from_numpy(kept.get(list(read.windows), run, progress))
 
 
 def _module(params: ModelParams, goal: Objective, vectors: Any, columns: int) -> TextCnnModule:

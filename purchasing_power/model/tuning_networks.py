@@ -132,10 +132,8 @@ class FilteredNetwork:
         begin = np.concatenate([[0], np.cumsum(self.language.lengths[windows])])
         within = np.full(places.shape, -1, np.int64)
         within[places >= 0] = places[places >= 0] - self.starts[windows][local] + begin[:-1][local]
-        device = self.material.device
-        with torch.autocast(device, torch.bfloat16, enabled=self.language.half):
-            text = self.head.read(torch.from_numpy(within).to(device), self.language.states(windows))
-        return self.head.judged(text.float(), self.material.columns(rows))
+        read = torch.from_numpy(within).to(self.material.device)
+        return self.head(read, self.material.columns(rows), self.language.states(windows))
 
     def write(self, folder: Path) -> None:
         """Write the language model and the filters with the perceptron on them."""

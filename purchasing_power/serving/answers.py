@@ -8,15 +8,14 @@ import numpy as np
 import pandas as pd
 
 from purchasing_power.errors import DataError
-from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.serving.deployed import Deployed
 from purchasing_power.serving.faults import RequestError
 from purchasing_power.serving.forms import is_raw
 from purchasing_power.serving.limits import Limits
 from purchasing_power.serving.prediction_log import PredictionLog
 from purchasing_power.serving.quick import QuickModel
-from purchasing_power.serving.rows import Columns, Rows, check
-from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, USER
+from purchasing_power.serving.rows import Columns, Rows, check, rows_of_frame
+from purchasing_power.snapshot.user_table import DOCUMENTS, USER
 
 
 class Answers:
@@ -29,13 +28,12 @@ class Answers:
     """
 
     def __init__(
-        self, model: PurchasingModel, deployed: Deployed, limits: Limits, log: PredictionLog | None = None
+        self, model: QuickModel, deployed: Deployed, limits: Limits, log: PredictionLog | None = None
     ) -> None:
         self.model = model
         self.deployed = deployed
         self.limits = limits
         self.log = log
-        self.quick = QuickModel(model)
         self.columns = Columns.of(model.meta)
 
     def records(self, given: list[Any]) -> list[dict[str, Any]]:
@@ -49,7 +47,7 @@ class Answers:
         rows = (
             self._raw(given) if is_raw(given, self.columns.known) else check(given, self.columns, self.limits)
         )
-        answers = self.model.answers(self.quick.outputs(rows))
+        answers = self.model.replies.columns(self.model.outputs(rows))
         if self.log is not None:
             self.log.put(rows, answers)
         names, columns = [*answers], [values.tolist() for values in answers.values()]
@@ -68,7 +66,7 @@ class Answers:
             If a column is missing or holds what it must not.
         """
         try:
-            return self.model.predict(frame).assign(**self.deployed.columns)
+            return self.model.whole().predict(frame).assign(**self.deployed.columns)
         except DataError as error:
             raise RequestError(str(error)) from error
 
@@ -85,19 +83,6 @@ class Answers:
         return rows_of_frame(
             user_rows(tables, [row[USER] for row in given], days, self.model.meta), self.columns
         )
-
-
-def rows_of_frame(frame: pd.DataFrame, columns: Columns) -> Rows:
-    """Rows of a user table, which need no check."""
-    categories = frame[list(columns.categorical)].astype(object)
-    return Rows(
-        columns,
-        users=frame[USER].tolist(),
-        cutoffs=[f"{moment:%Y-%m-%d}" for moment in frame[CUTOFF]],
-        numeric=frame[list(columns.numeric)].to_numpy(np.float64),
-        categorical=list(categories.where(categories.notna(), None).itertuples(index=False, name=None)),
-        documents=[list(texts) for texts in frame[DOCUMENTS]],
-    )
 
 
 def sent_frame(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -1,25 +1,26 @@
-"""A model's outputs for a few rows, without the time that scikit-learn and pandas take per call."""
+"""A model's outputs for the rows of a request, without the time and memory that scikit-learn takes."""
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import expit, softmax
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
-from sklearn.svm import LinearSVC, LinearSVR
 
-from purchasing_power.model.blend import BlendScorer, as_raw, mean
-from purchasing_power.model.calibration import calibrated
-from purchasing_power.model.features import stacked
-from purchasing_power.model.heads import raw_scores
-from purchasing_power.model.purchasing_model import PurchasingModel
-from purchasing_power.model.scorer import Scorer
-from purchasing_power.model.table_scorer import TableScorer
-from purchasing_power.serving.quick_blocks import Block, block
-from purchasing_power.serving.rows import Columns, Rows
+from purchasing_power.model.description import Description
+from purchasing_power.model.made_up import made_up_rows
+from purchasing_power.model.replies import Replies
+from purchasing_power.serving.fitted_files import Unknown
+from purchasing_power.serving.quick_bundle import read_calibrator, read_scorer
+from purchasing_power.serving.quick_sums import Few, outputs_of
+from purchasing_power.serving.rows import Columns, Rows, rows_of_frame
+from purchasing_power.snapshot.user_table import UserTableMeta
+
+if TYPE_CHECKING:
+    from purchasing_power.model.purchasing_model import PurchasingModel
 
 log = logging.getLogger(__name__)
 
@@ -28,114 +29,102 @@ FEW_ROWS = 16
 # Scores are told to six decimals.
 SAME = 1e-7
 
-Raw = Callable[[Rows], np.ndarray]
-
 
 class QuickModel:
-    """The outputs of a model for checked rows: its own code for many rows, and for few rows the same sums in numpy.
+    """The outputs of a model for checked rows: the same sums in numpy, or its own code.
 
-    Every part that this module does not know (a head, a block) runs as the model runs it. What is quick is compared
-    with the model on made-up rows when it is built, and left where one output differs.
+    Every part that this package does not know (a head, a block) runs as the model runs it. What is quick is compared
+    with the model on made-up rows first, and left where one output differs.
 
     Attributes
     ----------
-    model
-        The model.
-    quick
-        Whether few rows take the quick way.
+    meta, replies
+        What the model reads, and how its outputs are read.
+    few
+        The quick way; ``None`` where there is none.
+    most
+        Rows up to which it is taken.
+    whole
+        Gives the model itself.
     """
 
-    def __init__(self, model: PurchasingModel) -> None:
-        self.model = model
-        self.columns = Columns.of(model.meta)
-        self._raw = _scorer(model.scorer, self.columns)
-        self._calibrate = _calibration(model.calibrator, model.target.task)
-        self.quick = self._agrees()
+    def __init__(
+        self,
+        meta: UserTableMeta,
+        replies: Replies,
+        few: Few | None,
+        most: int,
+        whole: Callable[[], PurchasingModel],
+    ) -> None:
+        self.meta, self.replies = meta, replies
+        self.few, self.most, self.whole = few, most, whole
+
+    @classmethod
+    def of(cls, model: PurchasingModel) -> QuickModel:
+        """A model at hand: it computes many rows, and few ones take the quick way."""
+        rows, columns = made_up_rows(model.typical, model.meta), Columns.of(model.meta)
+        few = outputs_of(model.scorer, model.calibrator, model.target, columns)
+        agrees = _agrees(few, rows_of_frame(rows, columns), model.outputs(rows))
+        replies = Replies(model.target, model.score_levels)
+        return cls(model.meta, replies, few if agrees else None, FEW_ROWS, lambda: model)
+
+    @classmethod
+    def open(cls, folder: Path) -> QuickModel:
+        """A bundle: what the quick way computes is read without scikit-learn; the model is loaded when it is needed.
+
+        Raises
+        ------
+        DataError
+            If the folder is no bundle of this format, or a file holds a class that is not trusted.
+        """
+        told = Description.read(folder)
+        few, whole = _few_of_bundle(folder, told), _Once(lambda: _load(folder))
+        if few is None:
+            return cls.of(whole())
+        return cls(told.meta, Replies(told.target, told.score_levels), few, 1 << 62, whole)
 
     def outputs(self, rows: Rows) -> np.ndarray:
         """Class probabilities or amounts, as ``PurchasingModel.outputs`` gives them."""
-        if len(rows) > FEW_ROWS or not self.quick:
-            return self.model.outputs(rows.frame)
-        return self._few(rows)
-
-    def _few(self, rows: Rows) -> np.ndarray:
-        values = self._calibrate(self._raw(rows))
-        return np.maximum(values, 0.0) if self.model.target.name == "spend" else values
-
-    def _agrees(self) -> bool:
-        rows = made_up(self.model, self.columns)
-        agrees = bool(np.allclose(self._few(rows), self.model.outputs(rows.frame), rtol=SAME, atol=SAME))
-        if not agrees:
-            log.warning(
-                "quick predictions differ from the model's on made-up rows: every request takes the model's way"
-            )
-        return agrees
+        if self.few is None or len(rows) > self.most:
+            return self.whole().outputs(rows.frame)
+        return self.few(rows)
 
 
-def made_up(model: PurchasingModel, columns: Columns) -> Rows:
-    """Rows around the model's typical values, one of them empty, none with a document."""
-    typical = [model.typical.get(name) for name in columns.numeric]
-    base = np.array([np.nan if value is None else value for value in typical], np.float64)
-    numeric = (
-        np.stack([base * factor for factor in (1.0, 0.0, 1.7, -3.0, np.nan)])
-        if len(base)
-        else np.zeros((5, 0))
-    )
-    usual = tuple(
-        value if isinstance(value, str) else None for value in map(model.typical.get, columns.categorical)
-    )
-    categories = [usual, usual, ("no such category",) * len(usual), usual, (None,) * len(usual)]
-    nobody: list[str | None] = [None] * len(numeric)
-    return Rows(columns, nobody, nobody, numeric, categories, [[] for _ in nobody])
+class _Once:
+    """What a function gives, computed when it is first asked for, by one thread."""
+
+    def __init__(self, make: Callable[[], PurchasingModel]) -> None:
+        self.make, self.lock = make, threading.Lock()
+        self.made: PurchasingModel | None = None
+
+    def __call__(self) -> PurchasingModel:
+        with self.lock:
+            if self.made is None:
+                self.made = self.make()
+            return self.made
 
 
-def _scorer(scorer: Scorer, columns: Columns) -> Raw:
-    if isinstance(scorer, BlendScorer):
-        parts = [_scorer(one, columns) for one in scorer.scorers]
-        task, weights = scorer.task, scorer.weights
-        return lambda rows: as_raw(mean([calibrated(None, raw(rows), task) for raw in parts], weights), task)
-    if isinstance(scorer, TableScorer):
-        return _table(scorer, columns)
-    return lambda rows: scorer.raw(rows.frame)
+def _load(folder: Path) -> PurchasingModel:
+    from purchasing_power.model import bundle
+
+    return bundle.load(folder)
 
 
-def _table(scorer: TableScorer, columns: Columns) -> Raw:
-    fitted = scorer.features
-    names = [name for name, _, _ in fitted.transformers_ if name != "remainder"]
-    parts: list[Block] = [block(fitted, name, columns) for name in names]
-    factors = [float((fitted.transformer_weights or {}).get(name, 1.0)) for name in names]
-    head, plain = _head(scorer.head), set(factors) <= {1.0}
-
-    def run(rows: Rows) -> np.ndarray:
-        found = [part(rows) for part in parts]
-        if plain and all(type(one) is np.ndarray for one in found):
-            return head(np.concatenate(found, axis=1))
-        return head(stacked(found, factors))
-
-    return run
+def _few_of_bundle(folder: Path, told: Description) -> Few | None:
+    columns = Columns.of(told.meta)
+    try:
+        parts = read_scorer(folder, told.params), read_calibrator(folder)
+        few = outputs_of(*parts, told.target, columns)
+    except Unknown:
+        return None
+    rows = rows_of_frame(made_up_rows(told.typical, told.meta), columns)
+    return few if told.made_up and _agrees(few, rows, told.made_up) else None
 
 
-def _head(head: Any) -> Callable[[Any], np.ndarray]:
-    if not isinstance(head, LogisticRegression | LinearSVC | LinearSVR | Ridge):
-        return lambda X: raw_scores(head, X)
-    weights, intercept = head.coef_.T, head.intercept_
-    if weights.ndim == 2 and weights.shape[1] == 1:
-        weights, intercept = weights[:, 0], np.ravel(intercept)[0]
-    return lambda X: np.asarray(X @ weights + intercept)
-
-
-def _calibration(calibrator: Any, task: str) -> Callable[[np.ndarray], np.ndarray]:
-    if isinstance(calibrator, LinearRegression):
-        slope, start = float(calibrator.coef_[0]), float(calibrator.intercept_)
-        return lambda raw: raw * slope + start
-    if not isinstance(calibrator, LogisticRegression):
-        return lambda raw: calibrated(calibrator, raw, task)
-    weights, intercept = calibrator.coef_.T, calibrator.intercept_
-    if weights.shape[1] > 1:
-        return lambda raw: softmax((raw[:, None] if raw.ndim == 1 else raw) @ weights + intercept, axis=1)
-
-    def two(raw: np.ndarray) -> np.ndarray:
-        positive = expit((raw[:, None] if raw.ndim == 1 else raw) @ weights[:, 0] + intercept[0])
-        return np.column_stack([1 - positive, positive])
-
-    return two
+def _agrees(few: Few, rows: Rows, outputs: Any) -> bool:
+    agrees = bool(np.allclose(few(rows), np.asarray(outputs, np.float64), rtol=SAME, atol=SAME))
+    if not agrees:
+        log.warning(
+            "quick predictions differ from the model's on made-up rows: every request takes the model's way"
+        )
+    return agrees

@@ -6,17 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.special import ndtri
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer, QuantileTransformer, StandardScaler
 
-from purchasing_power.model.columns import Categories
+from purchasing_power.serving.fitted_files import Fitted, Unknown, kind
+from purchasing_power.serving.quick_categories import one_hot
 from purchasing_power.serving.quick_texts import encoded, rows_of, tfidf
 from purchasing_power.serving.rows import Columns, Rows
-from purchasing_power.text.vectorize import EncodedDocuments, TfidfDocuments
 
 Block = Callable[[Rows], Any]
 Step = Callable[[np.ndarray], np.ndarray]
@@ -27,42 +22,58 @@ KNOWN_ROWS = 10_000
 BORDER = 1e-7
 
 
-def block(fitted: ColumnTransformer, name: str, columns: Columns) -> Block:
+def block(name: str, fitted: Any, wanted: Any, columns: Columns) -> Block:
     """A fitted block as a function of checked rows; one that is not known here runs as it is.
 
     Its output has the shape (n_rows, n_columns) of the block.
+
+    Parameters
+    ----------
+    wanted
+        Names of the columns that the block reads.
+
+    Raises
+    ------
+    Unknown
+        If one that is not known was read of a file, and so cannot run.
     """
-    transformer = fitted.named_transformers_[name]
-    wanted = next(chosen for key, _, chosen in fitted.transformers_ if key == name)
     if name == "numeric" and list(wanted) == list(columns.numeric):
-        steps = _numeric(transformer)
+        steps = _numeric(fitted)
         if steps is not None:
             return lambda rows: _through(steps, rows.numeric)
-    if isinstance(transformer, Categories) and list(wanted) == list(columns.categorical):
-        return _remembered(transformer, columns)
-    if isinstance(transformer, EncodedDocuments):
-        return encoded(transformer)
-    if isinstance(transformer, TfidfDocuments) and transformer.svd_ is not None:
-        return tfidf(transformer)
-    if isinstance(transformer, Pipeline) and name == "tfidf":
-        text, scaler = transformer[0], transformer[-1]
-        if getattr(text, "svd_", None) is not None and type(scaler) is StandardScaler:
-            terms, scale = tfidf(text), _scale(scaler)
+    if kind(fitted) == "Categories" and list(wanted) == list(columns.categorical):
+        encode = one_hot(fitted)
+        if encode is not None:
+            return _remembered(encode)
+    parts = _steps(fitted)
+    if kind(parts[0]) == "EncodedDocuments" and len(parts) == 1:
+        return encoded(fitted)
+    if kind(parts[0]) == "TfidfDocuments" and parts[0].svd_ is not None:
+        terms = tfidf(parts[0])
+        if len(parts) == 1:
+            return terms
+        if [kind(one) for one in parts[1:]] == ["StandardScaler"]:
+            scale = _scale(parts[1])
             return lambda rows: scale(terms(rows))
-    return lambda rows: transformer.transform(rows.frame[wanted])
+    if isinstance(fitted, Fitted):
+        raise Unknown(f"{name} ({kind(fitted)})")
+    return lambda rows: fitted.transform(rows.frame[wanted])
 
 
-def _numeric(transformer: Any) -> list[Step] | None:
+def _steps(fitted: Any) -> list[Any]:
+    """The steps of a pipeline; of another transformer, itself."""
+    return [step for _, step in fitted.steps] if kind(fitted) == "Pipeline" else [fitted]
+
+
+def _numeric(fitted: Any) -> list[Step] | None:
     """The steps of the numeric block; ``None`` where one of them is not known."""
-    if transformer == "passthrough" or (
-        isinstance(transformer, FunctionTransformer) and transformer.func is None
-    ):
+    if kind(fitted) == "FunctionTransformer" and fitted.func is None:
         return []
-    makers = {SimpleImputer: _fill, QuantileTransformer: _quantiles, StandardScaler: _scale}
-    parts = [step for _, step in transformer.steps] if isinstance(transformer, Pipeline) else [transformer]
-    if any(type(part) not in makers for part in parts):
+    makers = {"SimpleImputer": _fill, "QuantileTransformer": _quantiles, "StandardScaler": _scale}
+    parts = _steps(fitted)
+    if any(kind(part) not in makers for part in parts):
         return None
-    return [makers[type(part)](part) for part in parts]
+    return [makers[kind(part)](part) for part in parts]
 
 
 def _through(steps: list[Step], values: np.ndarray) -> np.ndarray:
@@ -71,18 +82,18 @@ def _through(steps: list[Step], values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _fill(imputer: SimpleImputer) -> Step:
+def _fill(imputer: Any) -> Step:
     values = imputer.statistics_
     return lambda X: np.where(np.isnan(X), values, X)
 
 
-def _scale(scaler: StandardScaler) -> Step:
+def _scale(scaler: Any) -> Step:
     means = 0.0 if scaler.mean_ is None else scaler.mean_
     scales = 1.0 if scaler.scale_ is None else scaler.scale_
     return lambda X: (X - means) / scales
 
 
-def _quantiles(transformer: QuantileTransformer) -> Step:
+def _quantiles(transformer: Any) -> Step:
     """Quantiles to a normal distribution, all columns at once; scikit-learn goes column by column.
 
     Like there, a value that several quantiles have gets the mean of the first one's share and the last one's.
@@ -118,19 +129,16 @@ def _first_equal(quantiles: np.ndarray) -> np.ndarray:
     return np.maximum.accumulate(rows, axis=0)
 
 
-def _remembered(transformer: Categories, columns: Columns) -> Block:
+def _remembered(encode: Callable[[tuple[str | None, ...]], np.ndarray]) -> Block:
     """Categories, looked up where the same ones came before."""
-    names = list(columns.categorical)
     known: dict[tuple[str | None, ...], np.ndarray] = {}
 
-    def run(rows: Rows) -> np.ndarray:
-        new = list(dict.fromkeys(row for row in rows.categorical if row not in known))
-        found = {}
-        if new:
-            frame = pd.DataFrame(new, columns=names, dtype=object)
-            found = dict(zip(new, np.asarray(transformer.transform(frame)), strict=True))
-            if len(known) + len(found) <= KNOWN_ROWS:
-                known.update(found)
-        return rows_of(lambda row: found[row] if row in found else known[row], rows.categorical)
+    def one(row: tuple[str | None, ...]) -> np.ndarray:
+        found = known.get(row)
+        if found is None:
+            found = encode(row)
+            if len(known) < KNOWN_ROWS:
+                known[row] = found
+        return found
 
-    return run
+    return lambda rows: rows_of(one, rows.categorical)

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from purchasing_power.errors import DataError
 from purchasing_power.serving.rows import Rows
 from purchasing_power.text import terms
 from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.store import VectorStore, digest, vectors
-from purchasing_power.text.vectorize import EncodedDocuments, TfidfDocuments
 from purchasing_power.text.weighting import known_rarity
 
 # What a block remembers of distinct texts, bytes; a text and its place take about 400 beside its array.
@@ -61,12 +61,17 @@ def _key(text: str) -> str | bytes:
     return text if len(text) <= LONGEST_TEXT else digest(text)
 
 
-def encoded(block: EncodedDocuments) -> Callable[[Rows], np.ndarray]:
-    """Weighted mean vectors, reduced; shape (n_rows, n_columns).
+def encoded(block: Any) -> Callable[[Rows], np.ndarray]:
+    """Weighted mean vectors of a fitted ``EncodedDocuments``, reduced; shape (n_rows, n_columns).
 
     The reduction is linear, so each text's vector is reduced once, and a row sums what its texts gave.
     """
     encoder = Encoder.open(block.encoder)
+    if encoder.store_key != block.store_key_:
+        raise DataError(
+            f"encoder {block.encoder}: got {encoder.store_key}; the model was fitted with {block.store_key_}. "
+            "The bundle is damaged: log the model again."
+        )
     warm = None if block.warm_store is None else VectorStore(block.warm_store)
     # A bundle has no store of its own to write to: what a new text added is remembered here, reduced.
     store = None if block.store is None else VectorStore(block.store)
@@ -84,16 +89,13 @@ def encoded(block: EncodedDocuments) -> Callable[[Rows], np.ndarray]:
     return lambda rows: rows_of(one, rows.documents)
 
 
-def tfidf(block: TfidfDocuments) -> Callable[[Rows], np.ndarray]:
-    """Sublinear TF-IDF after SVD; shape (n_rows, n_columns)."""
-    svd = block.svd_
-    if svd is None:
-        raise TypeError("terms that enter as they are have no quick way")
-    known, components = block.vocabulary_, svd.components_
-    rarity = block.tfidf_.idf_
+def tfidf(block: Any) -> Callable[[Rows], np.ndarray]:
+    """Sublinear TF-IDF of a fitted ``TfidfDocuments``, after SVD; shape (n_rows, n_columns)."""
+    known, components = terms.columns(block.terms_), block.svd_.components_
+    rarity, all_words = block.tfidf_.idf_, block.stop_words == "keep"
 
     def columns(text: str) -> np.ndarray:
-        found = (known.get(term) for term in terms.terms(text, block.ngram_max, block.all_words))
+        found = (known.get(term) for term in terms.terms(text, block.ngram_max, all_words))
         return np.array([place for place in found if place is not None], np.int64)
 
     texts = Remembered(lambda new: [columns(text) for text in new])
@@ -110,7 +112,7 @@ def tfidf(block: TfidfDocuments) -> Callable[[Rows], np.ndarray]:
 _NONE = np.zeros(0, np.int64)
 
 
-def _weights(block: EncodedDocuments, documents: list[str]) -> tuple[list[str], np.ndarray]:
+def _weights(block: Any, documents: list[str]) -> tuple[list[str], np.ndarray]:
     """Distinct texts and their weights, as :func:`~purchasing_power.text.weighting.document_weights` gives them."""
     totals: dict[str, float] = dict.fromkeys(sorted(set(documents)), 0.0)
     for place, text in enumerate(documents):
@@ -124,7 +126,7 @@ def _weights(block: EncodedDocuments, documents: list[str]) -> tuple[list[str], 
 
 
 def _projection(
-    block: EncodedDocuments,
+    block: Any,
 ) -> tuple[int, np.ndarray | float, Callable[[np.ndarray], np.ndarray]]:
     """Columns, the centre to take off a mean, and what reduces vectors, shape (n, dimension), without centring them."""
     if block.components is None:

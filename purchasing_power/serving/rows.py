@@ -79,6 +79,20 @@ class Rows:
         return pd.concat([numeric, found], axis=1)
 
 
+def rows_of_frame(frame: pd.DataFrame, columns: Columns) -> Rows:
+    """Rows of a user table, which need no check."""
+    nobody: list[str | None] = [None] * len(frame)
+    categories = frame[list(columns.categorical)].astype(object)
+    return Rows(
+        columns,
+        users=frame[USER].tolist() if USER in frame else nobody,
+        cutoffs=[f"{moment:%Y-%m-%d}" for moment in frame[CUTOFF]] if CUTOFF in frame else nobody,
+        numeric=frame[list(columns.numeric)].to_numpy(np.float64),
+        categorical=list(categories.where(categories.notna(), None).itertuples(index=False, name=None)),
+        documents=[list(texts) for texts in frame[DOCUMENTS]],
+    )
+
+
 def check(given: list[Any], columns: Columns, limits: Limits) -> Rows:
     """Read the rows of a request.
 

@@ -11,7 +11,7 @@ import pytest
 from tables import flat, panel
 
 from purchasing_power.errors import DataError
-from purchasing_power.model import bundle
+from purchasing_power.model import bundle, description
 from purchasing_power.model.params import TABLE_HEADS, ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel, fit, unseen
 from purchasing_power.model.splits import split
@@ -144,8 +144,8 @@ def test_a_bundle_with_a_foreign_class_is_refused(tmp_path: Path) -> None:
 
 def test_a_bundle_of_another_format_is_refused(tmp_path: Path) -> None:
     saved = bundle.save(trained(panel()), tmp_path / "bundle")
-    description = json.loads((saved / bundle.DESCRIPTION).read_text())
-    (saved / bundle.DESCRIPTION).write_text(json.dumps({**description, "format": 99}))
+    told = json.loads((saved / description.FILE).read_text())
+    (saved / description.FILE).write_text(json.dumps({**told, "format": 99}))
     with pytest.raises(DataError, match="format 99"):
         bundle.load(saved)
 

@@ -15,6 +15,7 @@ from purchasing_power.serving.answers import Answers
 from purchasing_power.serving.deployed import Deployed
 from purchasing_power.serving.faults import RequestError
 from purchasing_power.serving.limits import Limits
+from purchasing_power.serving.quick import QuickModel
 from purchasing_power.serving.raw_rows import read_tables
 from purchasing_power.shop.samples import small_shop
 from purchasing_power.shop.tables import scan
@@ -74,7 +75,7 @@ def request_rows(
 def test_raw_rows_and_features_get_the_same_scores(shop, request_rows) -> None:
     table = shop[1]
     raw, wanted = request_rows
-    answers = Answers(trained(table), Deployed("1", "production", "now"), Limits())
+    answers = Answers(QuickModel.of(trained(table)), Deployed("1", "production", "now"), Limits())
     outcomes = [table.meta.spend_outcome, table.meta.orders_outcome]
     plain = wanted.drop(columns=[*outcomes, "cutoff"])
     plain = plain.assign(documents=[list(texts) for texts in plain["documents"]])
@@ -92,7 +93,7 @@ def test_raw_rows_and_features_get_the_same_scores(shop, request_rows) -> None:
 
 
 def test_a_user_without_any_row_is_answered(shop) -> None:
-    answers = Answers(trained(shop[1]), Deployed("1", "production", "now"), Limits())
+    answers = Answers(QuickModel.of(trained(shop[1])), Deployed("1", "production", "now"), Limits())
     reply = answers.records([{"user_id": "new", "cutoff": "2024-12-01", "profile": {"age": 30}}])[0]
     assert 0 <= reply["score"] <= 1
 

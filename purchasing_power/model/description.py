@@ -1,0 +1,121 @@
+"""What a model bundle says of its model, apart from what was fitted: readable without the libraries that fitted it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from purchasing_power.errors import DataError
+from purchasing_power.model.params import ModelParams
+from purchasing_power.snapshot.target import Target
+from purchasing_power.snapshot.user_table import UserTableMeta
+
+FORMAT, FILE = 3, "bundle.json"
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a model has seen.
+
+    Attributes
+    ----------
+    cutoffs, calibration_cutoffs
+        ISO dates of the cutoffs fitted and calibrated on; empty for a flat table.
+    known_until
+        ISO date at which the last label window ends; ``None`` for a flat table. Rows of an earlier
+        cutoff are not unseen.
+    rows, calibration_rows
+        How many rows were fitted and calibrated on.
+    digest
+        Digest of the user table.
+    seed
+        Seed of everything random.
+    """
+
+    cutoffs: tuple[str, ...]
+    calibration_cutoffs: tuple[str, ...]
+    known_until: str | None
+    rows: int
+    calibration_rows: int
+    digest: str
+    seed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give a JSON-ready dict."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Training:
+        """Read what :meth:`to_dict` gave."""
+        dates = {name: tuple(values[name]) for name in ("cutoffs", "calibration_cutoffs")}
+        return cls(**{**values, **dates})
+
+
+@dataclass(frozen=True)
+class Description:
+    """The file ``FILE`` of a bundle.
+
+    Attributes
+    ----------
+    score_levels, typical
+        As :class:`~purchasing_power.model.purchasing_model.PurchasingModel` has them.
+    made_up
+        Outputs of the model for the rows of :func:`~purchasing_power.model.made_up.made_up_rows`, by which whoever
+        computes them in another way knows that it is the same; empty in a bundle that has none.
+    """
+
+    params: ModelParams
+    meta: UserTableMeta
+    target: Target
+    score_levels: tuple[float, ...]
+    training: Training
+    typical: dict[str, float | str | None]
+    made_up: list[Any]
+
+    @classmethod
+    def read(cls, folder: Path) -> Description:
+        """Read what :meth:`write` wrote.
+
+        Raises
+        ------
+        DataError
+            If the folder is no bundle of this format.
+        """
+        try:
+            told = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"model bundle: no readable {FILE} in {folder}. Give the bundle folder of a trained model."
+            ) from error
+        if told.get("format") != FORMAT:
+            raise DataError(
+                f"model bundle: format {told.get('format')}; this version reads {FORMAT}. "
+                "Use the library version that wrote it, or train again."
+            )
+        return cls(
+            params=ModelParams.from_dict(told["params"]),
+            meta=UserTableMeta.from_dict(told["meta"]),
+            target=Target.from_dict(told["target"]),
+            score_levels=tuple(told["score_levels"]),
+            training=Training.from_dict(told["training"]),
+            typical=told["typical"],
+            made_up=told.get("made_up", []),
+        )
+
+    def write(self, folder: Path, libraries: Mapping[str, str]) -> None:
+        """Write the file, with the versions of libraries that the bundle was made with."""
+        told = {
+            "format": FORMAT,
+            "params": self.params.to_dict(),
+            "meta": asdict(self.meta),
+            "target": self.target.to_dict(),
+            "score_levels": list(self.score_levels),
+            "training": self.training.to_dict(),
+            "typical": self.typical,
+            "made_up": self.made_up,
+            "libraries": dict(libraries),
+        }
+        (folder / FILE).write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
