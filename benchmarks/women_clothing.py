@@ -23,9 +23,8 @@ import numpy as np
 import pandas as pd
 from peak_memory import peak_mb
 from tqdm import tqdm
-from women_clothing_choice import choose, placed
+from women_clothing_choice import choose, placed, unpacked
 from women_clothing_data import FOLDS, LABEL, RECOMMENDED, Pair, flat_table, harness, published_folds, reviews
-from women_clothing_encoder import mpnet
 
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.validation import CrossValidation
@@ -50,14 +49,15 @@ Scores = dict[str, dict[int, float]]
 
 
 def read_chosen(path: Path, folder: Path) -> dict[str, ModelParams]:
-    """The model of each row of the table; the larger encoder is unpacked in the folder."""
+    """The model of each row of the table; a larger encoder that one reads is unpacked in the folder."""
     if not path.exists():
         raise SystemExit(
             f"{path.name}: not found. Write it with `python benchmarks/women_clothing.py --choose`."
         )
     told = json.loads(path.read_text(encoding="utf-8"))
-    larger = str(mpnet(folder))
-    return {row: placed(ModelParams.from_dict(told[row]), larger) for row in ROWS}
+    models = {row: ModelParams.from_dict(told[row]) for row in ROWS}
+    larger = unpacked(models.values(), folder)
+    return {row: placed(one, larger) for row, one in models.items()}
 
 
 def write_chosen(frame: pd.DataFrame, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def choose(table: UserTable, folder: Path) -> dict[str, ModelParams]:
     table
         The training rows of fold 0 alone.
     """
-    larger = str(mpnet(folder))
+    larger = unpacked([one for added in CANDIDATES.values() for one in added], folder)
     pairs = folds(table, np.arange(len(table.frame)), INNER, SEED)[:SCORED]
     inner = CrossValidation(
         table, pairs, "label", seed=SEED, store=str(folder / "vectors"), workspace=str(folder), progress=True
@@ -81,6 +82,12 @@ def choose(table: UserTable, folder: Path) -> dict[str, ModelParams]:
         tqdm.write(f"{row}: {found.score:.4f} blended, {found.alone_score:.4f} the best alone")
         chosen[row] = placed(blended(ranked, np.asarray(found.weights)), MPNET, larger)
     return chosen
+
+
+def unpacked(models: Iterable[ModelParams], folder: Path) -> str:
+    """Folder of the larger encoder, unpacked in the given one where a model reads it; else its name."""
+    names = {part.encoder.partition("?")[0] for one in models for part in one.parts}
+    return str(mpnet(folder)) if MPNET in names else MPNET
 
 
 def placed(params: ModelParams, new: str, old: str = MPNET) -> ModelParams:

