@@ -24,5 +24,5 @@ def made_up_rows(typical: Mapping[str, float | str | None], meta: UserTableMeta)
         columns=list(meta.numeric),
     )
     categories = pd.DataFrame([usual, usual, unknown, usual, none], columns=list(usual), dtype=object)
-    documents = pd.Series([[] for _ in FACTORS], dtype=object, name=DOCUMENTS)
+    documents: pd.Series = pd.Series([[] for _ in FACTORS], dtype=object, name=DOCUMENTS)
     return pd.concat([frame, categories.where(categories.notna(), None), documents], axis=1)

@@ -29,6 +29,9 @@ class Fitted:
         self.__dict__ |= attributes
         self.kind = kind
 
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"{self.kind}: the file has no {name}")
+
 
 def kind(part: Any) -> str:
     """Name of the class of a fitted object, or of the one that it was read from."""

@@ -115,7 +115,8 @@ def _few_of_bundle(folder: Path, told: Description) -> Few | None:
     try:
         parts = read_scorer(folder, told.params), read_calibrator(folder)
         few = outputs_of(*parts, told.target, columns)
-    except Unknown:
+    except (Unknown, AttributeError, OSError):
+        # What the library that fitted it cannot read either, it refuses with a reason.
         return None
     rows = rows_of_frame(made_up_rows(told.typical, told.meta), columns)
     return few if told.made_up and _agrees(few, rows, told.made_up) else None
