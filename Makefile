@@ -41,6 +41,7 @@ bench: $(VENV)/installed-bench  ## the README's figures
 	python benchmarks/replay.py
 	python benchmarks/estimate_error.py
 	python benchmarks/women_clothing.py
+	python benchmarks/tune.py
 
 bench-tools: $(VENV)/installed-bench  ## what the benchmarks compare with
 
