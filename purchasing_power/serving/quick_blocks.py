@@ -88,9 +88,9 @@ def _fill(imputer: Any) -> Step:
 
 
 def _scale(scaler: Any) -> Step:
-    means = 0.0 if scaler.mean_ is None else scaler.mean_
-    scales = 1.0 if scaler.scale_ is None else scaler.scale_
-    return lambda X: (X - means) / scales
+    means = np.asarray(0.0 if scaler.mean_ is None else scaler.mean_)
+    scales = np.asarray(1.0 if scaler.scale_ is None else scaler.scale_)
+    return lambda X: (X - means.astype(X.dtype)) / scales.astype(X.dtype)
 
 
 def _quantiles(transformer: Any) -> Step:

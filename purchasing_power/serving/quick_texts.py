@@ -11,6 +11,7 @@ from purchasing_power.errors import DataError
 from purchasing_power.serving.rows import Rows
 from purchasing_power.text import terms
 from purchasing_power.text.encoder import Encoder
+from purchasing_power.text.projection import project, projection
 from purchasing_power.text.store import VectorStore, digest, vectors
 from purchasing_power.text.weighting import known_rarity
 
@@ -133,7 +134,5 @@ def _projection(
         return block.dimension_, 0.0, lambda vectors: vectors
     if block.pca_ is None:
         return 1, 0.0, lambda vectors: np.zeros((len(vectors), 1))
-    pca = block.pca_
-    scales = np.sqrt(pca.explained_variance_ if pca.whiten else pca.explained_variance_.mean())
-    matrix = (pca.components_.T / scales).astype(np.float64)
-    return matrix.shape[1], pca.mean_ @ matrix, lambda vectors: vectors.astype(np.float64) @ matrix
+    matrix, centre = projection(block.pca_)
+    return matrix.shape[1], centre, lambda vectors: project(vectors, matrix)

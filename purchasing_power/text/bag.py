@@ -24,7 +24,7 @@ class Bag:
         Times each row has each text, float32, shape (n_rows, n_texts).
     recency
         Sum of 1 / (1 + place) over the places at which a row has a text, the newest document being at place 0;
-        float32, shape (n_rows, n_texts).
+        float64, shape (n_rows, n_texts).
     """
 
     texts: list[str]
@@ -52,8 +52,8 @@ def bag(documents: pd.Series) -> Bag:
     place = np.arange(len(codes)) - np.repeat(offsets[:-1], np.diff(offsets))
     shape = (len(offsets) - 1, len(occurring))
     counts, recency = (
-        sparse.csr_matrix((weights.astype(np.float32), position[codes], offsets), shape=shape, copy=True)
-        for weights in (np.ones(len(codes)), 1 / (1 + place))
+        sparse.csr_matrix((weights, position[codes], offsets), shape=shape, copy=True)
+        for weights in (np.ones(len(codes), np.float32), 1 / (1 + place))
     )
     counts.sum_duplicates()
     recency.sum_duplicates()

@@ -1,11 +1,14 @@
-"""Principal components of rows' vectors."""
+"""Principal components of rows' vectors, and singular ones of their term weights."""
 
 from __future__ import annotations
 
 import numpy as np
-from sklearn.decomposition import PCA
+from scipy import sparse
+from sklearn.decomposition import PCA, TruncatedSVD
 
-# A component with less than this share of the first one's variance is rounding noise.
+from purchasing_power.text.projection import positive_totals, project, projection
+
+# A component with less than this share of the first one's variance (of its squared singular value) is rounding noise.
 FLAT = 1e-6
 
 
@@ -36,15 +39,38 @@ def fit_reduction(pooled: np.ndarray, components: int, reduction: str, seed: int
     return PCA(rank, whiten=whiten, random_state=seed).fit(pooled)
 
 
-def reduce(pca: PCA | None, pooled: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """Components of the rows that are ``present``, mean variance 1 over the fitted ones; zeros for the others.
+def reduce(pca: PCA | None, weights: sparse.csr_matrix, vectors: np.ndarray) -> np.ndarray:
+    """Components of each row's weighted mean, mean variance 1 over the fitted rows; zeros for a row without texts.
 
     Shape (n_rows, n_components), float32; one column of zeros without a PCA.
+
+    Parameters
+    ----------
+    weights
+        Of each text in each row, shape (n_rows, n_texts).
+    vectors
+        Of the texts, shape (n_texts, dimension).
     """
     if pca is None:
-        return np.zeros((len(pooled), 1), np.float32)
-    reduced = np.zeros((len(pooled), pca.n_components_), np.float32)
-    if present.any():
-        scale = 1.0 if pca.whiten else float(np.sqrt(pca.explained_variance_.mean()))
-        reduced[present] = pca.transform(pooled[present]) / scale
-    return reduced
+        return np.zeros((weights.shape[0], 1), np.float32)
+    matrix, centre = projection(pca)
+    # The reduction is linear: each text goes through it once, whatever many rows have it.
+    means = (weights @ project(vectors, matrix)) / positive_totals(weights) - centre
+    means[weights.getnnz(axis=1) == 0] = 0.0
+    return means.astype(np.float32)
+
+
+def fit_svd(weights: sparse.csr_matrix, components: int, seed: int) -> TruncatedSVD:
+    """Fit a truncated SVD, of fewer components than asked where the rows span fewer directions.
+
+    Parameters
+    ----------
+    weights
+        Term weights of the fitted rows, shape (n_rows, n_terms).
+    """
+    width = min(components, *weights.shape)
+    svd = TruncatedSVD(width, random_state=seed).fit(weights)
+    strengths = svd.singular_values_**2
+    # Scaled to variance 1, noise would outweigh words, and differ from machine to machine.
+    rank = max(int((strengths > FLAT * strengths[0]).sum()), 1)
+    return svd if rank == width else TruncatedSVD(rank, random_state=seed).fit(weights)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.utils.validation import check_is_fitted
 
@@ -16,7 +15,8 @@ from purchasing_power.text import terms
 from purchasing_power.text.bag import Bag, bag
 from purchasing_power.text.documents import Features, column_names, documents_column
 from purchasing_power.text.encoder import Encoder
-from purchasing_power.text.reduction import fit_reduction, reduce
+from purchasing_power.text.projection import mean_vectors
+from purchasing_power.text.reduction import fit_reduction, fit_svd, reduce
 from purchasing_power.text.store import VectorStore, vectors
 from purchasing_power.text.weighting import document_weights, known_rarity, learn_rarity
 
@@ -81,19 +81,15 @@ class TfidfDocuments(TransformerMixin, BaseEstimator):
         counts = self._choose_terms(documents)
         self.tfidf_, self.svd_ = TfidfTransformer(sublinear_tf=True), None
         if not self.terms_:
-            return self._reduce(counts)
+            return self._weigh(counts)
         weights = self.tfidf_.fit_transform(counts)
         if self.components is not None and counts.shape[1] > 1:
-            width = min(self.components, *counts.shape)
-            self.svd_ = TruncatedSVD(width, random_state=self.seed).fit(weights)
-        return self._reduce(weights)
+            self.svd_ = fit_svd(weights, self.components, self.seed)
+        return self._weigh(counts)
 
     def transform(self, X: Features) -> np.ndarray | sparse.csr_matrix:
         """Transform ``documents``: float32, shape (n_rows, n_columns); unseen words count as nothing."""
-        known = self.vocabulary_
-        documents = bag(documents_column(X))
-        counts = self.counts(documents)
-        return self._reduce(self.tfidf_.transform(counts) if known else counts)
+        return self._weigh(self.counts(bag(documents_column(X))))
 
     def counts(self, documents: Bag) -> sparse.csr_matrix:
         """How often each known term stands in a row's documents, shape (n_rows, n_terms)."""
@@ -124,11 +120,16 @@ class TfidfDocuments(TransformerMixin, BaseEstimator):
         self.terms_ = "\n".join(names[old] for old in kept)
         return counts[:, kept]
 
-    def _reduce(self, weights: sparse.csr_matrix) -> np.ndarray | sparse.csr_matrix:
+    def _weigh(self, counts: sparse.csr_matrix) -> np.ndarray | sparse.csr_matrix:
+        """Give the block of counted terms."""
         if self.svd_ is not None:
-            return self.svd_.transform(weights).astype(np.float32, copy=False)
-        if not self.terms_:
-            weights = sparse.csr_matrix((weights.shape[0], 1), dtype=np.float32)
+            # In double precision: sums in another order, such as a server's, round to the same numbers.
+            weights = self.tfidf_.transform(counts.astype(np.float64))
+            return self.svd_.transform(weights).astype(np.float32)
+        if self.terms_:
+            weights = self.tfidf_.transform(counts)
+        else:
+            weights = sparse.csr_matrix((counts.shape[0], 1), dtype=np.float32)
         return weights if self.components is None else weights.toarray()
 
 
@@ -200,12 +201,13 @@ class EncodedDocuments(TransformerMixin, BaseEstimator):
         self.digests_, self.rarity_ = np.zeros(0, np.uint64), np.zeros(0, np.float32)
         if self.weighting == "idf":
             self.digests_, self.rarity_ = learn_rarity(documents)
-        pooled, present = self._pool(documents)
+        weights, found = self._read(documents)
         self.store_key_ = Encoder.open(self.encoder).store_key
-        self.dimension_ = pooled.shape[1]
+        self.dimension_ = found.shape[1]
         if self.components is not None:
-            self.pca_ = fit_reduction(pooled[present], self.components, self.reduction, self.seed)
-        return self._reduced(pooled, present)
+            present = mean_vectors(weights[weights.getnnz(axis=1) > 0], found)
+            self.pca_ = fit_reduction(present, self.components, self.reduction, self.seed)
+        return self._reduced(weights, found)
 
     def transform(self, X: Features) -> np.ndarray:
         """Transform ``documents``: float32, shape (n_rows, n_columns).
@@ -222,7 +224,7 @@ class EncodedDocuments(TransformerMixin, BaseEstimator):
                 f"encoder {self.encoder}: got {found}; the model was fitted with {self.store_key_}. "
                 "Set `encoder` to the folder that was saved with the model, or fit again."
             )
-        return self._reduced(*self._pool(bag(documents_column(X))))
+        return self._reduced(*self._read(bag(documents_column(X))))
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Name the columns ``encoded_0``, ``encoded_1``, …"""
@@ -231,17 +233,14 @@ class EncodedDocuments(TransformerMixin, BaseEstimator):
             return column_names("encoded", self.dimension_)
         return column_names("encoded", self.pca_.n_components_ if self.pca_ is not None else 1)
 
-    def _reduced(self, pooled: np.ndarray, present: np.ndarray) -> np.ndarray:
-        return pooled if self.components is None else reduce(self.pca_, pooled, present)
+    def _reduced(self, weights: sparse.csr_matrix, found: np.ndarray) -> np.ndarray:
+        return mean_vectors(weights, found) if self.components is None else reduce(self.pca_, weights, found)
 
-    def _pool(self, documents: Bag) -> tuple[np.ndarray, np.ndarray]:
-        """Give the mean vectors, shape (n_rows, dimension), and which rows have documents, shape (n_rows,)."""
+    def _read(self, documents: Bag) -> tuple[sparse.csr_matrix, np.ndarray]:
+        """Give the weight of each text in each row, shape (n_rows, n_texts), and the texts' vectors."""
         idf = self.weighting == "idf"
         rarity = known_rarity(documents.texts, self.digests_, self.rarity_) if idf else None
         weights = document_weights(documents, self.weighting, rarity)
-        totals = np.asarray(weights.sum(axis=1), np.float32).ravel()
         warm = None if self.warm_store is None else VectorStore(self.warm_store)
         encoder, store = Encoder.open(self.encoder), VectorStore(self.store)
-        text_vectors = vectors(encoder, documents.texts, store, self.progress, warm)
-        pooled = (weights @ text_vectors) / np.maximum(totals, np.finfo(np.float32).tiny)[:, None]
-        return pooled, totals > 0
+        return weights, vectors(encoder, documents.texts, store, self.progress, warm)

@@ -15,7 +15,7 @@ WEIGHTINGS = ("log_count", "count", "recency", "idf")
 
 
 def document_weights(documents: Bag, weighting: str, rarity: np.ndarray | None = None) -> sparse.csr_matrix:
-    """Weight of each text in each row, not normalised: float32, shape (n_rows, n_texts).
+    """Weight of each text in each row, not normalised: float64, shape (n_rows, n_texts).
 
     A text that a row has n times weighs log(1 + n) (``log_count``), n (``count``), the sum of 1 / (1 + place)
     over its places, newest at 0 (``recency``), or log(1 + n) times its inverse document frequency (``idf``).
@@ -36,7 +36,7 @@ def document_weights(documents: Bag, weighting: str, rarity: np.ndarray | None =
         )
     if weighting == "recency":
         return documents.recency
-    weights = documents.counts.copy()
+    weights = documents.counts.astype(np.float64)
     if weighting != "count":
         weights.data = np.log1p(weights.data)
     if weighting == "idf" and rarity is not None:

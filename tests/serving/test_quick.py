@@ -65,6 +65,23 @@ def test_vectors_are_pooled_as_the_model_does(params: dict, tiny_bert: Path, tmp
     check_same(model, TABLE, tmp_path)
 
 
+@pytest.mark.parametrize("reduction", ["pca", "whitening"])
+def test_many_documents_on_many_components_round_to_the_models_numbers(
+    reduction: str, tiny_bert: Path, tmp_path: Path
+) -> None:
+    """The gate to production compares what is served with the model to 1e-6; a hundred weights add up."""
+    rng = np.random.default_rng(0)
+    words = [f"word{number}" for number in range(40)]
+    texts = [" ".join(rng.choice(words, 6)) for _ in range(300)]
+    documents = [list(rng.choice(texts, rng.integers(0, 30))) for _ in range(len(TABLE.frame))]
+    table = replace(TABLE, frame=TABLE.frame.assign(documents=documents))
+    wide = {"text_components": 200, "reduction": reduction, "encoder": str(tiny_bert)}
+    model = trained(table, "tier", representation="both", head="svm", **wide)
+    quick = QuickModel.open(bundle.save(model, tmp_path / "bundle"))
+    rows = some_rows(table, model, 0, 300)
+    np.testing.assert_allclose(quick.outputs(rows), model.outputs(rows.frame), atol=1e-9, rtol=0)
+
+
 @pytest.mark.parametrize("width", [0, 50])
 def test_blends_and_terms_as_they_are_are_predicted_as_the_model_does(width: int, tmp_path: Path) -> None:
     terms = ModelParams(
