@@ -51,8 +51,11 @@ def bag(documents: pd.Series) -> Bag:
     position[occurring] = np.arange(len(occurring), dtype=np.int32)
     place = np.arange(len(codes)) - np.repeat(offsets[:-1], np.diff(offsets))
     shape = (len(offsets) - 1, len(occurring))
+    # The places of both matrices are sorted once.
+    order = sparse.csr_matrix((np.arange(len(codes)), position[codes], offsets), shape=shape)
+    order.sort_indices()
     counts, recency = (
-        sparse.csr_matrix((weights, position[codes], offsets), shape=shape, copy=True)
+        sparse.csr_matrix((weights[order.data], order.indices, offsets), shape=shape, copy=True)
         for weights in (np.ones(len(codes), np.float32), 1 / (1 + place))
     )
     counts.sum_duplicates()
