@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize
 from sklearn.svm import LinearSVC
+from sklearn.utils import check_X_y
 from sklearn.utils.class_weight import compute_class_weight
 
 # A step factors a square matrix of this many rows at most.
@@ -28,12 +29,22 @@ def fit(machine: LinearSVC, X: np.ndarray, y: np.ndarray) -> LinearSVC:
     y
         Class codes, two kinds or more, shape (n_rows,).
 
+    Raises
+    ------
+    ValueError
+        As scikit-learn's machine does: without rows or columns, with values that are not finite, of one class alone.
+
     Source: Keerthi & DeCoste (2005), A modified finite Newton method for fast solution of large scale linear SVMs,
     JMLR 6.
     """
+    X, y = check_X_y(X, y, dtype=np.float64)
     classes = np.unique(y)
+    if len(classes) < 2:
+        raise ValueError(
+            f"A linear SVM tells classes apart: got class {classes[0]} alone. Give rows of two or more."
+        )
     balance = compute_class_weight(machine.class_weight, classes=classes, y=y)
-    rows = np.column_stack([np.asarray(X, np.float64), np.ones(len(X))])
+    rows = np.column_stack([X, np.ones(len(X))])
     found = []
     # Of two classes the second one is positive and each has its weight; of more, the others weigh 1.
     for place in range(1 if len(classes) == 2 else 0, len(classes)):

@@ -30,3 +30,20 @@ def test_the_same_column_twice_and_a_column_of_zeros_pass() -> None:
     found = newton_svm.fit(LinearSVC(C=0.1), wide, CLASSES)
     np.testing.assert_allclose(found.coef_[:, :9], found.coef_[:, 9:18], atol=1e-6)
     assert (found.coef_[:, 18] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "y"),
+    [
+        (X, np.zeros(400, int)),
+        (np.where(X > 2, np.nan, X), CLASSES),
+        (np.where(X > 2, np.inf, X), CLASSES),
+        (X[:0], CLASSES[:0]),
+        (X[:, :0], CLASSES),
+    ],
+    ids=["one class", "nan", "infinite", "no rows", "no columns"],
+)
+def test_what_liblinear_refuses_is_refused(rows: np.ndarray, y: np.ndarray) -> None:
+    for fit in (LinearSVC().fit, lambda X, y: newton_svm.fit(LinearSVC(), X, y)):
+        with pytest.raises(ValueError, match=r"class|NaN|infinity|sample|feature"):
+            fit(rows, y)
