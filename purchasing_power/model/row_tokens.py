@@ -17,6 +17,8 @@ from purchasing_power.text.windows import batches
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from purchasing_power.model.tuning_parts import States
+
 
 @dataclass(frozen=True)
 class RowTokens:
@@ -69,13 +71,17 @@ def read(documents: pd.Series, tokens: Tokens, most: int, least: int) -> RowToke
     return RowTokens(windows, places, least)
 
 
-def states(model: Any, windows: Sequence[Sequence[int]], half: bool = False) -> Tensor:
+def states(
+    model: Any, windows: Sequence[Sequence[int]], half: bool = False, below: States | None = None
+) -> Tensor:
     """What the last layer of a model says of every token of some windows, float16, shape (n_tokens, dimension).
 
     Parameters
     ----------
     half
         Whether products are in bfloat16.
+    below
+        What stands in for the model's lowest layers, with their states of these windows.
     """
     import torch
 
@@ -87,6 +93,8 @@ def states(model: Any, windows: Sequence[Sequence[int]], half: bool = False) -> 
             ids = np.zeros((len(group), int(lengths[group].max())), np.int64)
             for row, window in enumerate(group):
                 ids[row, : lengths[window]] = windows[window]
+            if below is not None:
+                below.windows = group
             mask = torch.from_numpy(np.arange(ids.shape[1]) < lengths[group, None])
             hidden = model(input_ids=torch.from_numpy(ids), attention_mask=mask.long()).last_hidden_state
             for row, window in enumerate(group):

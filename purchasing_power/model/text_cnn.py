@@ -6,7 +6,7 @@ import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -32,12 +32,13 @@ from purchasing_power.text.runtime.padded import load_model
 from purchasing_power.text.token_states import TokenStates, Window
 from purchasing_power.text.tokens import Tokens, open_tokens
 
+if TYPE_CHECKING:
+    from purchasing_power.model.lower_states import LowerStates
+
 FEATURES, WEIGHTS, TOKENIZER, TOLD = "features.skops", "weights.safetensors", "tokenizer", "text_cnn.json"
 # Rows that are predicted at once.
 ROWS = 256
 VECTORS = "vectors"
-# Folder in a workspace.
-KEPT = "token_states"
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,9 @@ class TextCnn:
         The language model whose states the filters read; ``None`` where they read its table.
     half
         Whether its products are in bfloat16.
-    kept
-        Where states of tokens are kept while models are chosen.
+    kept, lower
+        Where states of tokens are kept while models are chosen: those of the model, or of the layers that training
+        left as they were.
     home
         Temporary folder of a trained model's files, which goes with the last scorer that may copy them.
     """
@@ -69,6 +71,7 @@ class TextCnn:
     model: Any = None
     half: bool = False
     kept: TokenStates | None = None
+    lower: LowerStates | None = None
     home: Any = None
 
     def raw(self, frame: pd.DataFrame) -> np.ndarray:
@@ -83,7 +86,7 @@ class TextCnn:
                 read = row_tokens.read(
                     frame[DOCUMENTS].iloc[rows], self.tokens, self.params.text_tokens, LEAST
                 )
-                places, vectors = _read_by_filters(read, self.model, self.half, self.kept)
+                places, vectors = _read_by_filters(read, self.model, self.half, self.kept, self.lower)
                 given = torch.from_numpy(places), torch.from_numpy(table[rows])
                 parts.append(self.module(*given, vectors).numpy())
         return self.objective.raw(np.concatenate(parts))
@@ -123,13 +126,11 @@ def fit(params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> TextCnn:
     encoder = Encoder.open(params.encoder)
     source, half = encoder.source, encoder.precision == "bfloat16"
     tokens = open_tokens(source)
-    kept = None
-    if fitting.workspace is not None:
-        kept = TokenStates(Path(fitting.workspace, KEPT), f"{source.fingerprint()}-{half:d}")
+    kept = None if fitting.workspace is None else TokenStates.of(fitting.workspace, source, half)
     read = row_tokens.read(fitting.frame[DOCUMENTS], tokens, params.text_tokens, LEAST)
     language = load_model(source)
     model = language if params.token_vectors == STATES else None
-    places, vectors = _read_by_filters(read, model, half, kept, fitting.progress)
+    places, vectors = _read_by_filters(read, model, half, kept, progress=fitting.progress)
     if vectors is None:
         vectors = language.get_input_embeddings().weight.detach().half()
     inputs = {"ids": places, "table": table}
@@ -158,15 +159,23 @@ def _fit_with_layers(
     """Train the layers below the filters with them; with a workspace, a killed fit goes on when it is fitted again."""
     import torch
 
+    from purchasing_power.model.lower_states import LowerStates
     from purchasing_power.model.tuning_fit import tuned
 
+    encoder = Encoder.open(params.encoder)
+    half, lower = encoder.precision == "bfloat16", None
+    if params.frozen_layers and fitting.workspace is not None:
+        lower = LowerStates.open(encoder.source, params.frozen_layers, half, fitting.workspace)
     home = tempfile.TemporaryDirectory(prefix="tuned-")
     goal = tuned(params, meta, reseeded(fitting, params), table, Path(home.name))
     source = checkpoint.find(str(Path(home.name, ENCODER)))
     module = _module(params, goal, torch.zeros((0, source.dimension)), table.shape[1])
     module.load_state_dict(load_file(Path(home.name, HEAD)))
     module.eval()
-    return TextCnn(params, features, goal, source, open_tokens(source), module, load_model(source), home=home)
+    model = load_model(source)
+    return TextCnn(
+        params, features, goal, source, open_tokens(source), module, model, half, lower=lower, home=home
+    )
 
 
 def load(folder: Path, params: ModelParams, meta: UserTableMeta) -> TextCnn:
@@ -192,13 +201,22 @@ def load(folder: Path, params: ModelParams, meta: UserTableMeta) -> TextCnn:
 
 
 def _read_by_filters(
-    read: RowTokens, model: Any, half: bool, kept: TokenStates | None, progress: bool = False
+    read: RowTokens,
+    model: Any,
+    half: bool,
+    kept: TokenStates | None,
+    lower: LowerStates | None = None,
+    progress: bool = False,
 ) -> tuple[np.ndarray, Any]:
     """Which vectors stand at each place of the rows, and these vectors, ``None`` for the model's table of tokens."""
     import torch
 
     if model is None:
         return read.ids, None
+    if lower is not None:
+        from purchasing_power.model.lower_states import states_above
+
+        return read.places, states_above(model, read.windows, lower)
     if kept is None:
         return read.places, row_tokens.states(model, read.windows, half)
 

@@ -118,6 +118,7 @@ def _material(params: ModelParams, fitting: Fitting, table: np.ndarray, goal: Ob
         targets=goal.coded(fitting.y),
         seed=fitting.seed,
         device=place(opened.device),
+        workspace=fitting.workspace,
         progress=fitting.progress,
         curve=fitting.curve,
     )

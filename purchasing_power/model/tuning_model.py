@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from purchasing_power.errors import DataError
+from purchasing_power.model.lower_states import LowerStates, put_below
 from purchasing_power.model.network_files import copy_without_weights
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.tuning_documents import Batch
 from purchasing_power.model.tuning_parts import (
-    Pass,
     Reached,
     States,
     UsedRows,
@@ -48,6 +48,8 @@ class LanguageModel:
         The model's folder, and the token ids of every window that will run.
     device
         ``"cpu"`` or ``"cuda"``.
+    workspace
+        Folder where states of frozen layers are kept for the next fit too; ``None`` keeps them in memory alone.
 
     Raises
     ------
@@ -58,7 +60,12 @@ class LanguageModel:
     """
 
     def __init__(
-        self, source: Checkpoint, params: ModelParams, ids: Sequence[np.ndarray], device: str
+        self,
+        source: Checkpoint,
+        params: ModelParams,
+        ids: Sequence[np.ndarray],
+        device: str,
+        workspace: str | None = None,
     ) -> None:
         self.source, self.ids, self.device = source, ids, device
         self.lengths = np.asarray([len(one) for one in ids], np.int64)
@@ -74,7 +81,7 @@ class LanguageModel:
         self._states: States | None = None
         self.model.to(device)
         if self._lower:
-            self._keep_states()
+            self._keep_states(workspace)
 
     def weights(self) -> dict[str, nn.Parameter]:
         """Weights that move, by name."""
@@ -171,12 +178,22 @@ class LanguageModel:
         hidden, mask = self._hidden(windows)
         return pool(hidden.float(), mask, self.source.pooling)
 
-    def _keep_states(self) -> None:
-        """Compute what the frozen layers give for every window, where that fits the memory."""
+    def _keep_states(self, workspace: str | None) -> None:
+        """Let what the frozen layers give for every window stand in for them, where that fits the memory."""
         lengths, starts = self.lengths, np.concatenate([[0], np.cumsum(self.lengths)])
         kind = torch.bfloat16 if self.half else torch.float32
         if starts[-1] * self.source.dimension * kind.itemsize > KEPT_MB * 1e6 or not len(lengths):
             return
+        shared = None
+        if workspace is not None and self.device == "cpu":
+            shared = LowerStates.open(self.source, len(self._lower), self.half, workspace)
+        self._states = (
+            self._computed(kind) if shared is None else shared.get([one.tolist() for one in self.ids])
+        )
+        put_below(self.model, len(self._lower), self._states)
+
+    def _computed(self, kind: torch.dtype) -> States:
+        lengths, starts = self.lengths, np.concatenate([[0], np.cumsum(self.lengths)])
         kept = torch.zeros(int(starts[-1]), self.source.dimension, dtype=kind)
         layers = layers_of(self.model)
         output: Any = None
@@ -191,9 +208,7 @@ class LanguageModel:
                 for row, window in enumerate(group):
                     kept[starts[window] : starts[window + 1]] = hidden[row, : lengths[window]].to("cpu", kind)
         hook.remove()
-        self._states = States(kept, starts, hidden.dtype, isinstance(output, tuple))
-        for place in range(len(self._lower)):
-            layers[place] = Pass(isinstance(output, tuple)) if place else self._states
+        return States(kept, starts, hidden.dtype, isinstance(output, tuple))
 
 
 def _stop(module: nn.Module, given: Any, output: Any) -> None:

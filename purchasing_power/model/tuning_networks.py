@@ -45,6 +45,7 @@ class Material:
     targets: np.ndarray
     seed: int
     device: str
+    workspace: str | None = None
     progress: bool = False
     curve: Callable[[str, float, int], None] | None = None
 
@@ -84,7 +85,7 @@ class PooledNetwork:
     def __init__(self, material: Material, reading: Reading) -> None:
         params, source = material.params, material.source
         self.material, self.reading = material, reading
-        self.language = LanguageModel(source, params, reading.ids, material.device)
+        self.language = LanguageModel(source, params, reading.ids, material.device, material.workspace)
         inputs = source.dimension + material.table.shape[1]
         self.head = PerceptronModule(inputs, params.hidden, material.objective.outputs, params.dropout)
         self.head.to(material.device)
@@ -108,7 +109,7 @@ class FilteredNetwork:
         params, source = material.params, material.source
         self.material, self.places = material, read.places
         ids = [np.asarray(window, np.int32) for window in read.windows]
-        self.language = LanguageModel(source, params, ids, material.device)
+        self.language = LanguageModel(source, params, ids, material.device, material.workspace)
         nothing = torch.zeros((0, source.dimension))
         self.head = TextCnnModule(
             nothing,

@@ -13,10 +13,13 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
+from purchasing_power.text.checkpoint import Checkpoint
 from purchasing_power.whole import replaced
 
 Window = Sequence[int]
 DIGESTS, STARTS, STATES = "digests.npy", "starts.npy", "states.npy"
+# Folder in a workspace.
+KEPT = "token_states"
 # Windows that a killed run loses at most.
 BLOCK = 500
 # Of a text of 80 tokens the states take a hundred times the bytes of its vector.
@@ -40,6 +43,11 @@ class TokenStates:
 
     def __init__(self, folder: Path, key: str) -> None:
         self.folder = folder / key
+
+    @classmethod
+    def of(cls, workspace: str, source: Checkpoint, half: bool) -> TokenStates:
+        """The states of a model in a workspace; ``half`` says whether its products are in bfloat16."""
+        return cls(Path(workspace, KEPT), f"{source.fingerprint()}-{half:d}")
 
     def get(
         self, windows: list[Window], run: Callable[[list[Window]], np.ndarray], progress: bool = False

@@ -25,6 +25,7 @@ from purchasing_power.snapshot.user_table import UserTableMeta
 from purchasing_power.text import checkpoint
 from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.runtime.padded import load_model
+from purchasing_power.text.token_states import TokenStates
 from purchasing_power.text.tokens import open_tokens
 
 META = UserTableMeta(kind="flat", numeric=(), categorical=(), label="label", task="binary")
@@ -138,6 +139,34 @@ def test_trained_layers_answer_as_they_did_in_training(
     # States are kept in half precision.
     assert scorer.raw(fitting.frame) == pytest.approx(told, abs=1e-3)
     assert in_training["moved"].any()
+
+
+@pytest.mark.parametrize("model", ["tiny_bert", "tiny_gpt"])
+def test_fits_share_what_frozen_layers_say_where_it_is_what_the_next_layer_reads(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    folder, fitting = request.getfixturevalue(model), _fitting(rows=60, workspace=str(tmp_path / "workspace"))
+    written: list[int] = []
+    put = TokenStates._put
+
+    def watched(self: TokenStates, digests: list[bytes], states: np.ndarray, lengths: list[int]) -> None:
+        written.append(len(digests))
+        put(self, digests, states, lengths)
+
+    monkeypatch.setattr(TokenStates, "_put", watched)
+    params = _params(folder, token_vectors="trained", tuning_epochs=2, tuning_rate=1e-2, frozen_layers=1)
+    scorer = text_cnn.fit(params, META, fitting)
+    told, once = scorer.raw(fitting.frame), sum(written)
+    # What a GPT's last layer gives is normed before it is told: it is not what the next layer would read.
+    assert (once > 0) == (model == "tiny_bert")
+    text_cnn.fit(replace(params, tuning_rate=1e-3), META, fitting).raw(fitting.frame)
+    assert sum(written) == once
+    reading = replace(params, encoder=f"{folder}?layers=1", token_vectors="states", epochs=1)
+    text_cnn.fit(reading, META, fitting)
+    assert (sum(written) == once) == (model == "tiny_bert")
+    (tmp_path / "saved").mkdir()
+    scorer.save(tmp_path / "saved", [], None)
+    assert text_cnn.load(tmp_path / "saved", params, META).raw(fitting.frame) == pytest.approx(told, abs=1e-3)
 
 
 def test_the_newest_documents_tokens_come_first_and_no_more_than_allowed(tiny_bert: Path) -> None:
