@@ -29,6 +29,8 @@ _TERMS = {"representation": "tfidf", "stop_words": "keep"}
 _WIDE = {**_TERMS, "tfidf_width": 20_000, "ngram_max": 2, "table_weight": 0.3}
 _VECTORS = {"representation": "encoder", "text_components": 384, "encoder": LOWER}
 _FILTERS = {"representation": "none", "dropout": 0.5, "filters": 128, "hidden": 128}
+# One row in eight has more than 128 tokens, and its last words sum up.
+_LONGER = {**_FILTERS, "text_tokens": 160}
 _TREES = {"head": "lightgbm", "stop_words": "keep", "feature_share": 0.2}
 # The layers below are left as they are: all fits read what they say from one folder.
 _BELOW = 8
@@ -46,18 +48,25 @@ CANDIDATES: dict[str, list[ModelParams]] = {
         ModelParams(head="textcnn", seed=1, **_FILTERS),
     ],
     "finetuned": [
-        ModelParams(
-            head="textcnn", token_vectors="states", encoder=LARGER.format(_BELOW), epochs=6, **_FILTERS
+        *(
+            ModelParams(
+                head="textcnn",
+                token_vectors="states",
+                encoder=LARGER.format(_BELOW),
+                epochs=4,
+                seed=seed,
+                **_LONGER,
+            )
+            for seed in (0, 1)
         ),
         ModelParams(
             head="textcnn",
             token_vectors="trained",
             encoder=LARGER.format(_BELOW + 1),
             frozen_layers=_BELOW,
-            tuning_epochs=1,
+            tuning_epochs=2,
             tuning_rate=2e-4,
-            network_rate=2e-3,
-            **_FILTERS,
+            **_LONGER,
         ),
     ],
 }
