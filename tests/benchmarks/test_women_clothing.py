@@ -1,4 +1,4 @@
-"""Laws of ``benchmarks/women_clothing.py``; the figures themselves take an hour."""
+"""Laws of ``benchmarks/women_clothing.py``; the figures themselves take two hours."""
 
 from __future__ import annotations
 
