@@ -116,20 +116,21 @@ def search(
     def after(_: optuna.Study, trial: FrozenTrial) -> None:
         _close(trial)
 
-    with tqdm(total=trials, desc="tune", unit="trial", disable=not bar, initial=_count(study, DONE)) as shown:
-        while (done := _count(study, DONE)) < trials:
-            shown.update(done - shown.n)
+    known = min(trials, len(study.get_trials(deepcopy=False, states=DONE)))
+    with tqdm(total=trials, desc="tune", unit="trial", disable=not bar, initial=known) as shown:
+        while True:
             optuna.storages.fail_stale_trials(study)
-            if done + _count(study, (TrialState.RUNNING,)) < trials:
+            # One look for both: a trial that ends elsewhere between two looks would be in neither count.
+            states = [trial.state for trial in study.get_trials(deepcopy=False)]
+            done = sum(state in DONE for state in states)
+            shown.update(min(done, trials) - shown.n)
+            if done >= trials:
+                break
+            if done + states.count(TrialState.RUNNING) < trials:
                 study.optimize(one, n_trials=1, callbacks=[after], catch=())
             else:
                 time.sleep(POLL_S)
-        shown.update(max(0, min(done, trials) - shown.n))
     reconcile(study)
-
-
-def _count(study: optuna.Study, states: tuple[TrialState, ...]) -> int:
-    return len(study.get_trials(deepcopy=False, states=states))
 
 
 def reconcile(study: optuna.Study) -> None:

@@ -7,12 +7,13 @@ import sys
 import time
 from pathlib import Path
 from threading import Timer
+from typing import Any
 
 import mlflow
 import optuna
 import pytest
 from mlflow.tracking import MlflowClient
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from purchasing_power.errors import DataError
 from purchasing_power.model.blend_search import Blended
@@ -173,6 +174,24 @@ def test_trials_at_work_elsewhere_are_waited_for_and_not_done_twice(parent, tmp_
     search(study, parent, 3)
     assert [trial.state for trial in study.trials].count(TrialState.RUNNING) == 0
     assert len(study.trials) == 3
+
+
+def test_a_trial_that_ends_elsewhere_between_two_looks_is_not_done_twice(
+    parent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = opened(tmp_path)
+    elsewhere, look = study.ask(), study.get_trials
+
+    def looked_at(*args: Any, **kwargs: Any) -> list[FrozenTrial]:
+        found = look(*args, **kwargs)
+        states = [trial.state for trial in look(deepcopy=False)]
+        if states == [TrialState.RUNNING, TrialState.COMPLETE, TrialState.COMPLETE]:
+            study.tell(elsewhere, 0.5)
+        return found
+
+    monkeypatch.setattr(study, "get_trials", looked_at)
+    search(study, parent, 3)
+    assert [trial.state for trial in look()] == [TrialState.COMPLETE] * 3
 
 
 def test_the_report_compares_encoders_and_tells_of_the_blend(parent, tmp_path: Path) -> None:
