@@ -93,11 +93,11 @@ def store_reference(rows: Path, folder: Path) -> None:
 
 
 def ours(current: Path, reference: Path, out: Path) -> None:
-    from monitoring import evidently_report
-    from monitoring.evidence import Performance
-    from monitoring.find import find
-    from monitoring.shown import shown
-    from monitoring.sides import Sides
+    from monitoring.detect import find
+    from monitoring.drift.comparison import Sides
+    from monitoring.drift.synthetic_sample import shown
+    from monitoring.performance.results import Performance
+    from monitoring.reports import evidently_report
     from purchasing_power.reference import files
     from purchasing_power.reference.measure import counted
 

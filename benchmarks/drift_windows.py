@@ -19,10 +19,10 @@ import numpy as np
 import pandas as pd
 
 from monitoring.columns import meanings
-from monitoring.evidence import Performance
-from monitoring.find import find
-from monitoring.findings import Window
-from monitoring.sides import Sides
+from monitoring.detect import find
+from monitoring.drift.comparison import Sides
+from monitoring.drift.results import Window
+from monitoring.performance.results import Performance
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split

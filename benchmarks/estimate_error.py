@@ -18,8 +18,8 @@ import pandas as pd
 from past_months import as_of, months, rows_at, sample, version
 from tqdm import tqdm
 
-from monitoring.estimate import METRICS, corrected, expected
-from purchasing_power.model.comparison import MetricName, weighted_metric
+from monitoring.performance.estimate import METRICS, corrected, expected
+from purchasing_power.evaluation.bootstrap import MetricName, weighted_metric
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.snapshot.user_table import UserTable
 

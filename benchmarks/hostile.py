@@ -29,8 +29,8 @@ from hostile_requests import JSON, Sent, hand_made, random_rows
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from serve_models import new_experiment, requests, trained
 
+from steps.deploy.server_process import HOST, free_port, serving
 from steps.model_logging import log_and_register
-from steps.server_process import HOST, free_port, serving
 
 TRACE = re.compile(r'Traceback|File "[^"]+", line \d+|\.py:\d+')
 RAW = (

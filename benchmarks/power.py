@@ -30,7 +30,7 @@ from drift_windows import (
 )
 from tqdm import tqdm
 
-from purchasing_power.model.comparison import Interval, interval
+from purchasing_power.evaluation.bootstrap import Interval, interval
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.snapshot.user_table import UserTable, document_codes, documents_array
 

@@ -25,8 +25,8 @@ import numpy as np
 from peak_memory import peak_mb
 from quality_income import OUTER, RFM, TEXT, WITHOUT, Income, measure
 
-from purchasing_power.model.comparison import Comparison, MetricName, paired_bootstrap
-from purchasing_power.model.judge import comparable, held_back, judge
+from purchasing_power.evaluation.bootstrap import Comparison, MetricName, paired_bootstrap
+from purchasing_power.evaluation.holdout import comparable, held_back, judge
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.shop.pseudonym import KEY_VARIABLE

@@ -25,12 +25,12 @@ from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from purchasing_power.model.baselines import rfm_proba
-from purchasing_power.model.comparison import Comparison, paired_bootstrap
+from purchasing_power.evaluation.baselines import rfm_proba
+from purchasing_power.evaluation.bootstrap import Comparison, paired_bootstrap
+from purchasing_power.evaluation.cross_validation import CrossValidation
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import fit
 from purchasing_power.model.splits import Split, folds
-from purchasing_power.model.validation import CrossValidation
 from purchasing_power.shop.tables import scan
 from purchasing_power.snapshot.build import build
 from purchasing_power.snapshot.settings import SnapshotSettings

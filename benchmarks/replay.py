@@ -28,11 +28,11 @@ from past_months import as_of, months, rows_at, sample, simulated, version
 from replay_evidence import evidence_of, evidently_drifted, history_of
 from tqdm import tqdm
 
-from monitoring.decision import Policy
-from monitoring.policy import decide
-from monitoring.windows import PastWindow
-from purchasing_power.model.comparison import draws, paired_bootstrap, percentiles, weighted_metric
-from purchasing_power.model.judge import held_back
+from monitoring.policy.decide import decide
+from monitoring.policy.decision import Policy
+from monitoring.policy.past_windows import PastWindow
+from purchasing_power.evaluation.bootstrap import draws, paired_bootstrap, percentiles, weighted_metric
+from purchasing_power.evaluation.holdout import held_back
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.snapshot.user_table import USER, UserTable
 from tracking.chain import entry_points

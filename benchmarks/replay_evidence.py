@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from monitoring import history
 from monitoring.columns import meanings
-from monitoring.current import current_rows
-from monitoring.estimate import estimated
+from monitoring.detect import find
+from monitoring.drift.comparison import sides
+from monitoring.drift.current_rows import current_rows
 from monitoring.evidence import Evidence
-from monitoring.find import find
-from monitoring.performance import realised
-from monitoring.sides import sides
-from monitoring.windows import Past, PastWindow
+from monitoring.performance.estimate import estimated
+from monitoring.performance.realised import realised
+from monitoring.policy import past_jobs
+from monitoring.policy.past_windows import Past, PastWindow
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.reference.measure import Reference, measure
 from purchasing_power.reference.rows import one_per_user
@@ -43,8 +43,8 @@ def history_of(windows: list[PastWindow], retrained: str, model: PurchasingModel
     until = model.training.known_until
     return Past(
         windows=tuple(windows),
-        days_since_retrain=history.days(retrained, at) if retrained else None,
-        age_days=history.days(until, at) if until is not None else None,
+        days_since_retrain=past_jobs.days(retrained, at) if retrained else None,
+        age_days=past_jobs.days(until, at) if until is not None else None,
     )
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import psutil
 from serve_models import Side, sides
 
-from steps.server_process import HOST, free_port, serving
+from steps.deploy.server_process import HOST, free_port, serving
 
 CLIENTS, WORKERS = 8, 2
 LOAD = Path(__file__).parent / "serve_load.lua"

@@ -24,8 +24,8 @@ from purchasing_power.snapshot.build import build
 from purchasing_power.snapshot.target import fit_target
 from purchasing_power.snapshot.user_table import DOCUMENTS, USER, UserTable, distinct_texts
 from purchasing_power.text.encoder import Encoder
+from purchasing_power.text.encoder_spec import parse
 from purchasing_power.text.model_folder import find
-from purchasing_power.text.reference import parse
 from purchasing_power.text.store import warm
 from steps.model_logging import example, log_and_register, signature
 

@@ -24,14 +24,14 @@ from serve_models import HERE, new_experiment, requests, trained
 
 from purchasing_power.model import bundle
 from purchasing_power.model.calibration import calibrated
-from purchasing_power.model.heads import raw_scores
+from purchasing_power.model.heads.fitting import raw_scores
 from purchasing_power.serving.answers import Answers
 from purchasing_power.serving.deployed import Deployed
+from purchasing_power.serving.fast.blocks import block
+from purchasing_power.serving.fast.model import QuickModel
+from purchasing_power.serving.fast.sums import _calibration, _head
 from purchasing_power.serving.forms import rows_of
 from purchasing_power.serving.limits import Limits
-from purchasing_power.serving.quick import QuickModel
-from purchasing_power.serving.quick_blocks import block
-from purchasing_power.serving.quick_sums import _calibration, _head
 from purchasing_power.serving.rows import check
 from steps.model_logging import signature
 

@@ -37,20 +37,20 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
+from purchasing_power.evaluation.cross_validation import CrossValidation
 from purchasing_power.model.calibration import calibrated
 from purchasing_power.model.features import blocks, prepare
-from purchasing_power.model.heads import fit_head, raw_scores
+from purchasing_power.model.heads.fitting import fit_head, raw_scores
 from purchasing_power.model.params import ModelParams
-from purchasing_power.model.space import draw, starting_points
 from purchasing_power.model.splits import split
-from purchasing_power.model.validation import CrossValidation
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTable, distinct_texts
 from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.store import warm
+from purchasing_power.tuning.space import draw, starting_points
 from steps import tune
-from steps.study import open_study, search
-from steps.study_setup import objective_of, space_of, validation_of
+from steps.study.setup import objective_of, space_of, validation_of
+from steps.study.trial_runs import open_study, search
 from tracking import runs
 from tracking.chain import entry_points, run_steps
 

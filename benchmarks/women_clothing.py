@@ -26,8 +26,8 @@ from tqdm import tqdm
 from women_clothing_choice import choose, placed, unpacked
 from women_clothing_data import FOLDS, LABEL, RECOMMENDED, Pair, flat_table, harness, published_folds, reviews
 
+from purchasing_power.evaluation.cross_validation import CrossValidation
 from purchasing_power.model.params import ModelParams
-from purchasing_power.model.validation import CrossValidation
 from purchasing_power.snapshot.user_table import UserTable
 
 CHOSEN = Path(__file__).with_suffix(".json")

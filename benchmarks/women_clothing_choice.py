@@ -10,12 +10,12 @@ import numpy as np
 from tqdm import tqdm
 from women_clothing_encoder import mpnet
 
-from purchasing_power.model.blend import blended
-from purchasing_power.model.blend_search import search
+from purchasing_power.evaluation.cross_validation import CrossValidation
+from purchasing_power.model.heads.blend import blended
 from purchasing_power.model.params import Member, ModelParams
 from purchasing_power.model.splits import folds
-from purchasing_power.model.validation import CrossValidation
 from purchasing_power.snapshot.user_table import UserTable
+from purchasing_power.tuning.blend_search import search
 
 # Both were trained to tell topics: their lower layers still know how a reviewer feels.
 LOWER = "minilm?layers=4&runtime=bfloat16"

@@ -12,7 +12,7 @@ import zipfile
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from purchasing_power.whole import replaced
+from purchasing_power.atomic_folder import replaced
 
 NAME = "all-mpnet-base-v2"
 PACKAGES = tuple(f"{NAME}-pypi-part-00{number}" for number in range(1, 6))

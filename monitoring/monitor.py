@@ -9,21 +9,22 @@ from pathlib import Path
 from mlflow.entities.model_registry import ModelVersion
 from tqdm import tqdm
 
-from monitoring import alerts, history, prometheus, record, reports
-from monitoring.briefing import LANGUAGES
-from monitoring.campaign import campaign_list
 from monitoring.columns import meanings
-from monitoring.current import current_rows
-from monitoring.decision import RETRAIN, Policy
-from monitoring.estimate import estimated
-from monitoring.find import Found, find
-from monitoring.performance import realised
-from monitoring.policy import decide
-from monitoring.policy_reasons import verdict
-from monitoring.promise import recorded
-from monitoring.reports import Told
-from monitoring.retraining import retrain
-from monitoring.sides import sides
+from monitoring.detect import Found, find
+from monitoring.drift.comparison import sides
+from monitoring.drift.current_rows import current_rows
+from monitoring.performance.estimate import estimated
+from monitoring.performance.realised import realised
+from monitoring.performance.reference_performance import recorded
+from monitoring.policy import past_jobs
+from monitoring.policy.decide import decide
+from monitoring.policy.decision import RETRAIN, Policy
+from monitoring.policy.reasons import verdict
+from monitoring.policy.retraining import retrain
+from monitoring.reports import alerts, prometheus, record, reports
+from monitoring.reports.reports import Told
+from monitoring.reports.stakeholder_report import LANGUAGES
+from purchasing_power.actions.campaign_list import campaign_list
 from purchasing_power.errors import DataError
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.snapshot import user_table
@@ -83,10 +84,10 @@ def _job(args: argparse.Namespace, policy: Policy, url: str | None) -> Outputs:
     table = user_table.read(folder)
     current = current_rows(model, table, args.cutoff, args.seed)
     found = _gather(version, model, table, current, args)
-    earlier = history.jobs(version.name)
-    key = history.key_of(current)
-    moment = history.moment_of(key, current, earlier)
-    past = history.past(version, model, moment, earlier)
+    earlier = past_jobs.jobs(version.name)
+    key = past_jobs.key_of(current)
+    moment = past_jobs.moment_of(key, current, earlier)
+    past = past_jobs.past(version, model, moment, earlier)
     decision = decide(found.evidence, policy, past, moment)
     said = verdict(found.evidence, decision, policy)
     told = Told(version, found, decision, policy, past, said, key, table.digest(), args.language)

@@ -11,9 +11,10 @@ from types import FrameType
 
 from mlflow.tracking import MlflowClient
 
-from monitoring import history, monitor
-from monitoring.current import current_rows
-from monitoring.schedule import next_moment, trigger
+from monitoring import monitor
+from monitoring.drift.current_rows import current_rows
+from monitoring.policy import past_jobs
+from monitoring.policy.schedule import next_moment, trigger
 from purchasing_power.errors import DataError
 from purchasing_power.snapshot import user_table
 from tracking import registry, runs
@@ -77,13 +78,13 @@ def looked_at(given: dict[str, str]) -> bool:
     version = registry.find(args.model, registry.PRODUCTION)
     table = user_table.read(runs.fetch(args.users, "users")[0])
     current = current_rows(registry.open_bundle(version), table, args.cutoff, args.seed)
-    key, content = history.key_of(current), table.digest()
+    key, content = past_jobs.key_of(current), table.digest()
     return any(
         run.info.status == "FINISHED"
-        and run.data.tags[history.KEY] == key
-        and run.data.tags[history.VERSION] == str(version.version)
-        and run.data.tags[history.CONTENT] == content
-        for run in history.jobs(version.name)
+        and run.data.tags[past_jobs.KEY] == key
+        and run.data.tags[past_jobs.VERSION] == str(version.version)
+        and run.data.tags[past_jobs.CONTENT] == content
+        for run in past_jobs.jobs(version.name)
     )
 
 

@@ -10,14 +10,14 @@ import mlflow
 import numpy as np
 from mlflow.entities.model_registry import ModelVersion
 
-from purchasing_power.model.comparison import Comparison, Interval, MetricName, interval, paired_bootstrap
-from purchasing_power.model.evaluation import Evaluation
-from purchasing_power.model.explain_model import explain_model
-from purchasing_power.model.judge import Judged, comparable, figures, held_back, judge, naive_outputs
+from purchasing_power.evaluation.bootstrap import Comparison, Interval, MetricName, interval, paired_bootstrap
+from purchasing_power.evaluation.cross_validation import primary_metric
+from purchasing_power.evaluation.evaluation import Evaluation
+from purchasing_power.evaluation.holdout import Judged, comparable, figures, held_back, judge, naive_outputs
+from purchasing_power.evaluation.report import evaluation_report
+from purchasing_power.explain.model_explanation import explain_model
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.model.replies import ranking
-from purchasing_power.model.report import evaluation_report
-from purchasing_power.model.validation import primary_metric
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.user_table import CUTOFF
 from tracking import registry, runs

@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 
 from purchasing_power.errors import DataError
-from purchasing_power.model.explain_importance import permutation_importance
-from purchasing_power.model.explain_model import ModelExplanation, explain_model, sampled
-from purchasing_power.model.explain_page import SHOWN_COLUMNS, UserExplanation, explanation_page
-from purchasing_power.model.explain_user import explain_user
-from purchasing_power.model.judge import held_back
+from purchasing_power.evaluation.holdout import held_back
+from purchasing_power.explain.model_explanation import ModelExplanation, explain_model, sampled
+from purchasing_power.explain.page import SHOWN_COLUMNS, UserExplanation, explanation_page
+from purchasing_power.explain.permutation_importance import permutation_importance
+from purchasing_power.explain.reasons import LANGUAGES
+from purchasing_power.explain.user_explanation import explain_user
 from purchasing_power.model.purchasing_model import PurchasingModel
-from purchasing_power.model.reasons import LANGUAGES
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.user_table import USER, UserTable
 from steps.score import at_cutoff

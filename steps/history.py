@@ -12,8 +12,8 @@ from jinja2 import Environment
 
 from purchasing_power.errors import DataError
 from purchasing_power.snapshot import user_table
-from steps.history_gain import Gain, gains
-from steps.ledger_words import comparison, missed, sentence, table
+from steps.promotion.ledger_words import comparison, missed, sentence, table
+from steps.promotion.realised_gain import Gain, gains
 from tracking import ledger, runs
 from tracking.entry import Outputs, Parser, execute, number, whole
 from tracking.ledger_record import Record, problems

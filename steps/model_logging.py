@@ -18,7 +18,7 @@ from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.serving.deployed import Deployed
 from purchasing_power.snapshot.user_table import DOCUMENTS, USER, UserTable
-from purchasing_power.text.reference import parse
+from purchasing_power.text.encoder_spec import parse
 from tracking import registry, runs
 
 # What a worker imports; scikit-learn brings joblib and scipy.

@@ -6,12 +6,12 @@ import argparse
 
 from mlflow.entities.model_registry import ModelVersion
 
-from purchasing_power.model.gate import ADVANTAGES
-from purchasing_power.model.judge import METRICS
+from purchasing_power.evaluation.holdout import METRICS
+from purchasing_power.gates.staging import ADVANTAGES
 from purchasing_power.snapshot import user_table
-from steps.promotion_gates import Case, run_gate, stages_due
-from steps.promotion_move import Step, carry_out
-from steps.promotion_output import write
+from steps.promotion.gates import Case, run_gate, stages_due
+from steps.promotion.move import Step, carry_out
+from steps.promotion.output import write
 from tracking import ledger, lock, registry, runs
 from tracking.entry import Outputs, Parser, choice, execute, number, whole
 

@@ -6,8 +6,8 @@ import argparse
 
 from purchasing_power.errors import DataError
 from tracking import ledger, lock, registry
+from tracking.alias_audit import aliases_of
 from tracking.entry import Outputs, Parser, execute
-from tracking.standing import aliases_of
 
 NONE = "none"
 

@@ -8,8 +8,8 @@ from mlflow.entities.model_registry import ModelVersion
 
 from purchasing_power.errors import DataError
 from tracking import ledger, lock, registry
+from tracking.alias_audit import LEFT_PREVIOUS, NOBODY, came_after
 from tracking.entry import Outputs, Parser, execute
-from tracking.standing import LEFT_PREVIOUS, NOBODY, came_after
 
 
 def parser() -> Parser:

@@ -12,17 +12,17 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from purchasing_power.errors import DataError
+from purchasing_power.explain.reasons import LANGUAGES
+from purchasing_power.explain.reasons_table import reason_columns
 from purchasing_power.model.purchasing_model import PurchasingModel
-from purchasing_power.model.reasons import LANGUAGES
-from purchasing_power.model.reasons_table import reason_columns
-from purchasing_power.serving.score_parts import (
+from purchasing_power.serving.batch.parts import (
     join_parts,
     remove_parts,
     run_digest,
     score_parts,
     value_counts,
 )
-from purchasing_power.serving.table_batches import chosen_cutoff, open_table
+from purchasing_power.serving.batch.table import chosen_cutoff, open_table
 from purchasing_power.snapshot.cutoffs import choose
 from purchasing_power.snapshot.user_table import CUTOFF, UserTable
 from tracking import registry, runs

@@ -21,12 +21,12 @@ from purchasing_power.shop.pseudonym import read_key
 from steps.deploy import folder, processes, proxy, records, settings, webhook
 from steps.deploy.deployment import SERVER, Deployment, Plan
 from steps.deploy.mirror import mirrored
+from steps.deploy.server_process import HOST, Stopped, check_free, free_port, stop_signals
 from steps.deploy.shadow import SHADOW, Shadow, shadowing
 from steps.deploy.start import deploy, takeover
 from steps.deploy.switch import follow
 from steps.deploy.watch import Watch, watching
 from steps.deploy.webhook import receiving
-from steps.server_process import HOST, Stopped, check_free, free_port, stop_signals
 from tracking import registry
 from tracking.entry import BAD_INPUT, Outputs, Parser, choice, execute, number, whole
 

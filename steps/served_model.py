@@ -25,10 +25,10 @@ from mlflow.pyfunc.scoring_server import InvocationsResponse
 from purchasing_power.errors import DataError
 from purchasing_power.serving.answers import Answers, sent_frame
 from purchasing_power.serving.deployed import deployed
+from purchasing_power.serving.fast.model import QuickModel
 from purchasing_power.serving.forms import rows_of
 from purchasing_power.serving.limits import read_limits
 from purchasing_power.serving.prediction_log import open_log
-from purchasing_power.serving.quick import QuickModel
 
 log = logging.getLogger(__name__)
 

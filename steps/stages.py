@@ -7,11 +7,11 @@ import sys
 from datetime import UTC, datetime
 
 from purchasing_power.errors import DataError
-from steps.ledger_words import sentence, shortened, table
+from steps.promotion.ledger_words import sentence, shortened, table
 from tracking import ledger, registry, runs
+from tracking.alias_audit import Standing, standings
 from tracking.entry import Outputs, Parser, execute
 from tracking.ledger_record import Record, problems
-from tracking.standing import Standing, standings
 
 HEADER = ("stage", "version", "since (UTC)", "by", "forced", "why")
 

@@ -14,17 +14,17 @@ import numpy as np
 from mlflow.data.pandas_dataset import from_pandas
 from tqdm import tqdm
 
+from purchasing_power.evaluation.cross_validation import CrossValidation, primary_metric
 from purchasing_power.model import bundle
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.params_file import read_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import folds, split
-from purchasing_power.model.validation import CrossValidation, primary_metric
 from purchasing_power.reference.measure import measure
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.target import TARGETS, fit_target
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTable, distinct_texts
-from purchasing_power.text.choose import resolve
+from purchasing_power.text.runtime_choice import resolve
 from purchasing_power.text.store import warm
 from steps.model_logging import example, log_and_register
 from tracking import registry, runs

@@ -11,22 +11,22 @@ import mlflow
 import optuna
 
 from purchasing_power.errors import DataError
-from purchasing_power.model import space
+from purchasing_power.evaluation.cross_validation import CrossValidation, primary_metric
 from purchasing_power.model.params import CHOICES, REPRESENTATIONS
 from purchasing_power.model.splits import split
-from purchasing_power.model.validation import CrossValidation, primary_metric
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.target import TARGETS, Target, fit_target
 from purchasing_power.snapshot.user_table import UserTable, distinct_texts
-from purchasing_power.text.runtime.base import DEVICES, RUNTIMES
+from purchasing_power.text.encoder_spec import DEVICES, RUNTIMES
 from purchasing_power.text.store import prune
-from steps import study_encoders
-from steps.study import best, open_study, search
-from steps.study_blend import blend_of
-from steps.study_encoders import StudyEncoder, compare
-from steps.study_report import study_report
-from steps.study_setup import objective_of, space_of, validation_of
-from steps.study_workers import Plan, helpers
+from purchasing_power.tuning import space
+from steps.study import encoders as study_encoders
+from steps.study.blend import blend_of
+from steps.study.encoders import StudyEncoder, compare
+from steps.study.report import study_report
+from steps.study.setup import objective_of, space_of, validation_of
+from steps.study.trial_runs import best, open_study, search
+from steps.study.workers import Plan, helpers
 from tracking import runs
 from tracking.entry import Outputs, Parser, choice, execute, whole, words
 

@@ -1,1 +1,4 @@
-"""MLflow plumbing that the steps and the monitoring jobs share."""
+"""What steps and monitoring share of MLflow: parsing, runs, chains, registry, ledger, lock.
+
+Imports the library. Start with :mod:`tracking.entry`, then ``registry`` and ``ledger``.
+"""

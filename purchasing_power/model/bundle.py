@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from purchasing_power.atomic_folder import replaced
 from purchasing_power.model import skops_files
 from purchasing_power.model.bundle_files import CALIBRATOR, SCORER
 from purchasing_power.model.description import Description
-from purchasing_power.model.made_up import made_up_rows
+from purchasing_power.model.probe_rows import made_up_rows
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.model.scorer import load_scorer
-from purchasing_power.whole import replaced
 
 SEEN = "seen_rows.safetensors"
 LIBRARIES = ("lightgbm", "numpy", "pandas", "scikit-learn", "skops", "torch", "transformers")

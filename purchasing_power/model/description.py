@@ -63,7 +63,7 @@ class Description:
     score_levels, typical
         As :class:`~purchasing_power.model.purchasing_model.PurchasingModel` has them.
     made_up
-        Outputs of the model for the rows of :func:`~purchasing_power.model.made_up.made_up_rows`, by which whoever
+        Outputs of the model for the rows of :func:`~purchasing_power.model.probe_rows.made_up_rows`, by which whoever
         computes them in another way knows that it is the same; empty in a bundle that has none.
     """
 

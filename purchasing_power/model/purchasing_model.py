@@ -13,12 +13,12 @@ from purchasing_power.errors import DataError
 from purchasing_power.model.calibration import Calibrator, calibrated, fit_calibrator
 from purchasing_power.model.description import Training
 from purchasing_power.model.features import prepare
-from purchasing_power.model.heads import one_blas_thread
+from purchasing_power.model.heads.fitting import one_blas_thread
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.replies import Replies, ranking
 from purchasing_power.model.scorer import Fitting, Scorer, fit_scorer
 from purchasing_power.model.splits import Split
-from purchasing_power.model.typical import typical_values
+from purchasing_power.model.typical_user import typical_values
 from purchasing_power.snapshot.target import TIER_QUANTILES, Target
 from purchasing_power.snapshot.user_table import CUTOFF, USER, UserTable, UserTableMeta
 

@@ -15,7 +15,11 @@ from purchasing_power.model.params import TABLE_HEADS, ModelParams
 from purchasing_power.snapshot.user_table import UserTableMeta
 
 # Modules with the functions ``fit`` and ``load`` of each head that is not on the feature matrix.
-MODULES = {"blend": "blend", "textcnn": "text_cnn", "finetuned": "network"}
+MODULES = {
+    "blend": "heads.blend",
+    "textcnn": "networks.text_cnn",
+    "finetuned": "networks.finetune.scorer",
+}
 
 
 @dataclass(frozen=True)

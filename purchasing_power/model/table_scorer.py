@@ -15,7 +15,7 @@ from sklearn.compose import ColumnTransformer
 from purchasing_power.model import skops_files
 from purchasing_power.model.bundle_files import ENCODER, FEATURES, WARM, encoder_reference
 from purchasing_power.model.features import set_encoder, transformer
-from purchasing_power.model.heads import Head, fit_head, load_head, raw_scores, save_head
+from purchasing_power.model.heads.fitting import Head, fit_head, load_head, raw_scores, save_head
 from purchasing_power.model.imbalance import check_imbalance, resampled
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.scorer import Fitting, reseeded

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from purchasing_power.atomic_folder import replaced
 from purchasing_power.errors import DataError
-from purchasing_power.model.judge import Answered
+from purchasing_power.evaluation.holdout import Answered
 from purchasing_power.reference.held_back import HeldBack
 from purchasing_power.reference.measure import Reference
 from purchasing_power.reference.sketch import CategorySketch, NumericSketch, Sketch
 from purchasing_power.reference.texts import Terms, Vectors
-from purchasing_power.whole import replaced
 
 FORMAT = 2
 NAMES, NUMBERS = "reference.json", "reference.safetensors"

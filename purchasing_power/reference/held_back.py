@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from purchasing_power.errors import DataError
-from purchasing_power.model.judge import Answered, answered, held_back, prior_of, training_rows
+from purchasing_power.evaluation.holdout import Answered, answered, held_back, prior_of, training_rows
 from purchasing_power.model.purchasing_model import PurchasingModel, row_keys
 from purchasing_power.model.splits import known_outcomes
 from purchasing_power.snapshot.target import Target

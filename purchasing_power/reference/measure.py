@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from purchasing_power.model.explain import explain
+from purchasing_power.explain.explanation import explain
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.reference.columns import Columns, feature_columns, is_numeric, score_columns
 from purchasing_power.reference.held_back import HeldBack, measure_held_back

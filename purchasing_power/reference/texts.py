@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.feature_extraction.text import HashingVectorizer
 
-from purchasing_power.model.explain_heads import members
+from purchasing_power.explain.heads import members
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.reference.sketch import LEAST_USERS
 from purchasing_power.snapshot.user_table import DOCUMENTS, USER, UserTable, document_codes

@@ -9,11 +9,11 @@ import pandas as pd
 
 from purchasing_power.errors import DataError
 from purchasing_power.serving.deployed import Deployed
+from purchasing_power.serving.fast.model import QuickModel
 from purchasing_power.serving.faults import RequestError
 from purchasing_power.serving.forms import is_raw
 from purchasing_power.serving.limits import Limits
 from purchasing_power.serving.prediction_log import PredictionLog
-from purchasing_power.serving.quick import QuickModel
 from purchasing_power.serving.rows import Columns, Rows, check, rows_of_frame
 from purchasing_power.snapshot.user_table import DOCUMENTS, USER
 

@@ -1,0 +1,4 @@
+"""Raw tables of a shop: the contract, checks, intake, pseudonyms, samples and flat files.
+
+Imports the errors and the user table alone. Start with :mod:`~purchasing_power.shop.contract`, then ``intake``.
+"""

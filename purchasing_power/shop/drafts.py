@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from purchasing_power import whole
+from purchasing_power import atomic_folder
 from purchasing_power.errors import DataError
 from purchasing_power.shop.contract import SCHEMAS
 
@@ -35,7 +35,7 @@ def replaced(folder: Path) -> Iterator[Path]:
     _refuse_foreign(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     _clean(folder)
-    with whole.replaced(folder, f".{folder.name}{_DRAFT}{os.getpid()}-") as draft:
+    with atomic_folder.replaced(folder, f".{folder.name}{_DRAFT}{os.getpid()}-") as draft:
         yield draft
 
 

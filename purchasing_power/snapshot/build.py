@@ -14,7 +14,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from purchasing_power.errors import DataError
-from purchasing_power.snapshot import (
+from purchasing_power.snapshot.blocks import (
     basket,
     behaviour,
     habits,
@@ -25,12 +25,12 @@ from purchasing_power.snapshot import (
     social,
     writing,
 )
+from purchasing_power.snapshot.blocks.profile import profile
 from purchasing_power.snapshot.documents import documents, missing
 from purchasing_power.snapshot.feature import Block
 from purchasing_power.snapshot.history import TIMES, History
 from purchasing_power.snapshot.outcome import names, outcome
 from purchasing_power.snapshot.plan import keep_plan, make_plan
-from purchasing_power.snapshot.profile import profile
 from purchasing_power.snapshot.settings import Plan, SnapshotSettings, cutoffs, end_of_data
 from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, USER, UserTable, UserTableMeta
 

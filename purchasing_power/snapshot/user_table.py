@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from purchasing_power.atomic_folder import replaced
 from purchasing_power.errors import DataError
-from purchasing_power.whole import replaced
 
 USER = "user_id"
 CUTOFF = "cutoff"

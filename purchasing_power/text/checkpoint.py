@@ -12,8 +12,8 @@ from typing import Any
 
 from purchasing_power.errors import DataError
 from purchasing_power.text import model_folder, sentence_transformers_files
+from purchasing_power.text.encoder_spec import LAST, MEAN, Reference, parse
 from purchasing_power.text.model_folder import CONTENT
-from purchasing_power.text.reference import LAST, MEAN, Reference, parse
 
 SETTINGS_FILE = "encoder.json"
 LAYER_NAMES = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")

@@ -17,8 +17,8 @@ from tqdm.auto import tqdm
 from purchasing_power.errors import DataError
 from purchasing_power.text import checkpoint, windows
 from purchasing_power.text.checkpoint import Checkpoint
-from purchasing_power.text.reference import AUTO, Reference, parse
-from purchasing_power.text.runtime.base import BFLOAT16, FLOAT32, Runtime, open_runtime
+from purchasing_power.text.encoder_spec import AUTO, BFLOAT16, FLOAT32, Reference, parse
+from purchasing_power.text.runtime.base import Runtime, open_runtime
 
 if TYPE_CHECKING:
     from purchasing_power.text.tokens import Tokens
@@ -69,7 +69,7 @@ class Encoder:
     def open(cls, reference: str | Reference) -> Encoder:
         """Open a model once per process, by reference: ``minilm``, a local folder or a Hugging Face hub name.
 
-        Options may follow a question mark; see :class:`~purchasing_power.text.reference.Reference`.
+        Options may follow a question mark; see :class:`~purchasing_power.text.encoder_spec.Reference`.
 
         Raises
         ------

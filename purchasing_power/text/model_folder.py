@@ -8,7 +8,7 @@ from pathlib import Path
 
 from purchasing_power.errors import DataError
 from purchasing_power.text import sentence_transformers_files
-from purchasing_power.text.reference import Reference
+from purchasing_power.text.encoder_spec import Reference
 
 MINILM = "minilm"
 # Everything that decides a vector; read-me files and other formats of the same weights do not.

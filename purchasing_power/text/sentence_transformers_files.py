@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from purchasing_power.errors import DataError
-from purchasing_power.text.reference import CLS, LAST, MAX, MEAN, WEIGHTED_MEAN
+from purchasing_power.text.encoder_spec import CLS, LAST, MAX, MEAN, WEIGHTED_MEAN
 
 MODULES, PROMPTS = "modules.json", "config_sentence_transformers.json"
 POOLING_FOLDER = "1_Pooling"

@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from purchasing_power.errors import DataError
 from purchasing_power.text import shards
 from purchasing_power.text.encoder import Encoder
-from purchasing_power.text.shelves import Files, Memory
+from purchasing_power.text.vector_backends import Files, Memory
 
 # Texts encoded between two writes, which a killed process can lose: fewer where the model is large and slow.
 CHUNK = 1000

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
+from purchasing_power.atomic_folder import replaced
 from purchasing_power.text.checkpoint import Checkpoint
-from purchasing_power.whole import replaced
 
 Window = Sequence[int]
 DIGESTS, STARTS, STATES = "digests.npy", "starts.npy", "states.npy"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from steps.server_process import HOST
+from steps.deploy.server_process import HOST
 
 # Bodies held while the other version answers earlier ones.
 HELD = 64

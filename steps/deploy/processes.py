@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 
 from steps.deploy.folder import read_json, write_json
-from steps.server_process import stop
+from steps.deploy.server_process import stop
 
 
 def note(folder: Path, name: str, pid: int, **details: Any) -> None:

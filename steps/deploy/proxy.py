@@ -16,8 +16,7 @@ import psutil
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from purchasing_power.errors import DataError
-from steps import server_process
-from steps.deploy import processes
+from steps.deploy import processes, server_process
 
 log = logging.getLogger(__name__)
 

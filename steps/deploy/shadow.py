@@ -16,8 +16,7 @@ from typing import Any
 
 from mlflow.entities.model_registry import ModelVersion
 
-from steps import server_process
-from steps.deploy import folder, processes, smoke
+from steps.deploy import folder, processes, server_process, smoke
 from steps.deploy.mirror import Mirrored
 from steps.deploy.shadow_scores import ask, pairs, write
 

@@ -19,7 +19,7 @@ from pyarrow import dataset
 
 from purchasing_power.errors import DataError
 from purchasing_power.shop.pseudonym import pseudonymise
-from steps.server_process import HOST
+from steps.deploy.server_process import HOST
 
 log = logging.getLogger(__name__)
 

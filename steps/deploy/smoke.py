@@ -11,7 +11,7 @@ from mlflow.pyfunc import load_model
 from mlflow.pyfunc.scoring_server import CONTENT_TYPE_JSON, invocations
 
 from steps.deploy import settings
-from steps.server_process import environment
+from steps.deploy.server_process import environment
 from tracking import runs
 
 EXAMPLE = "serving_input_example.json"

@@ -8,8 +8,7 @@ from pathlib import Path
 from mlflow.entities.model_registry import ModelVersion
 
 from purchasing_power.errors import DataError
-from steps import server_process
-from steps.deploy import folder, processes, records, smoke
+from steps.deploy import folder, processes, records, server_process, smoke
 from steps.deploy.deployment import SERVER, Deployment, Plan, go_back, write_down
 
 log = logging.getLogger(__name__)

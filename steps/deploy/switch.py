@@ -9,8 +9,7 @@ from pathlib import Path
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from steps import server_process
-from steps.deploy import folder, processes, records, smoke, workers
+from steps.deploy import folder, processes, records, server_process, smoke, workers
 from steps.deploy.deployment import SERVER, Deployment, go_back, write_down
 
 log = logging.getLogger(__name__)

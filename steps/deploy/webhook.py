@@ -20,7 +20,7 @@ from mlflow.webhooks.constants import (
 )
 
 from purchasing_power.errors import DataError
-from steps.server_process import HOST, check_free
+from steps.deploy.server_process import HOST, check_free
 
 SECRET_VARIABLE = "PURCHASING_POWER_WEBHOOK_SECRET"
 PATH = "/alias"

@@ -7,7 +7,7 @@ import time
 
 import psutil
 
-from steps.server_process import WORKER_WITHIN_S
+from steps.deploy.server_process import WORKER_WITHIN_S
 
 # uvicorn gives a new worker the time of its health check, and an old one as long as its requests last.
 WITHIN_S = 2 * WORKER_WITHIN_S

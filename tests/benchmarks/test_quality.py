@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from tables import changed, flat
 
-from purchasing_power.model.comparison import Comparison
+from purchasing_power.evaluation.bootstrap import Comparison
 from purchasing_power.model.params import ModelParams
 
 KEYS = [

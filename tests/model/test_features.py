@@ -10,6 +10,7 @@ import pytest
 from scipy import sparse
 from tables import panel
 
+from purchasing_power.evaluation.cross_validation import CrossValidation
 from purchasing_power.model.calibration import calibrated
 from purchasing_power.model.features import (
     block_key,
@@ -19,9 +20,8 @@ from purchasing_power.model.features import (
     transformer,
     wide,
 )
-from purchasing_power.model.heads import fit_head, raw_scores
+from purchasing_power.model.heads.fitting import fit_head, raw_scores
 from purchasing_power.model.params import TABLE_HEADS, ModelParams
-from purchasing_power.model.validation import CrossValidation
 
 VARIED = [
     {"head": "lightgbm"},

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from tables import panel
 
-from purchasing_power.model.comparison import Comparison, Interval, percentiles
-from purchasing_power.model.gate import Advantage, GateEvidence, GatePolicy, decide
-from purchasing_power.model.gate_calibration import CalibrationEvidence, calibration_evidence
-from purchasing_power.model.gate_level import corrected_level, replicates_for
-from purchasing_power.model.slices import SliceComparison, slice_comparisons
+from purchasing_power.evaluation.bootstrap import Comparison, Interval, percentiles, replicates_for
+from purchasing_power.evaluation.slices import SliceComparison, slice_comparisons
+from purchasing_power.gates.calibration import CalibrationEvidence, calibration_evidence
+from purchasing_power.gates.level import corrected_level
+from purchasing_power.gates.staging import Advantage, GateEvidence, GatePolicy, decide
 from purchasing_power.snapshot.target import Target, fit_target
 
 BETTER = Comparison("average_precision", 0.80, 0.75, 0.05, 0.02, 0.08, 1000, 0.95)

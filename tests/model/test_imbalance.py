@@ -10,13 +10,13 @@ from scipy import sparse
 from tables import flat, panel
 
 from purchasing_power.errors import DataError
+from purchasing_power.evaluation.cross_validation import CrossValidation
 from purchasing_power.model.calibration import calibrated, fit_calibrator
-from purchasing_power.model.heads import fit_head, raw_scores
+from purchasing_power.model.heads.fitting import fit_head, raw_scores
 from purchasing_power.model.imbalance import check_imbalance, resampled, resampled_rows, row_weights
 from purchasing_power.model.params import CHOICES, TABLE_HEADS, ModelParams
 from purchasing_power.model.purchasing_model import fit
 from purchasing_power.model.splits import folds, split
-from purchasing_power.model.validation import CrossValidation
 from purchasing_power.snapshot.target import fit_target
 
 EVERY = [head for head in TABLE_HEADS if head != "mlp"]

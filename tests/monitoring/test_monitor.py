@@ -20,8 +20,9 @@ from mlflow.tracking import MlflowClient
 from prometheus_client.parser import text_string_to_metric_families
 from tables import TEXTS
 
-from monitoring import history, monitor, watch
-from monitoring.evidently_workspace import VERSION, WINDOW, Workspace
+from monitoring import monitor, watch
+from monitoring.policy import past_jobs
+from monitoring.reports.evidently_workspace import VERSION, WINDOW, Workspace
 from tracking import registry
 from tracking.chain import entry_points
 
@@ -75,12 +76,14 @@ def own_store(windows: Windows, own_tracking_store: None, monkeypatch: pytest.Mo
 
 
 def test_poor_windows_add_up_over_runs_and_one_that_is_looked_at_twice_counts_once(windows: Windows) -> None:
-    assert [run.data.tags[history.WORD] for run in windows.runs] == ["Healthy", "Watch", "Watch", "Act"]
+    assert [run.data.tags[past_jobs.WORD] for run in windows.runs] == ["Healthy", "Watch", "Watch", "Act"]
     assert "in 1 of the last 2 windows" in windows.runs[2].data.tags["verdict"]
     assert "in 2 of the last 3 windows" in windows.runs[3].data.tags["verdict"]
     assert windows.runs[3].data.tags["decision"] == "none"  # retrain=never
     version = registry.find(monitored.MODEL, registry.PRODUCTION)
-    before = history.past(version, registry.open_bundle(version), "9999-01-01", history.jobs(version.name))
+    before = past_jobs.past(
+        version, registry.open_bundle(version), "9999-01-01", past_jobs.jobs(version.name)
+    )
     assert [one.moment for one in before.windows] == monitored.moments()
     assert before.windows[1].run_id == windows.runs[2].info.run_id and before.days_since_retrain is None
 
@@ -134,7 +137,7 @@ def test_prometheus_and_evidently_show_the_figures_of_the_run(windows: Windows) 
     assert len(kept) == 3 and sorted(shown) == monitored.moments()
     for run in (windows.runs[0], *windows.runs[2:]):
         kinds: dict[str, dict[str, Any]] = {}
-        for one in shown[run.data.tags[history.MOMENT]]:
+        for one in shown[run.data.tags[past_jobs.MOMENT]]:
             told = one.metric_value_location.metric.params
             name = told.get("name", told.get("column", ""))
             kinds.setdefault(told["type"].rpartition(":")[2], {})[name] = getattr(one, "value", one)

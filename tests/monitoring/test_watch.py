@@ -16,9 +16,10 @@ import pytest
 from mlflow.tracking import MlflowClient
 from project import ROOT
 
-from monitoring import history, monitor, retraining, watch
-from monitoring.retraining import Retrained
-from monitoring.windows import PastWindow
+from monitoring import monitor, watch
+from monitoring.policy import past_jobs, retraining
+from monitoring.policy.past_windows import PastWindow
+from monitoring.policy.retraining import Retrained
 from purchasing_power.snapshot import user_table
 from tracking import registry
 from tracking.chain import entry_points
@@ -68,7 +69,7 @@ def test_a_watch_killed_at_work_looks_again_counts_the_window_once_and_ends_its_
         second.kill()
     assert second.returncode == 128 + signal.SIGTERM
     assert sorted(states("monitor")) == ["FAILED", "FINISHED"] and states("watch") == ["FAILED", "FAILED"]
-    assert len(history.jobs(monitored.MODEL)) == 1
+    assert len(past_jobs.jobs(monitored.MODEL)) == 1
 
 
 def states(step: str) -> list[str]:
@@ -121,16 +122,16 @@ def test_a_finished_retraining_starts_the_cool_down_and_one_at_work_is_seen(tmp_
     entry = {"mlflow.project.entryPoint": retraining.ENTRY_POINT}
     window = PastWindow(first, "Act", False, False, False, "", True)
     with mlflow.start_run() as parent:
-        mlflow.set_tags(history.tags_of(window, version, first, "digest"))
+        mlflow.set_tags(past_jobs.tags_of(window, version, first, "digest"))
         with mlflow.start_run(nested=True, tags=entry):
             mlflow.log_param("model", monitored.MODEL)
-            at_work = history.past(version, model, second, history.jobs(version.name))
+            at_work = past_jobs.past(version, model, second, past_jobs.jobs(version.name))
     assert at_work.at_work and at_work.days_since_retrain is None
-    before = history.past(version, model, second, history.jobs(version.name))
+    before = past_jobs.past(version, model, second, past_jobs.jobs(version.name))
     assert before.days_since_retrain == 28 and not before.at_work and before.windows[0].word == "Act"
-    assert history.past(version, model, first, history.jobs(version.name)).days_since_retrain == 0
+    assert past_jobs.past(version, model, first, past_jobs.jobs(version.name)).days_since_retrain == 0
     with mlflow.start_run(tags=entry):
         mlflow.log_param("model", monitored.MODEL)
-        assert history.past(version, model, second, history.jobs(version.name)).at_work
-    assert before.age_days == history.days(model.training.known_until, second)
+        assert past_jobs.past(version, model, second, past_jobs.jobs(version.name)).at_work
+    assert before.age_days == past_jobs.days(model.training.known_until, second)
     assert MlflowClient().get_run(parent.info.run_id).info.status == "FINISHED"

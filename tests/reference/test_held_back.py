@@ -11,7 +11,7 @@ import pytest
 from tables import flat, panel
 from watched import next_month, stored, trained
 
-from purchasing_power.model.judge import held_back
+from purchasing_power.evaluation.holdout import held_back
 from purchasing_power.model.purchasing_model import row_keys, unseen
 from purchasing_power.model.splits import known_outcomes
 from purchasing_power.reference import files

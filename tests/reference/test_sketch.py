@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
-from monitoring import statistics
+from monitoring.drift import sample_tests
 from purchasing_power.reference.sketch import (
     LEAST_USERS,
     MOST_CATEGORIES,
@@ -35,7 +35,7 @@ def test_the_distance_at_the_cuts_is_below_the_true_one_by_no_more_than_the_erro
     rng = np.random.default_rng(0)
     before, now = DRAWS[draw](rng, 3000), DRAWS[draw](rng, 400) + shift
     sketch = sketch_numbers(before)
-    distance = statistics.ks(sketch.counts, count_numbers(now, sketch.cuts).counts)[1]
+    distance = sample_tests.ks(sketch.counts, count_numbers(now, sketch.cuts).counts)[1]
     true = ks_2samp(before, now, method="asymp").statistic
     assert true - sketch.error - 1e-12 <= distance <= true + 1e-12
     assert sketch.error <= 1 / 200
@@ -51,7 +51,7 @@ def test_counts_add_up_and_the_bound_holds_for_any_numbers(before: list[int], no
     sketch = sketch_numbers(first)
     counts = count_numbers(second, sketch.cuts)
     assert sketch.counts.sum() == len(before) and counts.counts.sum() == len(now)
-    distance = statistics.ks(sketch.counts, counts.counts)[1]
+    distance = sample_tests.ks(sketch.counts, counts.counts)[1]
     true = ks_2samp(first, second, method="asymp").statistic
     assert true - sketch.error - 1e-9 <= distance <= true + 1e-9
 

@@ -13,9 +13,9 @@ from watched import trained
 
 from purchasing_power.serving.answers import Answers
 from purchasing_power.serving.deployed import Deployed
+from purchasing_power.serving.fast.model import QuickModel
 from purchasing_power.serving.faults import RequestError
 from purchasing_power.serving.limits import Limits
-from purchasing_power.serving.quick import QuickModel
 from purchasing_power.serving.raw_rows import read_tables
 from purchasing_power.shop.samples import small_shop
 from purchasing_power.shop.tables import scan

@@ -13,12 +13,12 @@ from mlflow.tracking import MlflowClient
 from registered import MODEL, arguments, fresh, run, stand
 
 from purchasing_power.errors import DataError
-from purchasing_power.model.gate import decide
+from purchasing_power.gates.staging import decide
 from purchasing_power.snapshot import user_table
 from steps import promote
-from steps.promotion_evidence import evaluation_rows, gather
-from steps.promotion_gates import Case, gate_policy, run_gate
-from steps.promotion_move import carry_out
+from steps.promotion.evidence import evaluation_rows, gather
+from steps.promotion.gates import Case, gate_policy, run_gate
+from steps.promotion.move import carry_out
 from tracking import ledger, lock, registry, runs
 from tracking.ledger_record import problems
 

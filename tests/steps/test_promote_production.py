@@ -20,13 +20,13 @@ from registry_server import registry_server
 from purchasing_power.snapshot import user_table
 from steps import promote
 from steps.deploy import shadow_scores
-from steps.promotion_gates import Case, run_gate
-from steps.promotion_move import Step, carry_out
-from steps.promotion_serving import difference
-from steps.server_process import free_port
+from steps.deploy.server_process import free_port
+from steps.promotion.gates import Case, run_gate
+from steps.promotion.move import Step, carry_out
+from steps.promotion.serving import difference
 from tracking import ledger, registry, runs
+from tracking.alias_audit import standings
 from tracking.ledger_record import problems
-from tracking.standing import standings
 
 PROMOTE = """
 import sys, time
@@ -36,7 +36,8 @@ import mlflow
 from steps import promote
 from tracking import runs
 from purchasing_power.errors import DataError
-from purchasing_power.model import blend, bundle  # imported before the start, so that both begin together
+from purchasing_power.model import bundle  # imported before the start, so that both begin together
+from purchasing_power.model.heads import blend
 runs.prepare()
 mlflow.set_experiment("tests")
 args = arguments(promote, users=sys.argv[2], version=sys.argv[1], to="staging")

@@ -20,7 +20,7 @@ from registered import QUICK
 from remote_server import ADMIN, Account, RemoteServer, at_work, remote_server, use
 
 from purchasing_power.shop.samples import small_shop
-from steps import study as studies
+from steps.study import trial_runs
 from tracking import ledger, registry, runs
 from tracking.ledger_record import problems
 
@@ -68,7 +68,7 @@ def kill_at_a_trial(server: RemoteServer, parent: int) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         for worker in psutil.Process(parent).children():
-            if "steps.study_workers" in worker.cmdline() and is_at_a_trial(server, worker):
+            if "steps.study.workers" in worker.cmdline() and is_at_a_trial(server, worker):
                 os.kill(worker.pid, signal.SIGKILL)
                 return
         time.sleep(0.2)
@@ -86,7 +86,7 @@ def is_at_a_trial(server: RemoteServer, worker: psutil.Process) -> bool:
         return False
     worker.suspend()
     at_work = [one for one in trials_of(server) if one.state == TrialState.RUNNING]
-    if own & {one.user_attrs.get(studies.RUN_ID) for one in at_work}:
+    if own & {one.user_attrs.get(trial_runs.RUN_ID) for one in at_work}:
         return True
     worker.resume()
     return False
@@ -103,17 +103,17 @@ def test_a_worker_killed_at_a_trial_loses_none_and_each_run_ends_as_its_trial_di
     use(server, ADMIN, monkeypatch)
     trials, client = trials_of(server), MlflowClient()
     failed = [one for one in trials if one.state == TrialState.FAIL]
-    done = [one for one in trials if one.state in studies.DONE]
+    done = [one for one in trials if one.state in trial_runs.DONE]
     assert len(failed) == 1 and len(done) == TRIALS == len(trials) - 1
     again = [one for one in done if one.system_attrs.get("failed_trial") == failed[0].number]
     assert len(again) == 1 and again[0].params.items() >= failed[0].params.items()
     experiment = client.get_experiment_by_name("tests").experiment_id
     of_trials = client.search_runs([experiment], "tags.step = 'trial'")
-    assert {run.info.run_id for run in of_trials} == {one.user_attrs[studies.RUN_ID] for one in trials}
+    assert {run.info.run_id for run in of_trials} == {one.user_attrs[trial_runs.RUN_ID] for one in trials}
     assert len(of_trials) == len(trials)
     status = {run.info.run_id: run.info.status for run in of_trials}
     for one in trials:
-        assert status[one.user_attrs[studies.RUN_ID]] == studies.RUN_STATUS[one.state]
+        assert status[one.user_attrs[trial_runs.RUN_ID]] == trial_runs.RUN_STATUS[one.state]
 
 
 def test_a_trainer_trains_the_admin_promotes_and_the_ledger_tells_who_was_refused(

@@ -23,8 +23,8 @@ from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.snapshot.target import fit_target
+from steps.deploy.server_process import HOST, free_port, serving
 from steps.model_logging import example, log_and_register
-from steps.server_process import HOST, free_port, serving
 
 pytestmark = pytest.mark.slow
 

@@ -98,24 +98,24 @@ def test_workers_share_one_study_whose_trials_are_children_of_one_run(tmp_path: 
     assert 12 <= len([trial for trial in trials if trial.info.status in ("FINISHED", "KILLED")]) <= 13
     assert {trial.info.status for trial in trials} <= {"FINISHED", "KILLED"}
     assert children(run, "blend") == []
-    assert not [child for child in psutil.Process().children() if "steps.study_workers" in child.cmdline()]
+    assert not [child for child in psutil.Process().children() if "steps.study.workers" in child.cmdline()]
 
 
 STARTER = """
 import subprocess, sys, time
 sys.path.insert(0, sys.argv[1])
-from steps import study_workers
+from steps.study import workers
 real = subprocess.Popen
 def held(command, **given):
     process = real([sys.executable, "-c", sys.argv[2], command[-1]], **given)
     print(process.pid, flush=True)
     return process
-study_workers.subprocess.Popen = held
-plan = study_workers.Plan({}, "", (), "", "", "", "", "")
-with study_workers.helpers(plan, 1):
+workers.subprocess.Popen = held
+plan = workers.Plan({}, "", (), "", "", "", "", "")
+with workers.helpers(plan, 1):
     time.sleep(600)
 """
-HELPER = "import sys, time; from steps.study_workers import _watch; _watch(int(sys.argv[1])); time.sleep(600)"
+HELPER = "import sys, time; from steps.study.workers import _watch; _watch(int(sys.argv[1])); time.sleep(600)"
 
 
 @pytest.mark.slow

@@ -11,9 +11,9 @@ import pytest
 
 from purchasing_power.errors import DataError
 from purchasing_power.text import checkpoint
-from purchasing_power.text.reference import POOLINGS
+from purchasing_power.text.encoder_spec import POOLINGS, RUNTIMES
 from purchasing_power.text.runtime import base, int8, packed
-from purchasing_power.text.runtime.base import RUNTIMES, Runtime, open_runtime
+from purchasing_power.text.runtime.base import Runtime, open_runtime
 from purchasing_power.text.runtime.packed import PackedRuntime
 from purchasing_power.text.runtime.padded import PaddedRuntime
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from purchasing_power.errors import DataError
 from purchasing_power.text.checkpoint import Checkpoint
+from purchasing_power.text.encoder_spec import BFLOAT16, DEVICES, FLOAT32, INT8, RUNTIMES
 
-FLOAT32, BFLOAT16, INT8 = "float32", "bfloat16", "int8"
 # Packages that a runtime needs beyond the core ones, by the extra that installs them.
 _NEEDS: dict[str, tuple[str, tuple[str, ...]]] = {
     FLOAT32: ("", ()),
@@ -25,8 +25,6 @@ _NEEDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "onnx-float32": ("onnx", ("onnx", "onnxruntime")),
     "onnx-int8": ("onnx", ("onnx", "onnxruntime")),
 }
-RUNTIMES = tuple(_NEEDS)
-DEVICES = ("auto", "cpu", "cuda")
 
 
 class Runtime(Protocol):

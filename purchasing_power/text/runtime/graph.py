@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from purchasing_power.text.checkpoint import Checkpoint
-from purchasing_power.text.reference import CLS, LAST, MAX, MEAN
+from purchasing_power.text.encoder_spec import CLS, LAST, MAX, MEAN
 from purchasing_power.text.runtime.padded import load_model
 
 INPUTS = ("ids", "mask")

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from purchasing_power.text.checkpoint import Checkpoint
+from purchasing_power.text.encoder_spec import INT8
 from purchasing_power.text.runtime import calibration
-from purchasing_power.text.runtime.base import INT8
 from purchasing_power.text.runtime.bert import Bert, Linear
 from purchasing_power.text.runtime.exports import exported
 from purchasing_power.text.runtime.packed import Group, PackedRuntime, reordered

@@ -8,7 +8,7 @@ import numpy as np
 
 from purchasing_power.errors import DataError
 from purchasing_power.text.checkpoint import Checkpoint
-from purchasing_power.text.reference import CLS, LAST, MAX, MEAN
+from purchasing_power.text.encoder_spec import CLS, LAST, MAX, MEAN
 from purchasing_power.text.tokens import quiet
 
 CPU_TOKENS = 4096

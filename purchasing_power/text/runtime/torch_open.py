@@ -6,8 +6,9 @@ from pathlib import Path
 
 from purchasing_power.errors import DataError
 from purchasing_power.text.checkpoint import Checkpoint
+from purchasing_power.text.encoder_spec import INT8
 from purchasing_power.text.runtime import bert
-from purchasing_power.text.runtime.base import INT8, Runtime
+from purchasing_power.text.runtime.base import Runtime
 from purchasing_power.text.runtime.packed import PackedRuntime
 from purchasing_power.text.runtime.padded import PaddedRuntime, load_model, place
 

@@ -15,7 +15,7 @@ from deployed import until
 
 from purchasing_power.errors import DataError
 from steps.deploy import proxy
-from steps.server_process import free_port, healthy
+from steps.deploy.server_process import free_port, healthy
 
 ROW = json.dumps({"inputs": [{"user_id": "someone"}]}).encode()
 TRACE = '{"message": "Traceback (most recent call last): secret-value", "stack_trace": "secret-value"}'

@@ -21,8 +21,8 @@ from served_versions import MODEL, register
 
 from purchasing_power.errors import DataError
 from steps.deploy import proxy, records, shadow_scores, webhook
+from steps.deploy.server_process import free_port
 from steps.deploy.watch import watching
-from steps.server_process import free_port
 from tracking import ledger
 
 from .test_webhook import KEY, notice, signed

@@ -12,7 +12,7 @@ import pytest
 from mlflow.webhooks.delivery import _generate_hmac_signature
 
 from steps.deploy import webhook
-from steps.server_process import free_port
+from steps.deploy.server_process import free_port
 
 KEY, MODEL, STAGES = "the secret of both", "small", ("production", "staging")
 

@@ -1,0 +1,116 @@
+"""An estimate of performance without labels, from calibrated probabilities: what to expect until outcomes are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from monitoring.performance.calibration_lift import LEVEL, Measure
+from monitoring.performance.results import Estimate
+from purchasing_power.evaluation.bootstrap import Interval, MetricName, draws, percentiles, weighted_metric
+from purchasing_power.model.purchasing_model import PurchasingModel
+from purchasing_power.reference.held_back import HeldBack
+
+METRICS: tuple[MetricName, ...] = ("average_precision", "auc")
+REPLICATES = 500
+
+
+def expected(metric: MetricName, probability: np.ndarray) -> float:
+    """The figure to be expected of users of whom nothing but a calibrated probability is known.
+
+    Each user counts as a positive by ``p`` and as a negative by ``1 - p``. That is right as far as the probabilities
+    are: it sees users change (covariate shift), and cannot see the same users behave otherwise (concept drift).
+
+    Parameters
+    ----------
+    probability
+        Calibrated probability of the positive class, shape (n,).
+
+    Source: confidence-based performance estimation (CBPE), NannyML documentation, "How it works"; Kivimäki, Białek,
+    Nurminen & Kuberski (2024), Confidence-based estimators for predictive performance in model monitoring,
+    arXiv:2407.08649. Garg et al. (2022), Leveraging unlabeled data to predict out-of-distribution performance, ICLR,
+    show why no such estimate can hold without an assumption on the shift.
+    """
+    return float(_measure(metric, probability)(_both(np.ones((1, len(probability))), probability))[0])
+
+
+def expected_interval(metric: MetricName, probability: np.ndarray, seed: int) -> Interval:
+    """:func:`expected` with the interval in which the realised figure falls if the probabilities are right.
+
+    Each replicate draws users with replacement and an outcome for each.
+    """
+    measure = _measure(metric, probability)
+    drawn = [measure(_both(weights, came)) for weights, came in _outcomes(probability, seed)]
+    low, high, used = percentiles(drawn, LEVEL)
+    return Interval(metric, expected(metric, probability), low, high, used, LEVEL)
+
+
+def estimated(model: PurchasingModel, held: HeldBack, outputs: np.ndarray, seed: int) -> tuple[Estimate, ...]:
+    """What to expect of the current users, corrected by the estimate's error on the rows of the promise.
+
+    Empty where the score is no probability of a positive class, or the version has no held-back rows.
+
+    Parameters
+    ----------
+    held
+        What the version said of the rows of the promise.
+    outputs
+        What the model gave for the current users, see ``PurchasingModel.outputs``.
+    """
+    positive, said = model.target.positive, held.said
+    if positive is None or model.target.task == "regression" or said is None:
+        return ()
+    happened = (said.y == positive).astype(np.int64)
+    now, then = outputs[:, positive], said.model[:, positive]
+    return tuple(_estimate(metric, now, then, happened, seed) for metric in METRICS)
+
+
+def corrected(
+    metric: MetricName, now: np.ndarray, then: np.ndarray, happened: np.ndarray
+) -> tuple[float, float]:
+    """The expected figure of now without the error that it had on rows of known outcome, and that error.
+
+    Probabilities that are a little off shift the estimate by about the same on either side.
+
+    Parameters
+    ----------
+    now, then
+        Calibrated probabilities of the users of now, shape (n,), and of rows whose outcome is known, shape (m,).
+    happened
+        Their outcome, 0 or 1, shape (m,).
+    """
+    realised = float(weighted_metric(metric, happened, then)(np.ones((1, len(then))))[0])
+    error = realised - expected(metric, then)
+    return float(np.clip(expected(metric, now) + error, 0.0, 1.0)), error
+
+
+def _estimate(
+    metric: MetricName, now: np.ndarray, then: np.ndarray, happened: np.ndarray, seed: int
+) -> Estimate:
+    _, error = corrected(metric, now, then, happened)
+    before = expected_interval(metric, then, seed)
+    return Estimate(_moved(expected_interval(metric, now, seed), error), _moved(before, error), before.value)
+
+
+def _moved(interval: Interval, error: float) -> Interval:
+    value, low, high = (
+        float(np.clip(one + error, 0.0, 1.0)) for one in (interval.value, interval.low, interval.high)
+    )
+    return Interval(interval.metric, value, low, high, interval.replicates, interval.level)
+
+
+def _measure(metric: MetricName, probability: np.ndarray) -> Measure:
+    """The metric of every row taken twice, once as a positive and once as a negative, by weights (replicates, 2 n)."""
+    rows = len(probability)
+    return weighted_metric(metric, np.repeat([1, 0], rows), np.tile(probability, 2))
+
+
+def _both(weights: np.ndarray, positive: np.ndarray) -> np.ndarray:
+    return np.concatenate([weights * positive, weights * (1 - positive)], axis=1)
+
+
+def _outcomes(probability: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    rows, rng = len(probability), np.random.default_rng([seed, 1])
+    for weights in draws(np.arange(rows), rows, REPLICATES, seed):
+        yield weights, (rng.random(weights.shape) < probability).astype(np.float64)

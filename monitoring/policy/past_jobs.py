@@ -1,0 +1,144 @@
+"""Earlier jobs on a model, as their runs in MLflow tell them."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import UTC, datetime
+
+import mlflow
+from mlflow.entities import Run
+from mlflow.entities.model_registry import ModelVersion
+
+from monitoring.policy.past_windows import Past, PastWindow, latest_of_each
+from monitoring.policy.retraining import ENTRY_POINT
+from purchasing_power.model.purchasing_model import PurchasingModel
+from purchasing_power.snapshot.user_table import CUTOFF, UserTable
+
+MODEL, VERSION, KEY, CONTENT, MOMENT, WORD = (
+    f"monitor.{name}" for name in ("model", "version", "key", "content", "moment", "word")
+)
+DRIFTED, MATTERS, DROPPED, JUDGED, POOR = (
+    f"monitor.{name}" for name in ("drifted", "matters", "dropped", "judged", "poor")
+)
+RETRAIN_STATUS, RETRAIN_GATE = "retrain.status", "retrain.gate"
+PARENT = "mlflow.parentRunId"
+MOST_RUNS = 50_000
+AFTER_ALL = "~"
+
+
+def jobs(model: str) -> list[Run]:
+    """Every job on a registered model that came to a decision, oldest first, but for the active run."""
+    found = mlflow.search_runs(
+        search_all_experiments=True,
+        filter_string=f"tags.`{MODEL}` = '{model}'",
+        order_by=["attributes.start_time ASC"],
+        max_results=MOST_RUNS,
+        output_format="list",
+    )
+    active = mlflow.active_run()
+    return [run for run in found if active is None or run.info.run_id != active.info.run_id]
+
+
+def key_of(current: UserTable) -> str:
+    """What tells one window from another: its cutoff, or the content of rows that know no time."""
+    if CUTOFF in current.frame:
+        return f"{current.frame[CUTOFF].iloc[0]:%Y-%m-%d}"
+    return current.digest()
+
+
+def moment_of(key: str, current: UserTable, earlier: list[Run]) -> str:
+    """ISO date of a window; rows that know no time have that of the first job on them, to the second."""
+    if CUTOFF in current.frame:
+        return key
+    known = [run.data.tags[MOMENT] for run in earlier if run.data.tags[KEY] == key]
+    return known[0] if known else datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def past(version: ModelVersion, model: PurchasingModel, moment: str, earlier: list[Run]) -> Past:
+    """What came before a window of a version."""
+    windows = latest_of_each(window(run) for run in earlier if run.data.tags[VERSION] == str(version.version))
+    at = {run.info.run_id: run.data.tags[MOMENT] for run in earlier}
+    started = retrainings(version.name)
+    retrained = [
+        at[run.data.tags[PARENT]]
+        for run in started
+        if run.info.status == "FINISHED" and at.get(run.data.tags.get(PARENT, ""), AFTER_ALL) <= moment
+    ]
+    since = model.training.known_until or _date(version.creation_timestamp)
+    return Past(
+        windows=tuple(one for one in windows if one.moment < moment),
+        days_since_retrain=days(max(retrained), moment) if retrained else None,
+        age_days=days(since, moment),
+        at_work=any(run.info.status == "RUNNING" for run in started),
+    )
+
+
+def retrainings(model: str) -> list[Run]:
+    """Runs of the entry point ``retrain`` on a registered model, whoever started them."""
+    found = mlflow.search_runs(
+        search_all_experiments=True,
+        filter_string=f"tags.`mlflow.project.entryPoint` = '{ENTRY_POINT}'",
+        max_results=MOST_RUNS,
+        output_format="list",
+    )
+    # mlflow run logs values as the shell quotes them.
+    return [run for run in found if run.data.params.get("model") in (model, shlex.quote(model))]
+
+
+def window(run: Run) -> PastWindow:
+    """What one job found."""
+    tags = run.data.tags
+    status = tags.get(RETRAIN_STATUS, "")
+    return PastWindow(
+        moment=tags[MOMENT],
+        word=tags[WORD],
+        drifted=tags[DRIFTED] == "true",
+        matters=tags[MATTERS] == "true",
+        dropped=tags[DROPPED] == "true",
+        judged=tags[JUDGED],
+        poor=tags[POOR] == "true",
+        run_id=run.info.run_id,
+        done=tags.get(RETRAIN_GATE, "") if status == "finished" else status,
+        figures=dict(run.data.metrics),
+    )
+
+
+def tags_of(found: PastWindow, version: ModelVersion, key: str, content: str) -> dict[str, str]:
+    """Tags by which later jobs know a window; :func:`window` reads them.
+
+    Parameters
+    ----------
+    key, content
+        The window's key, and the digest of the whole user table.
+    """
+
+    def yes(value: bool) -> str:
+        return str(value).lower()
+
+    return {
+        MODEL: version.name,
+        VERSION: str(version.version),
+        KEY: key,
+        CONTENT: content,
+        MOMENT: found.moment,
+        WORD: found.word,
+        DRIFTED: yes(found.drifted),
+        MATTERS: yes(found.matters),
+        DROPPED: yes(found.dropped),
+        JUDGED: found.judged,
+        POOR: yes(found.poor),
+    }
+
+
+def step_of(moment: str) -> int:
+    """A window as the step of MLflow's metrics: its date as the number YYYYMMDD."""
+    return int(moment[:10].replace("-", ""))
+
+
+def days(first: str, last: str) -> float:
+    """Days from one ISO date to a later one."""
+    return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds() / 86_400
+
+
+def _date(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")

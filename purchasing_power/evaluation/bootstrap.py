@@ -1,0 +1,256 @@
+"""Bootstrap intervals of a model's figure, and of the difference between two models on the same rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from purchasing_power.errors import DataError
+
+MetricName = Literal["average_precision", "auc", "auc_macro", "r2", "neg_mae", "neg_log_loss"]
+OF_ALL_CLASSES = ("auc_macro", "neg_log_loss")
+METRIC_NAMES = {
+    "average_precision": "average precision",
+    "auc": "AUC",
+    "auc_macro": "AUC (mean over classes)",
+    "r2": "R²",
+    "neg_mae": "negative mean absolute error",
+    "neg_log_loss": "negative log loss",
+}
+LEAST_FOR_NORMAL = 100
+# So many replicates are wished for beyond each bound, up to so many replicates in all.
+LEAST_BEYOND, MOST_REPLICATES = 10, 10_000
+CELLS_AT_ONCE = 2_000_000  # replicates times rows held in memory: 16 MB an array
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its bootstrap interval; ``replicates`` counts those on which it was defined."""
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    replicates: int
+    level: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models' figure on the same rows, and the interval of challenger minus champion."""
+
+    metric: str
+    challenger: float
+    champion: float
+    difference: float
+    low: float
+    high: float
+    replicates: int
+    level: float
+
+
+def paired_bootstrap(
+    y: np.ndarray,
+    challenger: np.ndarray,
+    champion: np.ndarray,
+    users: np.ndarray | pd.Series,
+    metric: MetricName = "average_precision",
+    replicates: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Comparison:
+    """The percentile interval of the difference between two models when users are drawn with replacement.
+
+    All rows of a user are drawn together, and both models are measured on the same draws.
+
+    Parameters
+    ----------
+    y
+        0 or 1 for ``average_precision`` and ``auc``, class codes for ``auc_macro`` (one class against the
+        rest, plain mean) and ``neg_log_loss``, amounts for ``r2`` and ``neg_mae``; shape (n,).
+    challenger, champion
+        Score, probability or predicted amount, shape (n,); (n, classes) for the two metrics of class codes,
+        where shape (n,) stands for the probability of class 1 of two.
+    users
+        Whom each row is about, shape (n,); ``np.arange(n)`` where rows are independent.
+    level
+        Share of the replicates inside the interval; (1 - level) / 2 lie on each side.
+
+    Source: Efron & Tibshirani (1993), An introduction to the bootstrap, chapters 8 and 13.
+    """
+    of_challenger, of_champion = weighted_metric(metric, y, challenger), weighted_metric(metric, y, champion)
+    once = np.ones((1, len(y)))
+    first, second = float(of_challenger(once)[0]), float(of_champion(once)[0])
+    drawn = [of_challenger(w) - of_champion(w) for w in draws(users, len(y), replicates, seed)]
+    low, high, used = percentiles(drawn, level)
+    return Comparison(metric, first, second, first - second, low, high, used, level)
+
+
+def interval(
+    y: np.ndarray,
+    score: np.ndarray,
+    users: np.ndarray | pd.Series,
+    metric: MetricName = "average_precision",
+    replicates: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """The percentile interval of one model's figure; parameters as in :func:`paired_bootstrap`."""
+    measure = weighted_metric(metric, y, score)
+    low, high, used = percentiles([measure(w) for w in draws(users, len(y), replicates, seed)], level)
+    return Interval(metric, float(measure(np.ones((1, len(y))))[0]), low, high, used, level)
+
+
+def weighted_metric(
+    metric: MetricName, y: np.ndarray, score: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from row weights (replicates, n) to the metric (replicates,), NaN where undefined.
+
+    Sorting and per-row losses are done once here, so a replicate costs a few sums.
+    """
+    y, score = _checked(metric, y, score)
+    if metric == "neg_log_loss":
+        likelihood = score[np.arange(len(y)), y.astype(np.int64)]
+        return _mean_of(np.log(np.clip(likelihood, np.finfo(np.float64).eps, 1.0)))
+    if metric == "neg_mae":
+        return _mean_of(-np.abs(y - score))
+    if metric == "r2":
+        return _r2(y, score)
+    if metric == "auc_macro":
+        each = [_ranked(y == code, score[:, code], _auc) for code in range(score.shape[1])]
+        return lambda weights: np.mean([of(weights) for of in each], axis=0)
+    return _ranked(y, score, _auc if metric == "auc" else _average_precision)
+
+
+def _ranked(
+    y: np.ndarray, score: np.ndarray, measure: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Weights of positives and negatives summed over each distinct score, highest first, then measured."""
+    order = np.argsort(-score, kind="stable")
+    starts = np.flatnonzero(np.append(True, np.diff(score[order]) != 0))
+    is_positive = y[order]
+
+    def of(weights: np.ndarray) -> np.ndarray:
+        sorted_weights = weights[:, order]
+        positive = np.add.reduceat(sorted_weights * is_positive, starts, axis=1)
+        return measure(positive, np.add.reduceat(sorted_weights, starts, axis=1) - positive)
+
+    return of
+
+
+def _auc(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+    """Share of positive-negative pairs in the right order, ties half (Mann & Whitney, 1947)."""
+    negatives = negative.sum(axis=1)
+    below = negatives[:, None] - np.cumsum(negative, axis=1) + negative / 2
+    return _ratio((positive * below).sum(axis=1), positive.sum(axis=1) * negatives)
+
+
+def _average_precision(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+    """Precision averaged over the positives, as in scikit-learn (no interpolation)."""
+    found = np.cumsum(positive, axis=1)
+    precision = _ratio(found, found + np.cumsum(negative, axis=1))
+    return _ratio(np.nansum(positive * precision, axis=1), found[:, -1])
+
+
+def _r2(y: np.ndarray, prediction: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    # Centred first: the variance as a difference of sums would lose its digits on large amounts.
+    centred = y - y.mean()
+    sums = np.column_stack([np.ones(len(y)), centred, centred**2, (y - prediction) ** 2])
+
+    def of(weights: np.ndarray) -> np.ndarray:
+        total, first, second, error = (weights @ sums).T
+        spread = second - _ratio(first**2, total)
+        spread[spread <= 1e-12 * second] = 0.0
+        return 1.0 - _ratio(error, spread)
+
+    return of
+
+
+def _mean_of(values: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda weights: _ratio(weights @ values, weights.sum(axis=1))
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+
+
+def draws(users: np.ndarray | pd.Series, rows: int, replicates: int, seed: int) -> Iterator[np.ndarray]:
+    """Row weights (some replicates, rows): how often the row's user was drawn."""
+    codes, names = pd.factorize(np.asarray(users), use_na_sentinel=True)
+    if len(codes) != rows or codes.min() < 0:
+        raise DataError(
+            f"comparison: {len(codes)} users, {int((codes < 0).sum())} of them missing, for {rows} rows; "
+            "every row needs a user. Pass numpy.arange(rows) where rows are independent."
+        )
+    count, rng = len(names), np.random.default_rng(seed)
+    at_once = max(1, CELLS_AT_ONCE // rows)
+    with tqdm(total=replicates, desc="bootstrap", unit="replicate", delay=3, leave=False) as bar:
+        for start in range(0, replicates, at_once):
+            size = min(at_once, replicates - start)
+            # Counting uniform draws is a multinomial sample, several times faster than drawing one.
+            drawn = rng.integers(0, count, size=(size, count)) + count * np.arange(size)[:, None]
+            times = np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count)
+            yield times.astype(np.float64)[:, codes]
+            bar.update(size)
+
+
+def percentiles(drawn: list[np.ndarray], level: float) -> tuple[float, float, int]:
+    """Bounds that hold ``level`` of the finite replicates between them, and how many those are.
+
+    Where the level is so high that no replicate lies beyond a bound, the bounds are those of a normal
+    distribution with the replicates' mean and standard deviation (Efron & Tibshirani, chapter 12).
+    """
+    values = np.concatenate(drawn)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return float("nan"), float("nan"), 0
+    if len(values) * (1 - level) / 2 < 1 and len(values) >= LEAST_FOR_NORMAL:
+        reach = NormalDist().inv_cdf((1 + level) / 2) * float(values.std(ddof=1))
+        return float(values.mean()) - reach, float(values.mean()) + reach, len(values)
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high), len(values)
+
+
+def replicates_for(level: float, asked: int) -> int:
+    """Replicates that place the bounds of a level: ten beyond each of them, 10,000 in all at most."""
+    tail = max((1 - level) / 2, 1e-12)
+    return max(asked, min(math.ceil(LEAST_BEYOND / tail), MOST_REPLICATES))
+
+
+def _checked(metric: str, y: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if metric not in get_args(MetricName):
+        raise DataError(
+            f"comparison: metric {metric!r}; allowed are {', '.join(get_args(MetricName))}. Choose one."
+        )
+    y, score = np.asarray(y, dtype=np.float64), np.asarray(score, dtype=np.float64)
+    if metric in OF_ALL_CLASSES and score.ndim == 1:
+        score = np.column_stack([1 - score, score])
+    wanted = 2 if metric in OF_ALL_CLASSES else 1
+    if y.ndim != 1 or not len(y) or score.ndim != wanted or len(score) != len(y):
+        raise DataError(
+            f"comparison: y of shape {y.shape} with scores of shape {score.shape} for {metric}; both need "
+            "the same rows, at least one. Pass both models' predictions of the same rows."
+        )
+    if not (np.isfinite(y).all() and np.isfinite(score).all()):
+        raise DataError(
+            f"comparison: missing or infinite values for {metric}; all must be finite. "
+            "Drop rows whose outcome is not over yet."
+        )
+    if metric in OF_ALL_CLASSES and not np.isin(y, np.arange(score.shape[1])).all():
+        raise DataError(
+            f"comparison: class codes {y.min():g} to {y.max():g} for {score.shape[1]} columns of "
+            "probabilities; allowed are 0 to columns - 1. Encode the labels with the model's own classes."
+        )
+    if metric in ("auc", "average_precision") and not np.isin(y, (0, 1)).all():
+        raise DataError(
+            f"comparison: y holds {y.min():g} to {y.max():g} for {metric}; allowed are 0 and 1. "
+            "Pass 1 for the class sought, 0 for the rest."
+        )
+    return y, score

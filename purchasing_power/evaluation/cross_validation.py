@@ -1,0 +1,180 @@
+"""Cross-validation within the known rows: what tuning and training judge parameters by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.metrics import average_precision_score, r2_score, roc_auc_score
+
+from purchasing_power.evaluation.bootstrap import MetricName
+from purchasing_power.model.cache import recalled
+from purchasing_power.model.calibration import calibrated
+from purchasing_power.model.features import block_key, block_weight, blocks, prepare, stacked
+from purchasing_power.model.heads import blend
+from purchasing_power.model.heads.fitting import fit_head, one_blas_thread, raw_scores
+from purchasing_power.model.imbalance import resampled
+from purchasing_power.model.params import TABLE_HEADS, ModelParams
+from purchasing_power.model.purchasing_model import rows_to_fit
+from purchasing_power.model.scorer import Fitting, fit_scorer
+from purchasing_power.snapshot.target import Target, fit_target
+from purchasing_power.snapshot.user_table import UserTable
+
+# A study of many trials would else fill the memory of the machine.
+BLOCK_BYTES, OUTPUT_BYTES = 2 << 30, 1 << 28
+Pair = tuple[np.ndarray, np.ndarray]
+BlockPair = tuple[Any, Any]
+
+
+@dataclass
+class CrossValidation:
+    """Folds of a user table with every feature block computed once per fold.
+
+    Attributes
+    ----------
+    table, folds
+        The user table and (fitted, scored) positions of its rows.
+    target_name, positive
+        As ``fit_target`` takes them; thresholds are learned anew on each fold's fitted rows.
+    seed, store, threads, workspace, progress
+        As ``purchasing_model.fit`` takes them.
+    """
+
+    table: UserTable
+    folds: list[Pair]
+    target_name: str
+    positive: str = "auto"
+    seed: int = 0
+    store: str | None = None
+    threads: int = 0
+    workspace: str | None = None
+    progress: bool = False
+    _blocks: dict[tuple[Any, ...], BlockPair] = field(default_factory=dict)
+    _targets: dict[int, Target] = field(default_factory=dict)
+    _outputs: dict[tuple[int, ModelParams], np.ndarray] = field(default_factory=dict)
+
+    def scores(self, params: ModelParams, after: Callable[[int, float], None] | None = None) -> list[float]:
+        """The primary metric on each fold, earliest fold first.
+
+        Parameters
+        ----------
+        after
+            Called with (fold number, score) after each fold; what it raises ends the evaluation.
+        """
+        results = []
+        for number in range(len(self.folds)):
+            results.append(self.score(number, self.outputs(number, params)))
+            if after is not None:
+                after(number, results[-1])
+        return results
+
+    def score(self, number: int, outputs: np.ndarray) -> float:
+        """The primary metric of outputs on a fold's scored rows."""
+        target = self.target(number)
+        return primary_score(target, self.labels(number), outputs)
+
+    def labels(self, number: int) -> np.ndarray:
+        """Labels of a fold's scored rows, shape (n,)."""
+        return self.target(number).labels(self.table.frame.iloc[self.folds[number][1]])
+
+    def target(self, number: int) -> Target:
+        """The target as a fold's fitted rows define it."""
+        if number not in self._targets:
+            fit_rows = self.folds[number][0]
+            self._targets[number] = fit_target(self.target_name, self.table, fit_rows, self.positive)
+        return self._targets[number]
+
+    @one_blas_thread
+    def outputs(self, number: int, params: ModelParams) -> np.ndarray:
+        """Uncalibrated probabilities or amounts of a fold's scored rows, from a fit on its fitted rows.
+
+        They are remembered up to ``OUTPUT_BYTES``, so that a blend of models that were tried before costs nothing.
+        """
+        return recalled(
+            self._outputs, (number, params), lambda: self._fresh_outputs(number, params), OUTPUT_BYTES
+        )
+
+    def _fresh_outputs(self, number: int, params: ModelParams) -> np.ndarray:
+        if params.head == "blend":
+            parts = [self.outputs(number, member.params) for member in params.members]
+            return blend.mean(parts, [member.weight for member in params.members])
+        raw = self._table_raw if params.head in TABLE_HEADS else self._text_raw
+        return calibrated(None, raw(number, params), self.target(number).task)
+
+    def _table_raw(self, number: int, params: ModelParams) -> np.ndarray:
+        target, frame = self.target(number), self.table.frame
+        pairs = [self._block(number, params, name) for name, _, _ in self._made(params)]
+        weights = [block_weight(name, params) for name, _, _ in self._made(params)]
+        X, later = (stacked([pair[side] for pair in pairs], weights) for side in (0, 1))
+        y = target.labels(frame.iloc[self.folds[number][0]])
+        seed = self.seed + params.seed
+        X, y = resampled(params, X, y, target.task, seed)
+        head = fit_head(params, X, y, target.task, len(target.classes), seed, self.threads)
+        return raw_scores(head, later)
+
+    def _text_raw(self, number: int, params: ModelParams) -> np.ndarray:
+        target, meta = self.target(number), self.table.meta
+        before, later = (self.table.frame.iloc[rows] for rows in self.folds[number])
+        fitting = Fitting(
+            frame=rows_to_fit(before, meta),
+            y=target.labels(before),
+            task=target.task,
+            classes=len(target.classes),
+            seed=self.seed,
+            store=self.store,
+            workspace=self.workspace,
+            threads=self.threads,
+            progress=self.progress,
+        )
+        return fit_scorer(params, meta, fitting).raw(prepare(later, meta))
+
+    def _block(self, number: int, params: ModelParams, name: str) -> BlockPair:
+        key = (number, *block_key(name, params))
+        return recalled(self._blocks, key, lambda: self._fresh_block(number, params, name), BLOCK_BYTES)
+
+    def _fresh_block(self, number: int, params: ModelParams, name: str) -> BlockPair:
+        chosen = {block: (made, columns) for block, made, columns in self._made(params)}
+        made, columns = chosen[name]
+        fit_rows, score_rows = (self.table.frame.iloc[rows] for rows in self.folds[number])
+        before, later = (prepare(rows, self.table.meta)[columns] for rows in (fit_rows, score_rows))
+        return _fit_block(made, before, later, self.target(number).labels(fit_rows))
+
+    def _made(self, params: ModelParams) -> list[tuple[str, Any, list[str]]]:
+        return blocks(params, self.table.meta, self.seed, self.store)
+
+
+def primary_metric(target: Target) -> MetricName:
+    """Name of the figure a model is chosen by.
+
+    ``average_precision`` of the positive class, ``auc_macro`` (one against the rest) where no class is
+    positive, ``r2`` for a regression.
+    """
+    if target.task == "regression":
+        return "r2"
+    return "auc_macro" if target.positive is None else "average_precision"
+
+
+def primary_score(target: Target, y: np.ndarray, outputs: np.ndarray) -> float:
+    """The primary metric; NaN where the rows hold a single class."""
+    metric = primary_metric(target)
+    if metric == "r2":
+        return float(r2_score(y, outputs))
+    if metric == "auc_macro":
+        present = [code for code in range(outputs.shape[1]) if 0 < (y == code).sum() < len(y)]
+        return float(np.mean([roc_auc_score(y == code, outputs[:, code]) for code in present]))
+    positive = y == target.positive
+    return (
+        float(average_precision_score(positive, outputs[:, int(target.positive or 0)]))
+        if positive.any()
+        else np.nan
+    )
+
+
+def _fit_block(made: Any, before: Any, later: Any, y: np.ndarray) -> BlockPair:
+    if made == "passthrough":
+        return before.to_numpy(np.float64), later.to_numpy(np.float64)
+    fitted = clone(made)
+    return fitted.fit_transform(before, y), fitted.transform(later)

@@ -1,0 +1,89 @@
+"""Two models compared within each group of a profile column, such as an age band."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from purchasing_power.evaluation.bootstrap import Comparison, MetricName, paired_bootstrap, replicates_for
+from purchasing_power.snapshot.user_table import USER, UserTable
+
+UNKNOWN = "not known"
+
+
+@dataclass(frozen=True)
+class SliceComparison:
+    """Challenger against production within one group.
+
+    Attributes
+    ----------
+    column, value
+        The profile column and its value; ``not known`` holds the users without one.
+    users, rows
+        Size of the group.
+    comparison
+        Its interval is at the level of all slices together, see :func:`slice_comparisons`.
+    """
+
+    column: str
+    value: str
+    users: int
+    rows: int
+    comparison: Comparison
+
+
+def profile_columns(table: UserTable) -> tuple[str, ...]:
+    """Categorical profile columns that a user table took from the shop's users table."""
+    return tuple(name for name in table.meta.settings.get("profile_categorical", ()) if name in table.frame)
+
+
+def slice_comparisons(
+    table: UserTable,
+    y: np.ndarray,
+    challenger: np.ndarray,
+    champion: np.ndarray,
+    metric: MetricName,
+    least_users: int,
+    level: float,
+    replicates: int,
+    seed: int,
+) -> tuple[SliceComparison, ...]:
+    """The paired comparison within every group of at least ``least_users`` users.
+
+    The level of each interval is ``1 - (1 - level) / groups`` (Bonferroni), so that among many groups
+    none is refused by chance more often than one alone. A group in which the metric is not defined is left out.
+
+    Parameters
+    ----------
+    table
+        The evaluation rows, n of them.
+    y, challenger, champion
+        As :func:`~purchasing_power.evaluation.bootstrap.paired_bootstrap` takes them.
+    """
+    groups = _groups(table, least_users)
+    level = 1 - (1 - level) / max(len(groups), 1)
+    replicates = replicates_for(level, replicates)
+    users = table.frame[USER].to_numpy()
+    found = []
+    for column, value, rows in tqdm(groups, desc="slices", unit="slice", delay=3, leave=False):
+        one = paired_bootstrap(
+            y[rows], challenger[rows], champion[rows], users[rows], metric, replicates, seed, level
+        )
+        if np.isfinite(one.difference):
+            found.append(SliceComparison(column, value, len(set(users[rows])), len(rows), one))
+    return tuple(found)
+
+
+def _groups(table: UserTable, least_users: int) -> list[tuple[str, str, np.ndarray]]:
+    groups = []
+    for column in profile_columns(table):
+        values = table.frame[column].astype("object").where(table.frame[column].notna(), UNKNOWN)
+        for value, rows in sorted(
+            pd.Series(range(len(values))).groupby(values.to_numpy()), key=lambda g: str(g[0])
+        ):
+            if table.frame[USER].iloc[rows].nunique() >= least_users:
+                groups.append((column, str(value), rows.to_numpy()))
+    return groups

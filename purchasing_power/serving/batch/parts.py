@@ -1,0 +1,139 @@
+"""Predictions of a large user table as part files, so that a killed run goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from purchasing_power.serving.batch.table import TableFile, batch_counts, read_group
+
+log = logging.getLogger(__name__)
+
+STAMP = b"purchasing_power.part"
+Predict = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+def run_digest(table: TableFile, size: int, **settings: str) -> str:
+    """Hex digest (16 characters) of all that decides the parts of a run: table, batch size, version, options."""
+    stated = json.dumps({"table": table.digest, "size": size, **settings}, sort_keys=True)
+    return hashlib.sha256(stated.encode()).hexdigest()[:16]
+
+
+def score_parts(
+    table: TableFile, cutoff: pd.Timestamp | None, size: int, predict: Predict, home: Path, digest: str
+) -> list[Path]:
+    """Predict a table batch by batch into ``home``; a part that is there, whole and of the same run is kept.
+
+    Parameters
+    ----------
+    size
+        Most rows of a batch.
+    predict
+        Predictions of the rows of a batch; it is not called where a batch has no row of the cutoff.
+    home
+        Folder of the parts, ``part-GROUP-BATCH-DIGEST.parquet``.
+    digest
+        What :func:`run_digest` gave.
+
+    Returns
+    -------
+    list of Path
+        The parts that hold rows, in the order of the table.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    found: list[Path] = []
+    with tqdm(total=sum(table.groups), desc="score", unit="row") as bar:
+        for group, count in enumerate(batch_counts(table, size)):
+            paths = [home / f"part-{group:05d}-{number:05d}-{digest}.parquet" for number in range(count)]
+            done = [_rows(path) for path in paths]
+            if None not in done:
+                bar.update(table.groups[group])
+                found += [path for path, rows in zip(paths, done, strict=True) if rows]
+                continue
+            for path, rows, (read, frame) in zip(
+                paths, done, read_group(table, group, size, cutoff), strict=True
+            ):
+                if rows is None:
+                    _write(predict(frame) if len(frame) else frame[[]], path)
+                if len(frame):
+                    found.append(path)
+                bar.update(read)
+    return found
+
+
+def join_parts(parts: list[Path], output: Path) -> Path:
+    """Join parts to one Parquet file, part after part, under a temporary name; then rename it."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    stamped = [pq.read_schema(part) for part in parts]
+    joined = pa.unify_schemas([schema.remove_metadata() for schema in stamped], promote_options="permissive")
+    kept = {key: value for key, value in (stamped[0].metadata or {}).items() if key != STAMP}
+    joined = joined.with_metadata(kept)
+    handle, draft = tempfile.mkstemp(prefix=f".{output.name}-", dir=output.parent)
+    os.close(handle)
+    try:
+        with pq.ParquetWriter(draft, joined) as writer:
+            for part in parts:
+                writer.write_table(pq.read_table(part).replace_schema_metadata(kept).cast(joined))
+        os.chmod(draft, 0o644)
+        os.replace(draft, output)
+    finally:
+        Path(draft).unlink(missing_ok=True)
+    return output
+
+
+def value_counts(path: Path, column: str) -> Mapping[str, int]:
+    """How often each value of a column occurs, read in batches; empty where there is no such column."""
+    counts: dict[str, int] = {}
+    for values in _column(path, column):
+        for value, count in values.value_counts().items():
+            counts[str(value)] = counts.get(str(value), 0) + int(count)
+    return counts
+
+
+def remove_parts(parts_home: Path) -> None:
+    """Remove the parts of every run beside an output that is whole."""
+    shutil.rmtree(parts_home, ignore_errors=True)
+
+
+def _column(path: Path, column: str) -> Iterator[pd.Series]:
+    with pq.ParquetFile(path) as file:
+        if column in file.schema_arrow.names:
+            for batch in file.iter_batches(columns=[column]):
+                yield batch.to_pandas()[column]
+
+
+def _write(frame: pd.DataFrame, path: Path) -> None:
+    """Write a part with checksums: under a temporary name, on the disk, then renamed."""
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    stamp = {**(table.schema.metadata or {}), STAMP: json.dumps({"name": path.name, "rows": len(frame)})}
+    draft = path.with_name(f".{path.name}-{os.getpid()}.draft")
+    with draft.open("wb") as file:
+        pq.write_table(table.replace_schema_metadata(stamp), file, write_page_checksum=True)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(draft, path)
+
+
+def _rows(path: Path) -> int | None:
+    """Rows of a part that is whole, ``None`` where it is missing, damaged or another one."""
+    if not path.exists():
+        return None
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            stamp = json.loads((file.schema_arrow.metadata or {}).get(STAMP, b"{}"))
+            rows = sum(len(batch) for batch in file.iter_batches()) if file.schema_arrow.names else 0
+    except (OSError, ValueError, pa.ArrowException) as error:
+        log.warning("score: %s is damaged (%s) and is scored again", path.name, type(error).__name__)
+        return None
+    return rows if stamp == {"name": path.name, "rows": rows} else None

@@ -1,0 +1,82 @@
+"""Figures of several models on the same folds, each with its interval and its distance from the best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from purchasing_power.evaluation.bootstrap import draws, percentiles, weighted_metric
+from purchasing_power.evaluation.cross_validation import CrossValidation, primary_metric
+from purchasing_power.evaluation.holdout import comparable
+from purchasing_power.model.params import ModelParams
+from purchasing_power.snapshot.user_table import USER
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A model's primary metric, the mean over folds, and how far behind the best it is.
+
+    Attributes
+    ----------
+    score, low, high
+        The figure and its interval.
+    behind, behind_low, behind_high
+        The model minus the best one, and the interval of that; zeros for the best one itself.
+    """
+
+    score: float
+    low: float
+    high: float
+    behind: float
+    behind_low: float
+    behind_high: float
+
+
+def standings(
+    validation: CrossValidation, models: Sequence[ModelParams], replicates: int = 1000
+) -> list[Standing]:
+    """Compare models on the rows that each fold scored.
+
+    Users are drawn with replacement, all rows of a user together and the same draws for every model; a
+    fold's figure is taken on the drawn rows, and the mean over folds makes a replicate (percentile interval).
+
+    Source: Efron & Tibshirani (1993), An introduction to the bootstrap, chapters 8 and 13.
+    """
+    scored = np.concatenate([rows for _, rows in validation.folds])
+    users = validation.table.frame[USER].iloc[scored]
+    ends = np.cumsum([len(rows) for _, rows in validation.folds])[:-1]
+    measures = [[_measure(validation, fold, one) for fold in range(len(validation.folds))] for one in models]
+
+    def figures(weights: np.ndarray) -> np.ndarray:
+        parts = np.split(weights, ends, axis=1)
+        return np.stack(
+            [np.mean([of(w) for of, w in zip(each, parts, strict=True)], axis=0) for each in measures]
+        )
+
+    whole = figures(np.ones((1, len(scored))))[:, 0]
+    drawn = np.concatenate(
+        [figures(weights) for weights in draws(users, len(scored), replicates, validation.seed)], axis=1
+    )
+    best = int(np.nanargmax(whole)) if np.isfinite(whole).any() else 0
+    return [_standing(whole, drawn, place, best) for place in range(len(models))]
+
+
+def _measure(
+    validation: CrossValidation, fold: int, params: ModelParams
+) -> Callable[[np.ndarray], np.ndarray]:
+    target = validation.target(fold)
+    metric = primary_metric(target)
+    y, score = comparable(target, metric, validation.labels(fold), validation.outputs(fold, params))
+    return weighted_metric(metric, y, score)
+
+
+def _standing(whole: np.ndarray, drawn: np.ndarray, place: int, best: int) -> Standing:
+    low, high, _ = percentiles([drawn[place]], LEVEL)
+    behind_low, behind_high, _ = percentiles([drawn[place] - drawn[best]], LEVEL)
+    return Standing(
+        float(whole[place]), low, high, float(whole[place] - whole[best]), behind_low, behind_high
+    )

@@ -1,0 +1,89 @@
+"""What a promotion leaves for people: figures on the run, tags and a page on the version, and the report."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+
+import mlflow
+from mlflow.entities.model_registry import ModelVersion
+
+from purchasing_power.errors import DataError
+from purchasing_power.gates.serving import ServingEvidence
+from purchasing_power.gates.staging import GateEvidence
+from steps.promotion.gates import Case
+from steps.promotion.move import Step
+from steps.promotion.report import promotion_report
+from tracking import registry, runs
+from tracking.entry import Outputs
+
+LONGEST_TAG = 4900
+
+
+def write(case: Case, placed: ModelVersion | None, steps: list[Step]) -> Outputs:
+    """Write what came of the steps, and give the verdict on the last one."""
+    last, dry = steps[-1], case.args.gate == "dry_run"
+    held = last.gated.decision.passed if dry else last.moved
+    verdict = ("would_promote" if held else "would_refuse") if dry else ("promoted" if held else "refused")
+    figures = _figures(steps)
+    mlflow.log_metrics({f"gate.{name}": value for name, value in figures.items()})
+    mlflow.set_tags({"gate": verdict, "gate.version": str(case.version.version)})
+    mlflow.log_dict({"records": [asdict(step.record) for step in steps]}, "gate.json")
+    for check in (check for step in steps for check in step.gated.decision.checks if not check.held):
+        sys.stderr.write(f"{check.name}: {check.text}\n")
+    report = runs.write_text(promotion_report(case, steps, verdict), "promotion.html")
+    if not dry:
+        try:
+            _mark(placed or case.version, case, steps, verdict, figures, report)
+        except DataError as error:
+            # The ledger holds the decision; an account that may only read the version is told it all the same.
+            sys.stderr.write(f"not written on the version's page: {error}\n")
+    return {"gate": verdict, "promotion_report": report}
+
+
+def _mark(
+    version: ModelVersion, case: Case, steps: list[Step], verdict: str, figures: dict[str, float], report: str
+) -> None:
+    reasons = [reason for step in steps for reason in step.gated.decision.reasons]
+    judged = [s.gated.evidence for s in steps if isinstance(s.gated.evidence, GateEvidence)]
+    said: dict[str, float | str] = {name: round(value, 6) for name, value in figures.items()}
+    if judged:
+        said["metric"] = judged[0].challenger.metric
+    forced = next((step.record.forced for step in steps if step.record.forced), "")
+    registry.tag(
+        version,
+        {
+            "gate": verdict,
+            "gate.against": case.against or "none",
+            "gate.reasons": " ".join(reasons)[:LONGEST_TAG],
+            "gate.figures": json.dumps(said),
+            "gate.forced": forced or "no",
+        },
+    )
+    headline = f"**The gate: {verdict}.**" + (f" Forced by hand: {forced}." if forced else "")
+    registry.describe(
+        version, "\n".join([headline, *(f"- {why}" for why in reasons), f"\nReport: `{report}`"])
+    )
+
+
+def _figures(steps: list[Step]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for evidence in (step.gated.evidence for step in steps):
+        if isinstance(evidence, GateEvidence):
+            found |= {"challenger": evidence.challenger.value, "naive_difference_low": evidence.floor.low}
+            found["attempt"] = float(evidence.attempt)
+            if evidence.production is not None:
+                found["production"] = evidence.production.champion
+                found["difference_low"] = evidence.production.low
+            if evidence.calibration is not None:
+                found["calibration_error"] = evidence.calibration.error
+        if isinstance(evidence, ServingEvidence):
+            found |= {"p50_ms": evidence.load.p50_ms, "p99_ms": evidence.load.p99_ms}
+            found["served_difference"] = evidence.difference
+            if evidence.shadow is not None:
+                found |= {
+                    "shadow_requests": evidence.shadow.requests,
+                    "shadow_failed": evidence.shadow.failed,
+                }
+    return found

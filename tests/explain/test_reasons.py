@@ -1,0 +1,110 @@
+"""Laws of reasons: the strongest first, in words of two languages, with numbers that add up."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from tables import TEXTS, panel
+
+from purchasing_power.explain.model_explanation import explain_model
+from purchasing_power.explain.page import explanation_page
+from purchasing_power.explain.page_words import SAID
+from purchasing_power.explain.reasons import change, number
+from purchasing_power.explain.reasons_chinese import chinese_name
+from purchasing_power.explain.reasons_table import reason_columns
+from purchasing_power.explain.user_explanation import explain_user
+from purchasing_power.model.params import ModelParams
+from purchasing_power.model.purchasing_model import PurchasingModel, fit
+from purchasing_power.model.splits import split
+from purchasing_power.snapshot.build import BLOCKS
+from purchasing_power.snapshot.dictionary import SHOWN
+from purchasing_power.snapshot.target import fit_target
+
+TABLE = panel(users=80)
+FRAME = TABLE.frame.iloc[-80:].reset_index(drop=True)
+HAN = re.compile(r"[\u4e00-\u9fff]")
+
+
+@pytest.fixture(scope="module")
+def model() -> PurchasingModel:
+    parts = split(TABLE)
+    params = ModelParams(representation="tfidf", text_components=4, trees=20, leaf_rows=10)
+    return fit(TABLE, parts, fit_target("tier", TABLE, parts.train), params)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("most", [1, 5, 50])
+def test_the_numbers_of_a_row_add_up_to_its_score(model: PurchasingModel, most: int, language: str) -> None:
+    said = reason_columns(model, FRAME, most, language)
+    score = model.predict(FRAME)["score"]
+    assert said.select_dtypes("number").sum(axis=1).to_numpy() == pytest.approx(score.to_numpy(), abs=1e-9)
+    assert said.filter(regex=r"^reason_\d+$").shape[1] == min(most, len(model.meta.features) + 1)
+
+
+def test_reasons_come_strongest_first_and_say_which_way_they_lead(model: PurchasingModel) -> None:
+    said = reason_columns(model, FRAME, 5, "en")
+    sizes = said.filter(regex="_part$").abs().to_numpy()
+    assert (np.diff(sizes, axis=1) <= 1e-15).all()
+    for text, part in zip(said["reason_1"], said["reason_1_part"], strict=True):
+        assert ("raises" in text) == (part > 0) and f"{number(abs(part))})" in text
+
+
+def test_the_texts_are_told_by_their_words_and_never_whole(model: PurchasingModel) -> None:
+    for language in ("en", "zh"):
+        told = " ".join(reason_columns(model, FRAME, 7, language).select_dtypes(exclude="number").stack())
+        assert "wine" in told
+        assert not any(text in told for text in TEXTS if " " in text)
+
+
+def test_chinese_reasons_are_chinese_and_name_values(model: PurchasingModel) -> None:
+    said = reason_columns(model, FRAME.iloc[:5].reset_index(drop=True), 7, "zh").filter(regex=r"^reason_\d+$")
+    texts = said.stack().tolist()
+    assert all(HAN.search(text) for text in texts)
+    spend = next(text for text in texts if "近 28 天消费金额" in text)
+    assert number(FRAME["spend_28d"].iloc[0]) in " ".join(texts) and re.search("高于|低于", spend)
+
+
+def test_a_missing_value_is_said_to_be_unknown(model: PurchasingModel) -> None:
+    row = FRAME.iloc[[0]].assign(spend_28d=np.nan, region=None).reset_index(drop=True)
+    for language, unknown in (("en", "not known"), ("zh", "未知")):
+        told = reason_columns(model, row, 50, language).iloc[0].astype(str).tolist()
+        assert sum(unknown in text for text in told) >= 2
+
+
+def test_every_feature_of_the_dictionary_has_a_chinese_name() -> None:
+    names = [feature.name for block in BLOCKS for feature in block.features(SHOWN)]
+    assert [name for name in names if chinese_name(name) is None] == []
+    assert chinese_name("spend_14d") == "近 14 天消费金额" and chinese_name("income") is None
+
+
+def test_a_part_that_rounds_to_nothing_is_no_change() -> None:
+    assert change(0.0001, "en") == "leaves the score as it is"
+    assert change(-1234.5, "en") == "lowers the score by 1,234"
+    assert change(0.25, "zh") == "使得分提高 0.25"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_page_adds_up_fetches_nothing_and_names_no_user_and_no_text(
+    model: PurchasingModel, language: str
+) -> None:
+    row = int(np.argmax([len(texts) for texts in FRAME["documents"]]))
+    user = explain_user(model, FRAME, row, 5, language)
+    parts = sum(reason.part for reason in user.reasons)
+    assert user.base + parts + user.others == pytest.approx(user.score, abs=1e-9)
+    assert user.score == pytest.approx(model.predict(FRAME)["score"].iloc[row], abs=1e-9)
+    for table in (user.words, user.documents):
+        assert len(table) and table["part"].sum() == pytest.approx(user.words["part"].sum(), abs=1e-9)
+    overall = explain_model(model, FRAME)
+    page = explanation_page("Shop, version 1", model, overall, None, user, language)
+    assert "://" not in page and "<script" not in page and "user-0" not in page
+    assert not any(text in page for text in TEXTS if " " in text)
+    assert SAID[language]["adds"] in page and SAID[language]["no_outcomes"] in page
+    drops = pd.DataFrame(0.125, index=[driver.feature for driver in overall.drivers], columns=[0, 1])
+    assert "0.1250" in explanation_page("Shop", model, overall, drops, None, language)
+
+
+def test_both_languages_say_the_same_things() -> None:
+    assert SAID["en"].keys() == SAID["zh"].keys()

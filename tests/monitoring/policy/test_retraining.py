@@ -1,0 +1,32 @@
+"""Laws of retraining: it runs below the monitoring run, and its failure is told, never swallowed."""
+
+from __future__ import annotations
+
+import os
+
+import mlflow
+import pytest
+from mlflow.tracking import MlflowClient
+
+from monitoring.policy.retraining import Retrained, retrain
+from tracking import runs
+
+
+@pytest.mark.slow
+def test_a_failed_retraining_is_found_below_its_parent_and_told() -> None:
+    runs.prepare()
+    path = os.environ["PATH"]
+    with mlflow.start_run() as parent:
+        done = retrain({"tables": "no/such/folder", "model": "shop", "target": "tier"})
+    child = MlflowClient().get_run(done.run_id)
+    assert done.status == "failed" and child.info.status == "FAILED"
+    assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert child.data.params["trials"] == "4"  # MLproject's default
+    assert done.run_id in done.sentence and "production stays" in done.sentence
+    assert os.environ["PATH"] == path
+
+
+def test_what_the_gate_decided_is_said() -> None:
+    assert "version 4, which is now in production" in Retrained("r", "finished", "promoted", "4").sentence
+    assert "version 4, which was refused by the gate" in Retrained("r", "finished", "refused", "4").sentence
+    assert "not started" in Retrained("", "failed", "unknown", "unknown").sentence

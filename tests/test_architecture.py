@@ -1,0 +1,96 @@
+"""The architecture: layers, pins, sizes of modules and functions, packages that explain themselves."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("purchasing_power", "tracking", "steps", "monitoring")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "service"}
+
+
+def test_the_layers_hold_and_no_import_closes_a_cycle() -> None:
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_conda_and_pyproject_hold_the_same_pins() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    conda = yaml.safe_load((ROOT / "conda.yaml").read_text())["dependencies"]
+    pins = next(entry["pip"] for entry in conda if isinstance(entry, dict))
+    assert [pin for pin in pins if pin != "-e ."] == project
+    assert all("==" in pin for pin in project)
+    assert "python=3.11.7" in conda
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_is_short_and_well_named(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+    assert path.stem not in FORBIDDEN_NAMES
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_function_body_is_under_30_lines(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    assert [node.name for node in functions if body_lines(node) >= 30] == []
+
+
+def body_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of a function from its first statement to its last, its docstring left out."""
+    body = node.body[1:] if ast.get_docstring(node) else node.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in MODULES if path.name == "__init__.py"],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_a_package_says_what_it_is_for_what_it_imports_and_where_to_start(path: Path) -> None:
+    said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    assert len(said.splitlines()) >= 3
+    assert "Imports " in said and "Start with " in said
+
+
+@pytest.mark.parametrize(
+    "package",
+    [path.parent for path in MODULES if path.name == "__init__.py"],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_a_folder_holds_few_modules_and_no_prefix_stands_for_a_folder(package: Path) -> None:
+    names = [path.stem for path in package.glob("*.py") if path.stem != "__init__"]
+    assert len(names) <= 22
+    prefixes = Counter(name.split("_")[0] for name in names if "_" in name)
+    assert [prefix for prefix, count in prefixes.items() if count >= 4] == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_public_names_have_docstrings(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    bare = [
+        node.name
+        for node in tree.body
+        if isinstance(node, kinds) and not node.name.startswith("_") and not ast.get_docstring(node)
+    ]
+    assert bare == []
+
+
+def test_evidently_imports_on_our_pins() -> None:
+    subprocess.run([sys.executable, "-c", "import evidently"], check=True, cwd=ROOT)
+
+
+def test_a_command_that_needs_no_torch_does_not_import_it() -> None:
+    code = "import sys, steps.ingest, steps.snapshot, steps.promote, steps.serve; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
