@@ -8,7 +8,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import mlflow
 
@@ -16,15 +16,31 @@ from purchasing_power.errors import DataError
 from tracking import runs
 
 Outputs = dict[str, str]
+Options = TypeVar("Options")
 BAD_INPUT = 2
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser without defaults: they stand in MLproject alone."""
+    """An argument parser without defaults: they stand in MLproject alone.
+
+    Attributes
+    ----------
+    new_names
+        Today's name of each renamed parameter, by the name that it had.
+    """
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog=prog)
+        self.new_names: dict[str, str] = {}
 
     def add(self, name: str, what: str, kind: Callable[[str], object] = str) -> Parser:
         """Add the required parameter ``--name``; ``what`` is its line in ``--help``."""
         self.add_argument(f"--{name}", dest=name, type=kind, required=True, help=what, metavar="VALUE")
+        return self
+
+    def renamed(self, old: str, new: str) -> Parser:
+        """Refuse ``--old`` with the name ``new`` that the parameter has now."""
+        self.new_names[old] = new
         return self
 
     @property
@@ -36,7 +52,14 @@ class Parser(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> argparse.Namespace:
         """Parse, and answer an unknown parameter with the allowed ones and the nearest spelling."""
-        known, extra = self.parse_known_args(args, namespace)
+        given = sys.argv[1:] if args is None else list(args)
+        # Before anything is missed: who gives a renamed parameter by itself gives no other in its place.
+        for name in (word[2:].partition("=")[0] for word in given if word.startswith("--")):
+            if name in self.new_names:
+                self.error(
+                    f"parameter {name!r} was renamed to {self.new_names[name]!r}; give that name with the same value"
+                )
+        known, extra = self.parse_known_args(given, namespace)
         unknown = [word[2:].partition("=")[0] for word in extra if word.startswith("--")] or extra
         if unknown:
             near = difflib.get_close_matches(unknown[0], self.names, n=1)
@@ -48,6 +71,17 @@ class Parser(argparse.ArgumentParser):
         """End with exit code 2 and one line that says what is wrong."""
         sys.stderr.write(f"error: {message}\n")
         raise SystemExit(BAD_INPUT)
+
+
+def options(kind: type[Options], args: argparse.Namespace) -> Options:
+    """The parsed parameters as a dataclass with a field of each name: what travels on from a step's ``run``.
+
+    Raises
+    ------
+    TypeError
+        If the parameters are not exactly the fields.
+    """
+    return kind(**vars(args))
 
 
 def optional_date(text: str) -> date | None:
