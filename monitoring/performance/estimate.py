@@ -6,9 +6,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from monitoring.performance.calibration_lift import LEVEL, Measure
 from monitoring.performance.results import Estimate
-from purchasing_power.evaluation.bootstrap import Interval, MetricName, draws, percentiles, weighted_metric
+from purchasing_power.evaluation.bootstrap import (
+    LEVEL,
+    Interval,
+    Measure,
+    MetricName,
+    draws,
+    percentiles,
+    weighted_metric,
+)
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.reference.held_back import HeldBack
 

@@ -7,6 +7,7 @@ from datetime import date
 import pandas as pd
 
 from purchasing_power.errors import DataError
+from purchasing_power.snapshot.user_table import CUTOFF, UserTable
 
 
 def choose(have: list[pd.Timestamp], cutoff: date | None) -> pd.Timestamp:
@@ -26,3 +27,18 @@ def choose(have: list[pd.Timestamp], cutoff: date | None) -> pd.Timestamp:
             "Name one of them, or take a new snapshot."
         )
     return chosen
+
+
+def at_cutoff(table: UserTable, cutoff: date | None) -> UserTable:
+    """The rows of one cutoff of a table in memory, by default the latest; all rows of a flat table.
+
+    Raises
+    ------
+    DataError
+        If the table has no such cutoff.
+    """
+    if table.meta.kind == "flat":
+        return table
+    cutoffs = table.frame[CUTOFF]
+    chosen = choose(sorted(cutoffs.unique()), cutoff)
+    return table.rows((cutoffs == chosen).to_numpy().nonzero()[0])

@@ -8,7 +8,13 @@ import pytest
 import sklearn.metrics as sk
 
 from purchasing_power.errors import DataError
-from purchasing_power.evaluation.bootstrap import interval, paired_bootstrap, weighted_metric
+from purchasing_power.evaluation.bootstrap import (
+    compare_measures,
+    interval,
+    paired_bootstrap,
+    weighted_metric,
+)
+from purchasing_power.evaluation.metrics import calibration_error, ranking_metrics
 
 
 def simulated(rows: int, seed: int, noise: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -51,6 +57,32 @@ def test_weighted_amount_and_probability_metrics_equal_scikit_learn() -> None:
         assert weighted_metric("neg_log_loss", classes, proba)(weights)[row] == pytest.approx(
             -sk.log_loss(classes, proba, sample_weight=w)
         )
+
+
+def test_calibration_error_and_lift_equal_those_of_an_evaluation_and_a_weight_counts_as_repeated_rows() -> (
+    None
+):
+    y, score, _ = simulated(400, 10)
+    probability = 1 / (1 + np.exp(-score))
+    once = np.ones((1, 400))
+    error = weighted_metric("calibration_error", y, probability)(once)[0]
+    assert error == pytest.approx(calibration_error(y, probability))
+    for ranking in (score, score.round(0)):  # nearly all of the second are tied
+        lift = weighted_metric("lift_10", y, ranking)
+        assert lift(once)[0] == pytest.approx(ranking_metrics(y, ranking)["lift_10"])
+        times = np.random.default_rng(0).integers(0, 4, 400)
+        repeated = ranking_metrics(np.repeat(y, times), np.repeat(ranking, times))["lift_10"]
+        assert lift(times[None].astype(float))[0] == pytest.approx(repeated)
+    assert np.isnan(weighted_metric("lift_10", np.zeros(400), score)(once)[0])
+
+
+def test_measures_are_compared_on_the_draws_of_the_interval_and_of_the_paired_difference() -> None:
+    y, first, second = simulated(300, 11)
+    users, options = np.repeat(np.arange(100), 3), {"replicates": 200, "seed": 4}
+    measures = (weighted_metric("lift_10", y, score) for score in (first, second))
+    figure, difference = compare_measures(*measures, users, "lift_10", **options)
+    assert figure == interval(y, first, users, "lift_10", **options)
+    assert difference == paired_bootstrap(y, first, second, users, "lift_10", **options)
 
 
 def test_the_difference_of_a_model_with_itself_is_exactly_zero() -> None:
