@@ -1,6 +1,6 @@
 """Times a drift job on 60 columns against stored reference statistics, and Evidently's default preset.
 
-Ours reads the current rows column by column from Parquet, counts them on the stored sketches, tests and judges them,
+Ours reads the current rows column by column from Parquet, counts them on the stored sketches, tests them,
 and makes the whole report (Evidently's HTML and JSON with our figures in it). Evidently reads the same rows and the
 reference's 100,000 rows, runs ``DataDriftPreset`` with its defaults and saves its HTML. Each side runs in a process
 of its own, imports included, the two taking turns; ``peak_mb`` is the largest memory of ours, ``ratio`` ours over
@@ -75,7 +75,7 @@ def store_reference(rows: Path, folder: Path) -> None:
         name: frame[name] if frame[name].dtype == np.float64 else frame[name].astype(object) for name in frame
     }
     score = {"score": columns["n04"]}
-    use = {name: 1 / len(columns) for name in columns}
+    importance = {name: 1 / len(columns) for name in columns}
     found = Reference(
         columns=sketches(columns),
         scores=sketches(score),
@@ -84,7 +84,7 @@ def store_reference(rows: Path, folder: Path) -> None:
         cutoffs=(),
         cutoff_users=(),
         score_cutoffs=(),
-        use=use,
+        importance=importance,
         vectors=None,
         terms=None,
         held_back=HeldBack(prior=np.zeros(1)),
@@ -93,26 +93,26 @@ def store_reference(rows: Path, folder: Path) -> None:
 
 
 def ours(current: Path, reference: Path, out: Path) -> None:
-    from monitoring.detect import find
-    from monitoring.drift.comparison import Sides
-    from monitoring.drift.synthetic_sample import shown
+    from monitoring.detect import detect
+    from monitoring.drift.comparison import WindowComparison
     from monitoring.performance.results import Performance
     from monitoring.reports import evidently_report
+    from monitoring.reports.synthetic_sample import synthetic_samples
     from purchasing_power.reference import files
-    from purchasing_power.reference.measure import counted
+    from purchasing_power.reference.measure import count_column
 
     stored, counts = files.load(reference), {}
     for name, sketch in stored.columns.items():
-        counts[name] = counted(sketch, pq.read_table(current, columns=[name]).column(0).to_pandas())
+        counts[name] = count_column(sketch, pq.read_table(current, columns=[name]).column(0).to_pandas())
     scores = {
-        "score": counted(
+        "score": count_column(
             stored.scores["score"], pq.read_table(current, columns=["n04"]).column(0).to_pandas()
         )
     }
     users = pq.ParquetFile(current).metadata.num_rows
-    both = Sides(stored, counts, scores, None, None, (), users, None, {})
-    found = find(both, {}, Performance((), "", 0), 0)
-    drawn = shown({**stored.columns, **stored.scores}, {**counts, **scores})
+    both = WindowComparison(stored, counts, scores, None, None, (), users, None, {})
+    found = detect(both, {}, Performance((), "", 0), 0)
+    drawn = synthetic_samples({**stored.columns, **stored.scores}, {**counts, **scores})
     snapshot = evidently_report.report(*drawn, found.evidence, found.scores, 0.3)
     out.write_text(evidently_report.html(snapshot) + snapshot.json())
 

@@ -1,4 +1,4 @@
-"""Windows of Complete Journey's users for the drift benchmarks, and what either side says of one.
+"""Windows of Complete Journey's users for the drift benchmarks, and what the monitor and Evidently find in one.
 
 The population are the households of one cutoff, with 60 columns of the user table and with their texts. A
 reference and a window are drawn from it anew each time, independently and with replacement: without a planted
@@ -12,22 +12,29 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from monitoring.detect import find
-from monitoring.drift.comparison import Sides
-from monitoring.drift.results import Window
+from monitoring.detect import detect
+from monitoring.drift.comparison import WindowComparison
+from monitoring.drift.results import WindowDrift
 from monitoring.performance.results import Performance
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
-from purchasing_power.reference.columns import Columns, feature_columns, is_numeric, meanings, score_columns
+from purchasing_power.reference.columns import (
+    ComparedColumns,
+    feature_columns,
+    is_numeric,
+    meanings,
+    score_columns,
+)
 from purchasing_power.reference.held_back import HeldBack
-from purchasing_power.reference.measure import Reference, column_use, counted, sketches
+from purchasing_power.reference.measure import Reference, column_importance, count_column, sketches
 from purchasing_power.reference.texts import (
     MOST_VECTORS,
     Vectors,
@@ -39,14 +46,15 @@ from purchasing_power.reference.texts import (
 from purchasing_power.shop.intake import take_in
 from purchasing_power.shop.samples import complete_journey
 from purchasing_power.shop.tables import scan
+from purchasing_power.snapshot import cutoffs
 from purchasing_power.snapshot.build import build
 from purchasing_power.snapshot.settings import SnapshotSettings
 from purchasing_power.snapshot.target import fit_target
-from purchasing_power.snapshot.user_table import CUTOFF, USER, UserTable, UserTableMeta
+from purchasing_power.snapshot.user_table import USER, UserTable, UserTableMeta
 from purchasing_power.text.bag import Bag, bag
 
 COLUMNS = 60
-CUTOFF_USED = "2017-10-08"
+CUTOFF_USED = date(2017, 10, 8)
 # Evidently calls a dataset drifted from this share of drifted columns on.
 EVIDENTLY_SHARE = 0.5
 NOTHING_KNOWN = Performance((), "No outcome is looked at.", 0)
@@ -65,8 +73,8 @@ class Population:
     """
 
     table: UserTable
-    columns: Columns
-    scores: Columns
+    columns: ComparedColumns
+    scores: ComparedColumns
     vectors: np.ndarray
     folds: np.ndarray
     documents: Bag
@@ -93,7 +101,7 @@ def narrowed(meta: UserTableMeta) -> UserTableMeta:
 
 def at_cutoff(table: UserTable) -> UserTable:
     """The households of the one cutoff that windows are drawn from."""
-    return table.rows(np.flatnonzero(table.frame[CUTOFF] == pd.Timestamp(CUTOFF_USED)))
+    return cutoffs.at_cutoff(table, CUTOFF_USED)
 
 
 def population(model: PurchasingModel, table: UserTable) -> Population:
@@ -111,13 +119,13 @@ def population(model: PurchasingModel, table: UserTable) -> Population:
 
 def our_window(
     model: PurchasingModel,
-    use: Mapping[str, float],
+    importance: Mapping[str, float],
     before: Population,
     then: np.ndarray,
     now: Population,
     rows: np.ndarray,
-) -> Window:
-    """What the monitor says of the drawn rows ``rows`` of ``now``, against the drawn rows ``then`` of ``before``."""
+) -> WindowDrift:
+    """Drift by the monitor of the drawn rows ``rows`` of ``now``, against the drawn rows ``then`` of ``before``."""
     documents = drawn_documents(before, then)
     reference = Reference(
         columns=sketches(_taken(before.columns, then)),
@@ -127,12 +135,12 @@ def our_window(
         cutoffs=(),
         cutoff_users=(),
         score_cutoffs=(),
-        use=dict(use),
+        importance=dict(importance),
         vectors=_vectors(before, then),
         terms=known_terms(documents),
         held_back=HeldBack(prior=np.zeros(1)),
     )
-    both = Sides(
+    comparison = WindowComparison(
         reference=reference,
         columns=_counted(reference.columns, now.columns, rows),
         scores=_counted(reference.scores, now.scores, rows),
@@ -143,8 +151,8 @@ def our_window(
         moment=None,
         described={},
     )
-    window = find(both, meanings(model.meta), NOTHING_KNOWN, 0).evidence.window
-    assert window is not None, "a job judges its window"
+    window = detect(comparison, meanings(model.meta), NOTHING_KNOWN, 0).evidence.window
+    assert window is not None, "a job gives its window's drift"
     return window
 
 
@@ -190,9 +198,9 @@ def evidently_preset_share(before: Population, then: np.ndarray, now: Population
     return float(counted_columns[0]) / COLUMNS
 
 
-def attention(model: PurchasingModel, table: UserTable) -> dict[str, float]:
-    """The model's attention, once for all windows."""
-    return column_use(model, table, 0)
+def feature_importance(model: PurchasingModel, table: UserTable) -> dict[str, float]:
+    """Feature importance of each column, once for all windows."""
+    return column_importance(model, table, 0)
 
 
 def drawn_documents(side: Population, rows: np.ndarray) -> Bag:
@@ -200,13 +208,14 @@ def drawn_documents(side: Population, rows: np.ndarray) -> Bag:
     return Bag(side.documents.texts, side.documents.counts[rows], side.documents.recency[rows])
 
 
-def _taken(columns: Columns, rows: np.ndarray) -> Columns:
+def _taken(columns: ComparedColumns, rows: np.ndarray) -> ComparedColumns:
     return {name: column.iloc[rows].reset_index(drop=True) for name, column in columns.items()}
 
 
-def _counted(of: Mapping[str, Any], columns: Columns, rows: np.ndarray) -> dict[str, Any]:
+def _counted(of: Mapping[str, Any], columns: ComparedColumns, rows: np.ndarray) -> dict[str, Any]:
     return {
-        name: counted(sketch, columns[name].iloc[rows].reset_index(drop=True)) for name, sketch in of.items()
+        name: count_column(sketch, columns[name].iloc[rows].reset_index(drop=True))
+        for name, sketch in of.items()
     }
 
 

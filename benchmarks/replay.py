@@ -28,9 +28,9 @@ from past_months import as_of, months, rows_at, sample, simulated, version
 from replay_evidence import evidence_of, evidently_drifted, history_of
 from tqdm import tqdm
 
-from monitoring.policy.decide import decide
-from monitoring.policy.decision import Policy
-from monitoring.policy.past_windows import PastWindow
+from monitoring.policy.decision import decide
+from monitoring.policy.policy import Policy
+from monitoring.policy.window_history import MonitoredWindow
 from purchasing_power.evaluation.bootstrap import draws, paired_bootstrap, percentiles, weighted_metric
 from purchasing_power.evaluation.holdout import held_back
 from purchasing_power.model.purchasing_model import PurchasingModel
@@ -57,7 +57,7 @@ class Course:
     policy: str
     model: PurchasingModel
     made_from: UserTable
-    windows: list[PastWindow] = field(default_factory=list)
+    windows: list[MonitoredWindow] = field(default_factory=list)
     retrained: str = ""
     retrains: int = 0
     seconds: float = 0.0
@@ -70,7 +70,7 @@ def policy_of_defaults() -> Policy:
     whole = ("min_users", "poor_windows", "windows", "cool_down_days", "max_age_days")
     return Policy(
         drift_share=float(given["drift_share"]),
-        matter=float(given["matter"]),
+        drift_importance=float(given["drift_importance"]),
         retrain=given["retrain"],
         **{name: int(given[name]) for name in whole},
     )

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from monitoring.detect import find
-from monitoring.drift.comparison import sides
+from monitoring.detect import detect
+from monitoring.drift.comparison import compare
 from monitoring.drift.current_rows import current_rows
 from monitoring.evidence import Evidence
-from monitoring.performance.estimate import estimated
-from monitoring.performance.realised import realised
+from monitoring.performance.estimate import estimated_performance
+from monitoring.performance.realised import realised_performance
 from monitoring.policy import past_jobs
-from monitoring.policy.past_windows import Past, PastWindow
+from monitoring.policy.window_history import MonitoredWindow, WindowHistory
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.reference.columns import meanings
 from purchasing_power.reference.measure import Reference, measure
@@ -29,19 +29,23 @@ _references: dict[int, tuple[PurchasingModel, Reference]] = {}
 def evidence_of(
     model: PurchasingModel, made_from: UserTable, known: UserTable, moment: pd.Timestamp
 ) -> Evidence:
-    """The monitor's evidence at a month, with the promise of the table that the version was made from."""
+    """The monitor's evidence at a month, with the reference performance of the table that the version was made from."""
     current = current_rows(model, known, moment.date(), 0)
     reference = _reference(model, made_from)
-    both = sides(model, reference, current, 0)
-    performance = realised(model, reference.held_back, known, moment, 0)
-    found = find(both, meanings(model.meta), performance, 0).evidence
-    return replace(found, estimates=estimated(model, reference.held_back, model.outputs(current.frame), 0))
+    comparison = compare(model, reference, current, 0)
+    performance = realised_performance(model, reference.held_back, known, moment, 0)
+    found = detect(comparison, meanings(model.meta), performance, 0).evidence
+    return replace(
+        found, estimates=estimated_performance(model, reference.held_back, model.outputs(current.frame), 0)
+    )
 
 
-def history_of(windows: list[PastWindow], retrained: str, model: PurchasingModel, at: str) -> Past:
+def history_of(
+    windows: list[MonitoredWindow], retrained: str, model: PurchasingModel, at: str
+) -> WindowHistory:
     """What came before a month, as the monitor reads it from its runs."""
     until = model.training.known_until
-    return Past(
+    return WindowHistory(
         windows=tuple(windows),
         days_since_retrain=past_jobs.days(retrained, at) if retrained else None,
         age_days=past_jobs.days(until, at) if until is not None else None,

@@ -6,6 +6,7 @@ import argparse
 import logging
 import signal
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 
@@ -14,45 +15,57 @@ from mlflow.tracking import MlflowClient
 from monitoring import monitor
 from monitoring.drift.current_rows import current_rows
 from monitoring.policy import past_jobs
-from monitoring.policy.schedule import next_moment, trigger
+from monitoring.schedule import next_moment, trigger
 from purchasing_power.errors import DataError
 from purchasing_power.snapshot import user_table
-from tracking import registry, runs
+from tracking import entry, registry, runs
 from tracking.chain import check_steps, entry_points, run_steps
 from tracking.entry import Outputs, Parser, execute, whole
 
 log = logging.getLogger(__name__)
 
 JOB = "monitor"
-OWN, NOT_HERE = ("schedule", "jobs"), ("exit_code",)
+NOT_HERE = ("exit_code",)
 # A sleep ends at least so often, so that a clock that was set is noticed.
 LONGEST_SLEEP_S = 60.0
 SOON = timedelta(seconds=1)
 
 
+@dataclass(frozen=True)
+class WatchOptions:
+    """Parameters of ``watch``: its own, and those of ``monitor`` as they are written on a command line."""
+
+    schedule: str
+    jobs: int
+    given: dict[str, str]
+
+
 def parser() -> Parser:
     """Parameters of ``watch``: those of ``monitor`` but for its exit code, when to look, and how often."""
-    own = Parser(prog="watch")
-    for action in monitor.parser()._actions:
+    own, of_monitor = Parser(prog="watch"), monitor.parser()
+    for action in of_monitor._actions:
         if action.dest not in ("help", *NOT_HERE):
             own.add(action.dest, str(action.help))
+    for old, new in of_monitor.new_names.items():
+        own.renamed(old, new)
     return own.add("schedule", "five crontab fields in UTC, or 'every N' seconds").add(
         "jobs", "turns after which the watch ends; 0 for none", whole
     )
 
 
 def run(args: argparse.Namespace) -> Outputs:
-    """Wait, look, and begin again; a job that fails is told and does not end the watch."""
-    given = {name: value for name, value in vars(args).items() if name not in OWN}
-    check_steps([JOB], given)
-    moments = trigger(args.schedule, datetime.now(UTC) + SOON)
-    done: dict[str, int] = {"looked": 0, "nothing_new": 0, "failed": 0}
+    """Wait, look, and begin again; a job that fails is logged and does not end the watch."""
+    values = dict(vars(args))
+    options = WatchOptions(values.pop("schedule"), values.pop("jobs"), values)
+    check_steps([JOB], options.given)
+    moments = trigger(options.schedule, datetime.now(UTC) + SOON)
+    counts: dict[str, int] = {"looked": 0, "nothing_new": 0, "failed": 0}
     last = None
-    while not args.jobs or sum(done.values()) < args.jobs:
+    while not options.jobs or sum(counts.values()) < options.jobs:
         last = next_moment(moments, last)
         _wait(last)
-        done[turn(given)] += 1
-    return {f"watch_{name}": str(count) for name, count in done.items()}
+        counts[turn(options.given)] += 1
+    return {f"watch_{name}": str(count) for name, count in counts.items()}
 
 
 def turn(given: dict[str, str]) -> str:
@@ -73,11 +86,12 @@ def turn(given: dict[str, str]) -> str:
 
 
 def looked_at(given: dict[str, str]) -> bool:
-    """Whether a job that ended well has looked at the window of now with the version in production."""
+    """Whether a job that ended well has looked at the current window with the version in production."""
     args = monitor.parser().parse_args(entry_points()[JOB].arguments(given))
-    version = registry.find(args.model, registry.PRODUCTION)
-    table = user_table.read(runs.fetch(args.users, "users")[0])
-    current = current_rows(registry.open_bundle(version), table, args.cutoff, args.seed)
+    options = entry.options(monitor.MonitorOptions, args)
+    version = registry.find(options.model, registry.PRODUCTION)
+    table = user_table.read(runs.fetch(options.users, "users")[0])
+    current = current_rows(registry.open_bundle(version), table, options.cutoff, options.seed)
     key, content = past_jobs.key_of(current), table.digest()
     return any(
         run.info.status == "FINISHED"

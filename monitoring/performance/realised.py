@@ -1,4 +1,4 @@
-"""Realised performance: the model against what it promised and against the naive baseline, once outcomes are known."""
+"""Realised performance: the model against its reference performance and the naive baseline, once labels matured."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from monitoring.performance.reference_performance import Promise
-from monitoring.performance.results import Performance, Realised
+from monitoring.performance.reference_performance import ReferencePerformance
+from monitoring.performance.results import Performance, RealisedFigure
 from purchasing_power.errors import DataError
 from purchasing_power.evaluation.bootstrap import (
     Comparison,
@@ -28,51 +28,54 @@ from purchasing_power.snapshot.user_table import CUTOFF, UserTable
 REPLICATES = 1000
 
 
-def realised(
+def realised_performance(
     model: PurchasingModel,
     held: HeldBack,
     table: UserTable,
     latest: pd.Timestamp | None,
     seed: int,
-    promises: Mapping[str, Promise] | None = None,
+    recorded: Mapping[str, ReferencePerformance] | None = None,
 ) -> Performance:
-    """Judge the model on the newest rows whose outcome became known after it was promised anything.
+    """Evaluate the model on the newest rows whose labels matured after its reference performance was measured.
 
-    A panel is judged at its newest cutoff of known outcome up to ``latest``, a flat table on all its rows.
+    A panel is evaluated at its newest cutoff of matured labels up to ``latest``, a flat table on all its rows.
     Rows that the model was fitted, calibrated or promoted on do not count.
 
     Parameters
     ----------
     held
-        What the version said of its held-back rows; they make the promise of a figure that is not in ``promises``.
+        Predictions on the held-back rows: the reference performance of a figure that is not in ``recorded``.
     table
-        The user table of now.
-    promises
-        What the gate saw, by metric, see ``promise.recorded``.
+        The current user table.
+    recorded
+        Reference performance that the gate recorded, by metric, see ``reference_performance.recorded_performance``.
     """
-    rows = ripe_rows(model, held, table, latest)
+    rows = matured_rows(model, held, table, latest)
     if not len(rows.frame):
-        return Performance((), _not_ripe(table, latest), 0)
+        return Performance((), _not_matured(table, latest), 0)
     try:
-        said = answered(model, rows, held.prior)
+        predictions = answered(model, rows, held.prior)
     except DataError as error:
-        return Performance((), f"The rows cannot be judged: {error}", 0)
-    known = {**_recomputed(model.target, held.said, seed), **(promises or {})}
+        return Performance((), f"The rows cannot be evaluated: {error}", 0)
+    known = {**_recomputed(model.target, held.predictions, seed), **(recorded or {})}
     figures = tuple(
-        _figure(model.target, name, said, known.get(name), seed) for name in figure_names(model.target)
+        RealisedFigure(*figure(model.target, name, predictions, seed), known.get(name))
+        for name in figure_names(model.target)
     )
     if not np.isfinite(figures[0].figure.low):
-        return Performance((), f"The {len(rows.frame):,} rows of known outcome hold a single class.", 0)
-    users = len(set(said.users))
+        return Performance((), f"The {len(rows.frame):,} rows of matured labels hold a single class.", 0)
+    users = len(set(predictions.users))
     moment = f"{rows.frame[CUTOFF].iloc[0]:%Y-%m-%d}" if CUTOFF in rows.frame else ""
     at = f" at cutoff {moment}" if moment else ""
-    return Performance(figures, f"Judged on {len(rows.frame):,} rows of {users:,} users{at}.", users, moment)
+    return Performance(
+        figures, f"Evaluated on {len(rows.frame):,} rows of {users:,} users{at}.", users, moment
+    )
 
 
-def ripe_rows(
+def matured_rows(
     model: PurchasingModel, held: HeldBack, table: UserTable, latest: pd.Timestamp | None
 ) -> UserTable:
-    """The newest rows of known outcome that neither training nor the promise has used."""
+    """The newest rows of matured labels that neither training nor the reference performance has used."""
     fresh = np.intersect1d(later_rows(held, table), unseen(model, table))
     rows = np.intersect1d(fresh, known_outcomes(table))
     if table.meta.kind == "panel" and len(rows):
@@ -91,43 +94,38 @@ def figure_names(target: Target) -> tuple[MetricName, ...]:
     return "average_precision", "auc", "calibration_error", "lift_10"
 
 
-def figure(target: Target, metric: MetricName, said: Answered, seed: int) -> tuple[Interval, Comparison]:
-    """A figure of the model on rows of known outcome, and its comparison with the naive baseline there."""
-    # An amount spent is no probability: there the baseline says the share of the training rows for everyone.
+def figure(
+    target: Target, metric: MetricName, predictions: Answered, seed: int
+) -> tuple[Interval, Comparison]:
+    """A figure of the model on rows of known labels, and its comparison with the naive baseline there."""
+    # An amount spent is no probability: there the baseline predicts the share of the training rows for everyone.
     asked = "auc" if metric == "lift_10" else metric
     if metric == "calibration_error":
         y, score, naive = (
-            (said.y == target.positive).astype(np.int64),
-            said.model[:, target.positive],
-            said.prior[:, target.positive],
+            (predictions.y == target.positive).astype(np.int64),
+            predictions.model[:, target.positive],
+            predictions.prior[:, target.positive],
         )
     else:
-        y, score = comparable(target, asked, said.y, said.model)
-        _, naive = comparable(target, asked, said.y, naive_outputs(target, asked, said))
+        y, score = comparable(target, asked, predictions.y, predictions.model)
+        _, naive = comparable(target, asked, predictions.y, naive_outputs(target, asked, predictions))
     measures = (weighted_metric(metric, y, score), weighted_metric(metric, y, naive))
-    return compare_measures(*measures, said.users, metric, REPLICATES, seed)
+    return compare_measures(*measures, predictions.users, metric, REPLICATES, seed)
 
 
-def _recomputed(target: Target, said: Answered | None, seed: int) -> dict[str, Promise]:
+def _recomputed(target: Target, predictions: Answered | None, seed: int) -> dict[str, ReferencePerformance]:
     """Figures on the held-back rows; none where there are none."""
-    if said is None:
+    if predictions is None:
         return {}
-    return {name: Promise(*figure(target, name, said, seed)) for name in figure_names(target)}
+    return {
+        name: ReferencePerformance(*figure(target, name, predictions, seed)) for name in figure_names(target)
+    }
 
 
-def _figure(
-    target: Target, metric: MetricName, said: Answered, promise: Promise | None, seed: int
-) -> Realised:
-    now, naive = figure(target, metric, said, seed)
-    if promise is None:
-        return Realised(now, naive, None)
-    return Realised(now, naive, promise.figure, promise.naive)
-
-
-def _not_ripe(table: UserTable, latest: pd.Timestamp | None) -> str:
+def _not_matured(table: UserTable, latest: pd.Timestamp | None) -> str:
     if table.meta.kind == "flat":
         return "Every row with a label was used in training or promotion."
     over = (table.frame[CUTOFF].max() if latest is None else latest) + pd.Timedelta(
         days=int(table.meta.horizon_days or 0)
     )
-    return f"No outcome has ripened since the model was promoted; that of this cutoff is complete on {over:%Y-%m-%d}."
+    return f"No label has matured since the model was promoted; those of this cutoff are complete on {over:%Y-%m-%d}."

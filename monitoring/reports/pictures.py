@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from purchasing_power.evaluation.pictures import LOOKS, MUTED, PALE, SETTINGS
-from purchasing_power.reference.columns import PREDICTED, SCORE, TIER, Columns
+from purchasing_power.reference.columns import PREDICTED, SCORE, TIER, ComparedColumns
 from purchasing_power.snapshot.target import TIERS
 
 BINS = 30
@@ -22,8 +22,8 @@ MOST_CLASSES = 10
 NOW = LOOKS["model"]["color"]
 
 
-def scores_then_and_now(reference: Columns, current: Columns) -> str:
-    """The distribution of what the model says on either side (see ``shown.shown``), one PNG as a data URI.
+def scores_then_and_now(reference: ComparedColumns, current: ComparedColumns) -> str:
+    """The distribution of predictions in either sample (see ``synthetic_sample``), one PNG as a data URI.
 
     Scores and tiers, or the likeliest classes of a model that gives no score.
     """

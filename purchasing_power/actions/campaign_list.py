@@ -1,4 +1,4 @@
-"""What drift does to the campaign list: who is on it now and was not, and the other way round, as numbers of users."""
+"""How drift changes the campaign list: users on it now and one cutoff before, and those who entered and left it."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def campaign_list(
     table
         All cutoffs.
     current
-        The rows of now.
+        The current rows.
     outputs
-        What the model gave for them, see ``PurchasingModel.outputs``.
+        The model's outputs for them, see ``PurchasingModel.outputs``.
     """
     now = _listed(model, current, outputs)
     if now is None:
@@ -62,10 +62,10 @@ def campaign_list(
 
 
 def _listed(model: PurchasingModel, rows: UserTable, outputs: np.ndarray) -> set[str] | None:
-    answers = model.answers(outputs)
-    if "tier" not in answers:
+    columns = model.answers(outputs)
+    if "tier" not in columns:
         return None
-    return set(rows.frame[USER].to_numpy()[answers["tier"] == LISTED])
+    return set(rows.frame[USER].to_numpy()[columns["tier"] == LISTED])
 
 
 def _rows_before(table: UserTable, current: UserTable) -> UserTable | None:

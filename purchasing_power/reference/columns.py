@@ -20,7 +20,7 @@ SCORES = {
     PREDICTED: "The likeliest class.",
 }
 
-Columns = dict[str, pd.Series]
+ComparedColumns = dict[str, pd.Series]
 
 
 def meanings(meta: UserTableMeta) -> dict[str, str]:
@@ -28,7 +28,7 @@ def meanings(meta: UserTableMeta) -> dict[str, str]:
     return {**DESCRIPTORS, **SCORES, **meta.meanings}
 
 
-def feature_columns(table: UserTable, meta: UserTableMeta) -> Columns:
+def feature_columns(table: UserTable, meta: UserTableMeta) -> ComparedColumns:
     """The model's features as float64 (infinite as missing) and object strings, and the text descriptors."""
     frame = table.frame
     numeric = {
@@ -40,7 +40,7 @@ def feature_columns(table: UserTable, meta: UserTableMeta) -> Columns:
     return {**numeric, **categorical, **texts}
 
 
-def score_columns(predictions: pd.DataFrame) -> Columns:
+def score_columns(predictions: pd.DataFrame) -> ComparedColumns:
     """Score and tier of what ``PurchasingModel.predict`` gives; the likeliest class where it gives no score."""
     if SCORE not in predictions:
         return {PREDICTED: as_strings(predictions[PREDICTED])}
@@ -58,7 +58,7 @@ def as_strings(column: pd.Series) -> pd.Series:
     return plain.where(plain.notna(), MISSING).map(str).astype(object)
 
 
-def _descriptors(documents: pd.Series) -> Columns:
+def _descriptors(documents: pd.Series) -> ComparedColumns:
     offsets, codes, texts = document_codes(documents)
     counts = np.diff(offsets).astype(np.float64)
     lengths = np.zeros(len(texts))

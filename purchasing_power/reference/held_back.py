@@ -1,4 +1,4 @@
-"""What a version said of the rows held back from it, kept so that watching it needs no row of its training."""
+"""A version's predictions on its held-back rows, kept so that monitoring it needs no row of its training."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from purchasing_power.snapshot.user_table import CUTOFF, UserTable
 
 @dataclass(frozen=True)
 class HeldBack:
-    """Answers on the held-back rows of a version, and which rows are known to it or to its promise.
+    """Predictions on the held-back rows of a version, and which rows it or its reference performance has used.
 
     Attributes
     ----------
     prior
-        What the training rows alone say of anyone, see ``judge.prior_of``.
-    said
-        Answers on the held-back rows, users as codes from 0 on; the naive baseline as ranks unless spend is
-        predicted. ``None`` where no row could be held back.
+        Prediction of the training rows alone for anyone, see ``holdout.prior_of``.
+    predictions
+        Predictions and outcomes of the held-back rows, users as codes from 0 on; the naive baseline as ranks unless
+        spend is predicted. ``None`` where no row could be held back.
     until
         ISO date of the last cutoff of known outcome; ``None`` for a flat table.
     keys
@@ -34,13 +34,13 @@ class HeldBack:
     """
 
     prior: np.ndarray
-    said: Answered | None = None
+    predictions: Answered | None = None
     until: str | None = None
     keys: np.ndarray | None = None
 
 
 def measure_held_back(model: PurchasingModel, trained_on: UserTable) -> HeldBack:
-    """Ask a model about the rows of its user table that it has not seen.
+    """Predict the rows of a model's user table that it has not seen.
 
     Parameters
     ----------
@@ -49,14 +49,14 @@ def measure_held_back(model: PurchasingModel, trained_on: UserTable) -> HeldBack
     """
     prior = prior_of(model, training_rows(model, trained_on))
     try:
-        said = _anonymous(model.target, answered(model, held_back(trained_on, [model]), prior))
+        predictions = _anonymous(model.target, answered(model, held_back(trained_on, [model]), prior))
     except DataError:
-        said = None
+        predictions = None
     known = known_outcomes(trained_on)
     if trained_on.meta.kind == "flat":
         keys = np.setdiff1d(row_keys(trained_on.rows(known)), model.seen)
-        return HeldBack(prior, said, keys=keys)
-    return HeldBack(prior, said, until=f"{trained_on.frame[CUTOFF].iloc[known].max():%Y-%m-%d}")
+        return HeldBack(prior, predictions, keys=keys)
+    return HeldBack(prior, predictions, until=f"{trained_on.frame[CUTOFF].iloc[known].max():%Y-%m-%d}")
 
 
 def later_rows(held: HeldBack, table: UserTable) -> np.ndarray:
@@ -66,8 +66,8 @@ def later_rows(held: HeldBack, table: UserTable) -> np.ndarray:
     return np.flatnonzero(table.frame[CUTOFF] > pd.Timestamp(str(held.until)))
 
 
-def _anonymous(target: Target, said: Answered) -> Answered:
-    users = pd.factorize(said.users)[0].astype(np.int64)
-    # Where nothing is asked of last month's spend but whom it ranks higher, the amounts need not be kept.
-    ranks = np.unique(said.naive, return_inverse=True)[1].astype(np.float64)
-    return replace(said, users=users, naive=said.naive if target.name == "spend" else ranks)
+def _anonymous(target: Target, predictions: Answered) -> Answered:
+    users = pd.factorize(predictions.users)[0].astype(np.int64)
+    # Where last month's spend only ranks users, the amounts need not be kept.
+    ranks = np.unique(predictions.naive, return_inverse=True)[1].astype(np.float64)
+    return replace(predictions, users=users, naive=predictions.naive if target.name == "spend" else ranks)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from purchasing_power.explain.explanation import explain
 from purchasing_power.model.purchasing_model import PurchasingModel
-from purchasing_power.reference.columns import Columns, feature_columns, is_numeric, score_columns
+from purchasing_power.reference.columns import ComparedColumns, feature_columns, is_numeric, score_columns
 from purchasing_power.reference.held_back import HeldBack, measure_held_back
 from purchasing_power.reference.rows import one_per_user, score_rows, usable_rows
 from purchasing_power.reference.sketch import (
@@ -24,7 +24,7 @@ from purchasing_power.reference.sketch import (
 from purchasing_power.reference.texts import Terms, Vectors, known_terms, sampled_bag, user_vectors
 from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, UserTable, UserTableMeta
 
-# Rows whose scores are taken apart to weigh the columns.
+# Rows that are explained to measure feature importance.
 EXPLAINED = 200
 
 
@@ -44,12 +44,12 @@ class Reference:
         ISO dates of the cutoffs behind ``by_cutoff`` of the columns, and the users at each; empty for a flat table.
     score_cutoffs
         ISO dates of the cutoffs of the scores.
-    use
-        Share, 0 to 1, of the model's attention that each column has; sums to 1, see :func:`column_use`.
+    importance
+        Feature importance of each column as a share, 0 to 1; sums to 1, see :func:`column_importance`.
     vectors, terms
         What users' texts are like; ``None`` for a table without documents.
     held_back
-        What was said of the held-back rows: the promise, and where the estimate is set right.
+        Predictions on the held-back rows: the reference performance, and what corrects the estimate.
     """
 
     columns: dict[str, Sketch]
@@ -59,7 +59,7 @@ class Reference:
     cutoffs: tuple[str, ...]
     cutoff_users: tuple[int, ...]
     score_cutoffs: tuple[str, ...]
-    use: dict[str, float]
+    importance: dict[str, float]
     vectors: Vectors | None
     terms: Terms | None
     held_back: HeldBack
@@ -77,17 +77,17 @@ def measure(model: PurchasingModel, trained_on: UserTable, seed: int) -> Referen
     rows, scored = one_per_user(trained_on, usable, seed), score_rows(model, trained_on, seed)
     codes, dates, users = _cutoffs(trained_on, usable)
     every = trained_on.rows(usable) if dates else None
-    said = model.predict(scored.frame)
+    predictions = model.predict(scored.frame)
     has_texts = DOCUMENTS in trained_on.frame
     return Reference(
         columns=sketches(feature_columns(rows, model.meta), _every(every, model.meta), codes),
-        scores=sketches(score_columns(said)),
+        scores=sketches(score_columns(predictions)),
         users=len(rows.frame),
         score_users=len(scored.frame),
         cutoffs=dates,
         cutoff_users=users,
         score_cutoffs=_cutoffs(scored, np.arange(len(scored.frame)))[1],
-        use=column_use(model, rows, seed),
+        importance=column_importance(model, rows, seed),
         vectors=user_vectors(model, rows, seed) if has_texts else None,
         terms=known_terms(sampled_bag(rows, seed)) if has_texts else None,
         held_back=measure_held_back(model, trained_on),
@@ -95,7 +95,7 @@ def measure(model: PurchasingModel, trained_on: UserTable, seed: int) -> Referen
 
 
 def sketches(
-    columns: Columns, every: Columns | None = None, codes: np.ndarray | None = None
+    columns: ComparedColumns, every: ComparedColumns | None = None, codes: np.ndarray | None = None
 ) -> dict[str, Sketch]:
     """Sketch of each column; ``every`` holds the same columns at every cutoff, ``codes`` those rows' cutoffs."""
     found: dict[str, Sketch] = {}
@@ -109,14 +109,14 @@ def sketches(
     return found
 
 
-def counted(sketch: Sketch, column: pd.Series) -> Counts:
-    """A later sample of a column, counted as its sketch is."""
+def count_column(sketch: Sketch, column: pd.Series) -> Counts:
+    """Count a later sample of a column as its sketch is counted."""
     if isinstance(sketch, NumericSketch):
         return count_numbers(column.to_numpy(np.float64), sketch.cuts, sketch.low, sketch.high)
     return count_categories(column, sketch.names, sketch.known)
 
 
-def column_use(model: PurchasingModel, rows: UserTable, seed: int) -> dict[str, float]:
+def column_importance(model: PurchasingModel, rows: UserTable, seed: int) -> dict[str, float]:
     """Mean absolute SHAP value of each feature and of ``documents`` on at most 200 rows, divided by their sum.
 
     Source: Lundberg & Lee (2017), A unified approach to interpreting model predictions, NeurIPS 30.
@@ -127,7 +127,7 @@ def column_use(model: PurchasingModel, rows: UserTable, seed: int) -> dict[str, 
     return {str(name): float(value) / total if total else 0.0 for name, value in size.items()}
 
 
-def _every(every: UserTable | None, meta: UserTableMeta) -> Columns | None:
+def _every(every: UserTable | None, meta: UserTableMeta) -> ComparedColumns | None:
     return None if every is None else feature_columns(every, meta)
 
 

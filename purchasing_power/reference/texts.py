@@ -54,9 +54,9 @@ class Terms:
         Words (Chinese segmented) that 10 users or more have, at most 10,000, alphabetically.
     users
         Users who have each, shape (n_names,).
-    lean
+    median_share
         The median share of their texts that holds the word, among its users; shape (n_names,).
-    leaning
+    users_above
         Users in whose texts the share is larger than that, shape (n_names,).
     total
         Users read, those without texts too.
@@ -64,8 +64,8 @@ class Terms:
 
     names: tuple[str, ...]
     users: np.ndarray
-    lean: np.ndarray
-    leaning: np.ndarray
+    median_share: np.ndarray
+    users_above: np.ndarray
     total: int
 
 
@@ -112,14 +112,14 @@ def known_terms(documents: Bag) -> Terms:
     order = np.argsort(-users, kind="stable")[:MOST_TERMS]
     kept = np.sort(order[users[order] >= LEAST_USERS])
     chosen = shares[:, kept].tocsc()
-    lean = np.array(
+    median_share = np.array(
         [np.median(chosen.data[chosen.indptr[n] : chosen.indptr[n + 1]]) for n in range(len(kept))]
     )
     return Terms(
         names=tuple(names[place] for place in kept),
         users=users[kept].astype(np.int64),
-        lean=lean.astype(np.float64),
-        leaning=leaning(chosen, lean),
+        median_share=median_share.astype(np.float64),
+        users_above=users_above(chosen, median_share),
         total=shares.shape[0],
     )
 
@@ -137,11 +137,11 @@ def term_shares(documents: Bag) -> tuple[list[str], sparse.csc_matrix]:
     return names, sparse.csc_matrix(shares)
 
 
-def leaning(shares: sparse.csc_matrix, lean: np.ndarray) -> np.ndarray:
-    """Users of each word in whose texts its share is larger than ``lean``, int64, shape (n_words,)."""
+def users_above(shares: sparse.csc_matrix, median_share: np.ndarray) -> np.ndarray:
+    """Users of each word in whose texts its share is larger than ``median_share``, int64, shape (n_words,)."""
     column = np.repeat(np.arange(shares.shape[1]), np.diff(shares.indptr))
     # A sum of shares in another order differs in the last digits.
-    above = shares.data > lean[column] + 1e-9
+    above = shares.data > median_share[column] + 1e-9
     return np.bincount(column[above], minlength=shares.shape[1]).astype(np.int64)
 
 

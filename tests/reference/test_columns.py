@@ -1,4 +1,4 @@
-"""Laws of the compared columns: no id and no text among them, texts counted right."""
+"""Tests of the compared columns: no id and no text among them, texts counted right."""
 
 from __future__ import annotations
 
@@ -57,5 +57,5 @@ def test_booleans_and_infinities_are_numbers_and_missing() -> None:
 
 
 def test_scores_are_compared_by_score_and_tier() -> None:
-    said = pd.DataFrame({"user_id": ["x"], "score": [0.5], "tier": ["low"], "expected_spend": [3.0]})
-    assert list(score_columns(said)) == ["score", "tier"]
+    predictions = pd.DataFrame({"user_id": ["x"], "score": [0.5], "tier": ["low"], "expected_spend": [3.0]})
+    assert list(score_columns(predictions)) == ["score", "tier"]

@@ -1,4 +1,4 @@
-"""Laws of what is kept of the held-back rows: enough for the promise, and nobody's row."""
+"""Tests of what is kept of the held-back rows: enough for the reference performance, and nobody's row."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from purchasing_power.snapshot.user_table import CUTOFF, UserTable
 
 def test_users_are_codes_and_the_naive_baseline_is_a_rank() -> None:
     table, model, reference = stored()
-    said = reference.held_back.said
+    predictions = reference.held_back.predictions
     rows = held_back(table, [model]).frame
-    assert said is not None and said.users.tolist() == list(range(len(rows)))
-    np.testing.assert_array_equal(said.y, model.target.labels(rows))
-    np.testing.assert_array_equal(said.model, model.outputs(rows))
-    np.testing.assert_array_equal(said.naive, rows["spend_28d"].fillna(0.0).rank(method="dense") - 1)
+    assert predictions is not None and predictions.users.tolist() == list(range(len(rows)))
+    np.testing.assert_array_equal(predictions.y, model.target.labels(rows))
+    np.testing.assert_array_equal(predictions.model, model.outputs(rows))
+    np.testing.assert_array_equal(predictions.naive, rows["spend_28d"].fillna(0.0).rank(method="dense") - 1)
 
 
 def test_amounts_are_kept_where_spend_itself_is_predicted() -> None:
     table = panel()
     model = trained(table, "spend")
-    said = measure_held_back(model, table).said
-    assert said is not None
-    np.testing.assert_array_equal(said.naive, held_back(table, [model]).frame["spend_28d"])
+    predictions = measure_held_back(model, table).predictions
+    assert predictions is not None
+    np.testing.assert_array_equal(predictions.naive, held_back(table, [model]).frame["spend_28d"])
 
 
 def test_of_a_panel_a_date_tells_the_rows_whose_outcome_was_not_known_and_no_row_is_kept() -> None:
@@ -59,7 +59,7 @@ def test_a_version_that_has_seen_every_row_keeps_its_prior_alone() -> None:
     table = flat()
     model = trained(table)
     found = measure_held_back(replace(model, seen=np.sort(row_keys(table))), table)
-    assert found.said is None and found.keys is not None and not len(found.keys)
+    assert found.predictions is None and found.keys is not None and not len(found.keys)
     shares = (table.frame["label"].astype(str) == model.target.classes[1]).mean()
     assert found.prior[0, 1] == pytest.approx(shares)
 
@@ -67,13 +67,13 @@ def test_a_version_that_has_seen_every_row_keeps_its_prior_alone() -> None:
 @pytest.mark.parametrize("table", [panel(), flat(classes=0)], ids=["panel", "flat"])
 def test_what_is_read_back_is_what_was_kept(table: UserTable, tmp_path: Path) -> None:
     held = measure_held_back(trained(table), table)
-    nothing = replace(held, said=None)
+    nothing = replace(held, predictions=None)
     for place, kept in enumerate((held, nothing)):
         again = _through_files(kept, tmp_path / str(place))
-        assert again.until == kept.until and (again.said is None) == (kept.said is None)
+        assert again.until == kept.until and (again.predictions is None) == (kept.predictions is None)
         np.testing.assert_equal((again.prior, again.keys), (kept.prior, kept.keys))
-        if kept.said is not None:
-            np.testing.assert_equal(vars(again.said), vars(kept.said))
+        if kept.predictions is not None:
+            np.testing.assert_equal(vars(again.predictions), vars(kept.predictions))
 
 
 def _through_files(held: HeldBack, folder: Path) -> HeldBack:

@@ -1,4 +1,4 @@
-"""Laws of stored texts: no text, no rare word, and the same fold for the same user in every sample."""
+"""Tests of stored texts: no text, no rare word, and the same fold for the same user in every sample."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def test_words_of_ten_users_are_kept_with_their_users_and_no_rarer_one() -> None
     terms = known_terms(sampled_bag(changed(TABLE, documents=as_documents(texts)), 0))
     assert (terms.names, terms.users.tolist(), terms.total) == (("red", "wine"), [12, 12], 60)
     # Half of the twelve have it in all of their texts, half in two of three.
-    np.testing.assert_allclose(terms.lean, [5 / 6, 5 / 6])
-    assert terms.leaning.tolist() == [6, 6]
+    np.testing.assert_allclose(terms.median_share, [5 / 6, 5 / 6])
+    assert terms.users_above.tolist() == [6, 6]
 
 
 def test_a_share_is_of_the_users_documents_and_a_word_counts_once_in_each() -> None:

@@ -12,6 +12,8 @@ from tracking.chain import entry_points
 from tracking.entry import Parser, choice, number, optional_date, options, whole, words
 
 POINTS = entry_points()
+# Entry point, the parameter's name before, and its name now.
+RENAMED = [("monitor", "matter", "drift_importance"), ("watch", "matter", "drift_importance")]
 
 
 @pytest.mark.parametrize("name", POINTS)
@@ -64,6 +66,17 @@ def test_a_renamed_parameter_is_refused_with_its_new_name(
         parser.parse_args(given)
     assert stop.value.code == 2
     assert "parameter 'weight' was renamed to 'share'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "old", "new"), RENAMED)
+def test_mlflow_run_with_a_renamed_parameter_is_refused_with_the_new_name(
+    name: str, old: str, new: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # MLflow writes a parameter that MLproject does not have behind the command.
+    words_given = [*POINTS[name].arguments({}), f"--{old}", "0.3"]
+    with pytest.raises(SystemExit):
+        importlib.import_module(POINTS[name].module).parser().parse_args(words_given)
+    assert f"parameter {old!r} was renamed to {new!r}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", POINTS)

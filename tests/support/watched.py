@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from tables import changed, panel
 
-from monitoring.detect import Found, find
-from monitoring.drift.comparison import sides
-from monitoring.drift.synthetic_sample import shown
+from monitoring.detect import DriftResult, detect
+from monitoring.drift.comparison import compare
 from monitoring.performance.results import Performance
-from monitoring.policy.past_windows import PastWindow
+from monitoring.policy.window_history import MonitoredWindow
+from monitoring.reports.synthetic_sample import synthetic_samples
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
@@ -71,30 +71,30 @@ def stored(users: int = 300) -> tuple[UserTable, PurchasingModel, Reference]:
     return table, model, measure(model, table, 0)
 
 
-def watch(
+def drift_of(
     model: PurchasingModel, reference: Reference, current: UserTable, performance: Performance | None = None
-) -> Found:
-    """What a job finds in the current rows of a model."""
+) -> DriftResult:
+    """What a job detects in the current rows of a model."""
     unknown = Performance((), "Nothing is known yet.", 0)
-    return find(sides(model, reference, current, 0), meanings(model.meta), performance or unknown, 0)
+    return detect(compare(model, reference, current, 0), meanings(model.meta), performance or unknown, 0)
 
 
 @cache
-def drifted() -> Found:
-    """What a job finds where recency is lost and spend is nothing."""
+def drifted() -> DriftResult:
+    """What a job detects where recency is lost and spend is nothing."""
     month, model = panel(users=1000, cutoffs=1), trained(panel())
     before, now = month.rows(np.arange(500)), month.rows(np.arange(500, 1000))
     gone = now.frame["days_since_order"].where(np.random.default_rng(0).random(500) > 0.3)
-    return watch(model, of_sample(model, before), changed(now, days_since_order=gone, spend_28d=0.0))
+    return drift_of(model, of_sample(model, before), changed(now, days_since_order=gone, spend_28d=0.0))
 
 
-def reported(window: PastWindow | None = None, version: str = "") -> tuple[Found, Any]:
+def reported(window: MonitoredWindow | None = None, version: str = "") -> tuple[DriftResult, Any]:
     """The same, and Evidently's snapshot of it."""
     from monitoring.reports import evidently_report
 
     found = drifted()
-    both, scores = found.sides, found.sides.reference.scores
-    drawn = shown({**both.reference.columns, **scores}, {**both.columns, **both.scores})
+    both, scores = found.comparison, found.comparison.reference.scores
+    drawn = synthetic_samples({**both.reference.columns, **scores}, {**both.columns, **both.scores})
     return found, evidently_report.report(*drawn, found.evidence, found.scores, 0.3, window, version)
 
 
@@ -108,7 +108,7 @@ def of_sample(model: PurchasingModel, rows: UserTable) -> Reference:
         cutoffs=(),
         cutoff_users=(),
         score_cutoffs=(),
-        use={name: 1 / len(model.meta.features) for name in model.meta.features},
+        importance={name: 1 / len(model.meta.features) for name in model.meta.features},
         vectors=user_vectors(model, rows, 0) if DOCUMENTS in rows.frame else None,
         terms=known_terms(sampled_bag(rows, 0)) if DOCUMENTS in rows.frame else None,
         held_back=HeldBack(prior=np.zeros(1)),

@@ -1,4 +1,4 @@
-"""Laws of the schedule: crontab lines in UTC, seconds, and no turn that passed during a job is made up for."""
+"""Tests of the schedule: crontab lines in UTC, seconds, and no turn that passed during a job is made up for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitoring.policy.schedule import next_moment, trigger
+from monitoring.schedule import next_moment, trigger
 from purchasing_power.errors import DataError
 
 
@@ -33,6 +33,6 @@ def test_what_is_no_schedule_is_refused_with_what_is_allowed(wrong: str) -> None
         trigger(wrong, datetime.now(UTC))
 
 
-def test_a_day_that_never_comes_is_told() -> None:
+def test_a_day_that_never_comes_is_refused() -> None:
     with pytest.raises(DataError, match="no day of any year"):
         next_moment(trigger("0 0 30 2 *", datetime.now(UTC)), None)

@@ -1,17 +1,30 @@
-"""Trends over windows as inline SVG: lines with their last value, readable without a script or a font of their own."""
+"""Trends over windows, as inline SVG that is readable without a script or a font of its own.
+
+Performance, feature importance of what changed, and the campaign list, each window with a point.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 
+from markupsafe import Markup
+
+from monitoring.policy.window_history import MonitoredWindow
+
+BLUE, GREY, ORANGE, GREEN = "#2b6cb0", "#7b8794", "#c05621", "#2f855a"
+RANKED = ("average_precision", "auc_macro", "r2")
 WIDTH, HEIGHT = 340, 170
 LEFT, RIGHT, TOP, BOTTOM = 12, 58, 14, 26
 # Room above and below the lines, as a share of their range; a range narrower than this share of the value is widened.
 MARGIN, LEAST_RANGE = 0.12, 0.1
+
+
+Windows = Sequence[tuple[MonitoredWindow, Mapping[str, float]]]
+Trend = tuple[str, Markup, list[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -33,7 +46,35 @@ class Line:
         ]
 
 
-def panel(lines: Sequence[Line], text_of: Callable[[float], str], label: str) -> str:
+def trends(
+    past: Sequence[MonitoredWindow],
+    window: MonitoredWindow,
+    figures: Mapping[str, float],
+    words: Mapping[str, str],
+) -> list[Trend]:
+    """Title, picture and (name, colour) of the lines of each trend that has a point; none for a first window."""
+    windows = [*((one, one.figures) for one in past), (window, figures)]
+    if len(windows) < 2:
+        return []
+    importance = [Line(words["trend_importance"], ORANGE, _by_window(windows, "drift.matter"))]
+    listed = [Line(words["trend_list"], BLUE, _by_window(windows, "campaign.users"))]
+    panels = (
+        (words["trend_performance"], _performance(windows, words), "{:.2f}"),
+        (words["trend_importance"], importance, "{:.0%}"),
+        (words["trend_list"], listed, "{:,.0f}"),
+    )
+    return [
+        (
+            title,
+            Markup(picture(lines, form.format, title)),
+            [(line.name, line.colour) for line in lines if line.drawn and len(lines) > 1],
+        )
+        for title, lines, form in panels
+        if any(line.drawn for line in lines)
+    ]
+
+
+def picture(lines: Sequence[Line], text_of: Callable[[float], str], label: str) -> str:
     """One SVG of the lines that have a point; empty where none has.
 
     Parameters
@@ -43,20 +84,41 @@ def panel(lines: Sequence[Line], text_of: Callable[[float], str], label: str) ->
     label
         What the picture shows, for those who do not see it.
     """
-    shown = [line for line in lines if line.drawn]
-    if not shown:
+    drawn = [line for line in lines if line.drawn]
+    if not drawn:
         return ""
-    times = [time for line in shown for time, _ in line.drawn]
-    x, y = _across(min(times), max(times)), _up([value for line in shown for _, value in line.drawn])
+    times = [time for line in drawn for time, _ in line.drawn]
+    x, y = _across(min(times), max(times)), _up([value for line in drawn for _, value in line.drawn])
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}">',
         f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}"/>',
-        *(_line(line, x, y) for line in shown),
-        *_values(shown, y, text_of),
+        *(_line(line, x, y) for line in drawn),
+        *_values(drawn, y, text_of),
         *_dates(min(times), max(times)),
         "</svg>",
     ]
     return "".join(parts)
+
+
+def _performance(windows: Windows, words: Mapping[str, str]) -> list[Line]:
+    metric = next((name for name in RANKED if any(f"realised.{name}" in of for _, of in windows)), RANKED[0])
+    return [
+        Line(words["realised"], BLUE, _by_cutoff(windows, f"realised.{metric}")),
+        Line(words["naive"], GREY, _by_cutoff(windows, f"naive.{metric}")),
+        Line(words["reference"], GREEN, _by_cutoff(windows, f"promised.{metric}"), dashed=True),
+        Line(words["estimated"], ORANGE, _by_window(windows, f"estimated.{metric}"), dashed=True),
+    ]
+
+
+def _by_window(windows: Windows, name: str) -> tuple[tuple[str, float], ...]:
+    """A figure at the moment of each window."""
+    return tuple((one.moment, of[name]) for one, of in windows if name in of)
+
+
+def _by_cutoff(windows: Windows, name: str) -> tuple[tuple[str, float], ...]:
+    """A figure at each cutoff that was evaluated, each cutoff once."""
+    values = {one.evaluated: of[name] for one, of in windows if one.evaluated and name in of}
+    return tuple(sorted(values.items()))
 
 
 def _line(line: Line, x: Callable[[float], float], y: Callable[[float], float]) -> str:
