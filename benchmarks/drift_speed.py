@@ -121,13 +121,13 @@ def evidently(current: Path, reference: Path, out: Path) -> None:
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
 
-    sides = [pd.read_parquet(path) for path in (current, reference)]
-    numeric = [name for name in sides[0] if sides[0][name].dtype == np.float64]
+    frames = [pd.read_parquet(path) for path in (current, reference)]
+    numeric = [name for name in frames[0] if frames[0][name].dtype == np.float64]
     definition = DataDefinition(
-        numerical_columns=numeric, categorical_columns=[name for name in sides[0] if name not in numeric]
+        numerical_columns=numeric, categorical_columns=[name for name in frames[0] if name not in numeric]
     )
-    plain = [side.astype({name: object for name in side if name not in numeric}) for side in sides]
-    snapshot = Report([DataDriftPreset()]).run(*(Dataset.from_pandas(side, definition) for side in plain))
+    plain = [frame.astype({name: object for name in frame if name not in numeric}) for frame in frames]
+    snapshot = Report([DataDriftPreset()]).run(*(Dataset.from_pandas(frame, definition) for frame in plain))
     snapshot.save_html(str(out))
 
 

@@ -178,17 +178,17 @@ def evidently_preset_share(before: Population, then: np.ndarray, now: Population
     from evidently.presets import DataDriftPreset
 
     features = before.table.meta.features
-    sides = [
+    frames = [
         pd.DataFrame({name: side.columns[name].iloc[at].reset_index(drop=True) for name in features})
         for side, at in ((now, rows), (before, then))
     ]
-    filled = [name for name in features if all(side[name].notna().any() for side in sides)]
-    numeric = [name for name in filled if is_numeric(sides[1][name])]
+    filled = [name for name in features if all(frame[name].notna().any() for frame in frames)]
+    numeric = [name for name in filled if is_numeric(frames[1][name])]
     definition = DataDefinition(
         numerical_columns=numeric, categorical_columns=[name for name in filled if name not in numeric]
     )
     snapshot = Report([DataDriftPreset()]).run(
-        *(Dataset.from_pandas(side[filled], definition) for side in sides)
+        *(Dataset.from_pandas(frame[filled], definition) for frame in frames)
     )
     counted_columns = [
         metric["value"]["count"]

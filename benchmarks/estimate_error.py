@@ -30,8 +30,8 @@ def realised_performance(model: PurchasingModel, rows: UserTable, metric: Metric
     """The figure once the outcome is known."""
     positive = model.target.positive
     outcomes = (model.target.labels(rows.frame) == positive).astype(np.int64)
-    said = model.outputs(rows.frame)[:, positive]
-    return float(weighted_metric(metric, outcomes, said)(np.ones((1, len(said))))[0])
+    score = model.outputs(rows.frame)[:, positive]
+    return float(weighted_metric(metric, outcomes, score)(np.ones((1, len(score))))[0])
 
 
 def errors(table: UserTable, keep: bool) -> pd.DataFrame:
@@ -51,14 +51,14 @@ def _errors(
 ) -> dict[str, object]:
     now, before, held = rows
     positive = model.target.positive
-    said, then = (model.outputs(one.frame)[:, positive] for one in (now, held))
+    current, reference = (model.outputs(one.frame)[:, positive] for one in (now, held))
     outcomes = (model.target.labels(held.frame) == positive).astype(np.int64)
     return {
         "month": month,
         "metric": metric,
         "realised": realised_performance(model, now, metric),
-        "estimated": corrected(metric, said, then, outcomes)[0],
-        "uncorrected": expected(metric, said),
+        "estimated": corrected(metric, current, reference, outcomes)[0],
+        "uncorrected": expected(metric, current),
         "last month": realised_performance(model, before, metric),
     }
 

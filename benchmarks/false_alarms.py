@@ -1,7 +1,7 @@
 """Counts how often a window without drift is called drifted, by the monitor and by Evidently's defaults.
 
 Reference and window are drawn independently from the same households, so that every alarm is a false one.
-``ours_N`` is the share of windows of N users in which the monitor's verdict is drift (promised: at most 5 % at every
+``ours_N`` is the share of windows of N users in which the monitor's verdict is drift (allowed: at most 5 % at every
 size); ``evidently_N`` the share in which half of the columns or more are drifted by Evidently's default tests, which
 is when its ``DataDriftPreset`` says that the dataset drifted, and ``evidently_columns_N`` the mean share of columns
 that it calls drifted.

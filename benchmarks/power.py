@@ -111,13 +111,13 @@ def main() -> None:
 def power(
     model: PurchasingModel,
     importance: dict[str, float],
-    sides: tuple[Population, Population],
+    populations: tuple[Population, Population],
     shift: str,
     reference: int,
     users: int,
     windows: int,
 ) -> dict[str, float]:
-    before, now = sides
+    before, now = populations
     rng, whole = np.random.default_rng(users), len(before.table.frame)
     ours, shares, below = [], [], []
     for number in tqdm(range(windows), desc=f"{shift}, {users:,} users", unit="window", leave=False):
@@ -133,8 +133,8 @@ def power(
     }
     if below:
         found[f"performance_{shift}_{users}"] = float(np.mean(below))
-    told = [f"{value:.0%}" for value in found.values()] + ["" if below else "-"]
-    print(f"{shift:<10}{users:>7,}{told[0]:>8}{told[1]:>11}{told[2]:>19}{told[3]:>13}")
+    cells = [f"{value:.0%}" for value in found.values()] + ["" if below else "-"]
+    print(f"{shift:<10}{users:>7,}{cells[0]:>8}{cells[1]:>11}{cells[2]:>19}{cells[3]:>13}")
     return found
 
 

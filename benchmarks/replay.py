@@ -209,13 +209,13 @@ def _tell(
     figures: dict[str, float],
     edges: list[tuple[str, bool, bool]],
 ) -> None:
-    told = pd.DataFrame(lines, columns=["data", "policy", "average_precision", "retrains", "seconds"])
-    print(told.to_string(index=False))
+    table = pd.DataFrame(lines, columns=["data", "policy", "average_precision", "retrains", "seconds"])
+    print(table.to_string(index=False))
     for name, good, few in edges:
         place = "on the better edge" if good and few else "NOT on the better edge"
         why = f"{'as good as' if good else 'worse than'} monthly within its interval, "
         print(f"{name}: ours is {place}: {why}{'at most' if few else 'more than'} half its retrains")
-    for policy, of in told.groupby("policy"):
+    for policy, of in table.groupby("policy"):
         figures[f"{policy}_average_precision"] = round(float(of["average_precision"].mean()), 4)
         figures[f"{policy}_retrains"] = int(of["retrains"].sum())
         figures[f"{policy}_seconds"] = round(float(of["seconds"].sum()), 1)

@@ -27,7 +27,7 @@ LEVEL = 0.05
 FEWEST, MOST = 0.5, 2.0
 STALE_DAYS, OLD_DAYS = 7.0, 365
 RECENCY = "days_since_order"
-SHOWN = 3
+MOST_NAMED = 3
 # Fewer users are strays, and could be pointed at.
 LEAST = 10
 
@@ -154,8 +154,8 @@ def _shares(name: str, what: str, nothing: str, found: list[tuple[str, float]]) 
     if not found:
         return QualityCheck(name, GOOD, f"{nothing}.", 0.0)
     ordered = sorted(found, key=lambda one: -one[1])
-    largest = ", ".join(f"{column} {share:.0%}" for column, share in ordered[:SHOWN])
-    further = f" and {len(ordered) - SHOWN} more" if len(ordered) > SHOWN else ""
+    largest = ", ".join(f"{column} {share:.0%}" for column, share in ordered[:MOST_NAMED])
+    further = f" and {len(ordered) - MOST_NAMED} more" if len(ordered) > MOST_NAMED else ""
     status = BAD if ordered[0][1] >= SERIOUS else LOOK
     return QualityCheck(
         name, status, f"{len(ordered)} columns {what}: {largest} of users{further}.", ordered[0][1]
@@ -163,4 +163,4 @@ def _shares(name: str, what: str, nothing: str, found: list[tuple[str, float]]) 
 
 
 def _names(names: list[str]) -> str:
-    return f" ({', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''})"
+    return f" ({', '.join(names[:MOST_NAMED])}{', …' if len(names) > MOST_NAMED else ''})"

@@ -40,7 +40,7 @@ def jobs(model: str) -> list[Run]:
 
 
 def key_of(current: UserTable) -> str:
-    """What tells one window from another: its cutoff, or the content of rows that know no time."""
+    """The key of a window: its cutoff, or the content of rows that know no time."""
     if CUTOFF in current.frame:
         return f"{current.frame[CUTOFF].iloc[0]:%Y-%m-%d}"
     return current.digest()

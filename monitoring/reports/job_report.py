@@ -191,5 +191,5 @@ def _lead_back(version: ModelVersion, verdict: str) -> None:
     run = mlflow.active_run()
     assert run is not None, "a retraining is started inside a run"
     registry.tag(version, {"monitor.run_id": run.info.run_id, "monitor.verdict": verdict[: runs.LONGEST_TAG]})
-    cause = f"Trained because monitoring run `{run.info.run_id}` said: {verdict}"
+    cause = f"Trained because of the verdict of monitoring run `{run.info.run_id}`: {verdict}"
     registry.describe(version, "\n\n".join(part for part in (version.description, cause) if part))

@@ -106,7 +106,7 @@ def sampled_bag(table: UserTable, seed: int) -> Bag:
 
 
 def known_terms(documents: Bag) -> Terms:
-    """The words of users' documents that are common enough to be shown."""
+    """The words of users' documents that are common enough to be named."""
     names, shares = term_shares(documents)
     users = shares.getnnz(axis=0)
     order = np.argsort(-users, kind="stable")[:MOST_TERMS]
