@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,8 @@ from tqdm import tqdm
 
 from purchasing_power.errors import DataError
 
+# A figure as a function of row weights (replicates, n) to figures (replicates,), NaN where it is not defined.
+Measure = Callable[[np.ndarray], np.ndarray]
 MetricName = Literal["average_precision", "auc", "auc_macro", "r2", "neg_mae", "neg_log_loss"]
 OF_ALL_CLASSES = ("auc_macro", "neg_log_loss")
 METRIC_NAMES = {
@@ -28,6 +30,24 @@ LEAST_FOR_NORMAL = 100
 # So many replicates are wished for beyond each bound, up to so many replicates in all.
 LEAST_BEYOND, MOST_REPLICATES = 10, 10_000
 CELLS_AT_ONCE = 2_000_000  # replicates times rows held in memory: 16 MB an array
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How a bootstrap is drawn.
+
+    Attributes
+    ----------
+    level
+        Share of the replicates inside the interval; (1 - level) / 2 lie on each side.
+    """
+
+    replicates: int = 1000
+    seed: int = 0
+    level: float = 0.95
+
+
+DEFAULT = Resampling()
 
 
 @dataclass(frozen=True)
@@ -56,6 +76,48 @@ class Comparison:
     level: float
 
 
+def metric_name(metric: str) -> str:
+    """What people call a metric; one that only its kind knows is called as it is named."""
+    return METRIC_NAMES.get(metric, metric.replace("_", " "))
+
+
+def measured(
+    metric: str, measure: Measure, users: np.ndarray | pd.Series, resampling: Resampling = DEFAULT
+) -> Interval:
+    """The percentile interval of a figure when users are drawn with replacement, all rows of a user together.
+
+    Parameters
+    ----------
+    measure
+        The figure as a function of row weights, such as :func:`weighted_metric` gives.
+    users
+        Whom each row is about, shape (n,); ``np.arange(n)`` where rows are independent.
+
+    Source: Efron & Tibshirani (1993), An introduction to the bootstrap, chapters 8 and 13.
+    """
+    drawn = [measure(w) for w in draws(users, len(users), resampling.replicates, resampling.seed)]
+    low, high, used = percentiles(drawn, resampling.level)
+    value = float(measure(np.ones((1, len(users))))[0])
+    return Interval(metric, value, low, high, used, resampling.level)
+
+
+def compared(
+    metric: str,
+    challenger: Measure,
+    champion: Measure,
+    users: np.ndarray | pd.Series,
+    resampling: Resampling = DEFAULT,
+) -> Comparison:
+    """The percentile interval of the difference of two figures on the same draws; parameters as in :func:`measured`."""
+    once = np.ones((1, len(users)))
+    first, second = float(challenger(once)[0]), float(champion(once)[0])
+    drawn = [
+        challenger(w) - champion(w) for w in draws(users, len(users), resampling.replicates, resampling.seed)
+    ]
+    low, high, used = percentiles(drawn, resampling.level)
+    return Comparison(metric, first, second, first - second, low, high, used, resampling.level)
+
+
 def paired_bootstrap(
     y: np.ndarray,
     challenger: np.ndarray,
@@ -66,31 +128,10 @@ def paired_bootstrap(
     seed: int = 0,
     level: float = 0.95,
 ) -> Comparison:
-    """The percentile interval of the difference between two models when users are drawn with replacement.
-
-    All rows of a user are drawn together, and both models are measured on the same draws.
-
-    Parameters
-    ----------
-    y
-        0 or 1 for ``average_precision`` and ``auc``, class codes for ``auc_macro`` (one class against the
-        rest, plain mean) and ``neg_log_loss``, amounts for ``r2`` and ``neg_mae``; shape (n,).
-    challenger, champion
-        Score, probability or predicted amount, shape (n,); (n, classes) for the two metrics of class codes,
-        where shape (n,) stands for the probability of class 1 of two.
-    users
-        Whom each row is about, shape (n,); ``np.arange(n)`` where rows are independent.
-    level
-        Share of the replicates inside the interval; (1 - level) / 2 lie on each side.
-
-    Source: Efron & Tibshirani (1993), An introduction to the bootstrap, chapters 8 and 13.
-    """
-    of_challenger, of_champion = weighted_metric(metric, y, challenger), weighted_metric(metric, y, champion)
-    once = np.ones((1, len(y)))
-    first, second = float(of_challenger(once)[0]), float(of_champion(once)[0])
-    drawn = [of_challenger(w) - of_champion(w) for w in draws(users, len(y), replicates, seed)]
-    low, high, used = percentiles(drawn, level)
-    return Comparison(metric, first, second, first - second, low, high, used, level)
+    """:func:`compared` of two models' scores by a metric; ``y`` and scores as :func:`weighted_metric` takes them."""
+    _users(users, len(y))
+    first, second = weighted_metric(metric, y, challenger), weighted_metric(metric, y, champion)
+    return compared(metric, first, second, users, Resampling(replicates, seed, level))
 
 
 def interval(
@@ -102,18 +143,24 @@ def interval(
     seed: int = 0,
     level: float = 0.95,
 ) -> Interval:
-    """The percentile interval of one model's figure; parameters as in :func:`paired_bootstrap`."""
-    measure = weighted_metric(metric, y, score)
-    low, high, used = percentiles([measure(w) for w in draws(users, len(y), replicates, seed)], level)
-    return Interval(metric, float(measure(np.ones((1, len(y))))[0]), low, high, used, level)
+    """:func:`measured` of a model's score by a metric; ``y`` and score as :func:`weighted_metric` takes them."""
+    _users(users, len(y))
+    return measured(metric, weighted_metric(metric, y, score), users, Resampling(replicates, seed, level))
 
 
-def weighted_metric(
-    metric: MetricName, y: np.ndarray, score: np.ndarray
-) -> Callable[[np.ndarray], np.ndarray]:
+def weighted_metric(metric: MetricName, y: np.ndarray, score: np.ndarray) -> Measure:
     """A function from row weights (replicates, n) to the metric (replicates,), NaN where undefined.
 
     Sorting and per-row losses are done once here, so a replicate costs a few sums.
+
+    Parameters
+    ----------
+    y
+        0 or 1 for ``average_precision`` and ``auc``, class codes for ``auc_macro`` (one class against the
+        rest, plain mean) and ``neg_log_loss``, amounts for ``r2`` and ``neg_mae``; shape (n,).
+    score
+        Score, probability or predicted amount, shape (n,); (n, classes) for the two metrics of class codes,
+        where shape (n,) stands for the probability of class 1 of two.
     """
     y, score = _checked(metric, y, score)
     if metric == "neg_log_loss":
@@ -131,7 +178,7 @@ def weighted_metric(
 
 def _ranked(
     y: np.ndarray, score: np.ndarray, measure: Callable[[np.ndarray, np.ndarray], np.ndarray]
-) -> Callable[[np.ndarray], np.ndarray]:
+) -> Measure:
     """Weights of positives and negatives summed over each distinct score, highest first, then measured."""
     order = np.argsort(-score, kind="stable")
     starts = np.flatnonzero(np.append(True, np.diff(score[order]) != 0))
@@ -159,7 +206,7 @@ def _average_precision(positive: np.ndarray, negative: np.ndarray) -> np.ndarray
     return _ratio(np.nansum(positive * precision, axis=1), found[:, -1])
 
 
-def _r2(y: np.ndarray, prediction: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+def _r2(y: np.ndarray, prediction: np.ndarray) -> Measure:
     # Centred first: the variance as a difference of sums would lose its digits on large amounts.
     centred = y - y.mean()
     sums = np.column_stack([np.ones(len(y)), centred, centred**2, (y - prediction) ** 2])
@@ -173,7 +220,7 @@ def _r2(y: np.ndarray, prediction: np.ndarray) -> Callable[[np.ndarray], np.ndar
     return of
 
 
-def _mean_of(values: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+def _mean_of(values: np.ndarray) -> Measure:
     return lambda weights: _ratio(weights @ values, weights.sum(axis=1))
 
 
@@ -183,12 +230,7 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 def draws(users: np.ndarray | pd.Series, rows: int, replicates: int, seed: int) -> Iterator[np.ndarray]:
     """Row weights (some replicates, rows): how often the row's user was drawn."""
-    codes, names = pd.factorize(np.asarray(users), use_na_sentinel=True)
-    if len(codes) != rows or codes.min() < 0:
-        raise DataError(
-            f"comparison: {len(codes)} users, {int((codes < 0).sum())} of them missing, for {rows} rows; "
-            "every row needs a user. Pass numpy.arange(rows) where rows are independent."
-        )
+    codes, names = _users(users, rows)
     count, rng = len(names), np.random.default_rng(seed)
     at_once = max(1, CELLS_AT_ONCE // rows)
     with tqdm(total=replicates, desc="bootstrap", unit="replicate", delay=3, leave=False) as bar:
@@ -199,6 +241,17 @@ def draws(users: np.ndarray | pd.Series, rows: int, replicates: int, seed: int) 
             times = np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count)
             yield times.astype(np.float64)[:, codes]
             bar.update(size)
+
+
+def _users(users: np.ndarray | pd.Series, rows: int) -> tuple[np.ndarray, Any]:
+    """Code of each row's user, and the users."""
+    codes, names = pd.factorize(np.asarray(users), use_na_sentinel=True)
+    if len(codes) != rows or codes.min() < 0:
+        raise DataError(
+            f"comparison: {len(codes)} users, {int((codes < 0).sum())} of them missing, for {rows} rows; "
+            "every row needs a user. Pass numpy.arange(rows) where rows are independent."
+        )
+    return codes, names
 
 
 def percentiles(drawn: list[np.ndarray], level: float) -> tuple[float, float, int]:

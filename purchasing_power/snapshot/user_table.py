@@ -84,11 +84,13 @@ class UserTable:
 
     ``frame`` holds ``user_id`` (str), ``cutoff`` (datetime64, panels only), the feature columns,
     ``documents`` (Arrow ``list<dictionary<string>>``, newest first, a repeated text stands once per
-    purchase or writing) and the outcome or label columns. Its index is 0..n-1.
+    purchase or writing) and the outcome or label columns. Its index is 0..n-1. Nothing in it is changed in place:
+    ``cache`` holds what was computed of these rows, such as their digest and their split.
     """
 
     frame: pd.DataFrame
     meta: UserTableMeta
+    cache: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def rows(self, index: np.ndarray) -> UserTable:
         """Keep the rows at the given positions, in that order."""
@@ -96,7 +98,9 @@ class UserTable:
 
     def digest(self) -> str:
         """Hex digest (16 characters) of the rows' content and their order."""
-        return frame_digest(self.frame)
+        if "digest" not in self.cache:
+            self.cache["digest"] = frame_digest(self.frame)
+        return str(self.cache["digest"])
 
 
 def frame_digest(frame: pd.DataFrame) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from tables import TEXTS, changed, flat, panel
 
-from purchasing_power.evaluation.cross_validation import primary_score
+from purchasing_power.evaluation.target_metrics import primary_score
 from purchasing_power.explain import score_path
 from purchasing_power.explain.explanation import explain
 from purchasing_power.explain.kernel_machines import mixed_margins, votes

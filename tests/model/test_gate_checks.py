@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from purchasing_power.gates.calibration import CalibrationEvidence, calibration_evidence
 from tables import panel
 
 from purchasing_power.evaluation.bootstrap import Comparison, Interval, percentiles, replicates_for
 from purchasing_power.evaluation.slices import SliceComparison, slice_comparisons
-from purchasing_power.gates.calibration import CalibrationEvidence, calibration_evidence
 from purchasing_power.gates.level import corrected_level
 from purchasing_power.gates.staging import Advantage, GateEvidence, GatePolicy, decide
 from purchasing_power.snapshot.target import Target, fit_target

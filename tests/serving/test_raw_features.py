@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from purchasing_power.serving.answers import Answers
 from watched import trained
 
-from purchasing_power.serving.answers import Answers
 from purchasing_power.serving.deployed import Deployed
 from purchasing_power.serving.fast.model import QuickModel
 from purchasing_power.serving.faults import RequestError

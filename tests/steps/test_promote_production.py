@@ -25,7 +25,7 @@ from steps.promotion.gates import Case, run_gate
 from steps.promotion.move import Step, carry_out
 from steps.promotion.serving import difference
 from tracking import ledger, registry, runs
-from tracking.alias_audit import standings
+from tracking.alias_audit import audit_stages
 from tracking.ledger_record import problems
 
 PROMOTE = """
@@ -204,7 +204,7 @@ def test_over_http_of_two_promotions_at_once_the_last_set_wins_and_the_other_is_
         told = [(one.action, one.version) for one in known]
         assert sorted(told) == [("overtaken", "2"), ("promote", "2"), ("promote", "3")]
         assert "now version 3, not 2" in next(one.reason for one in known if one.action == "overtaken")
-        (staging,) = [one for one in standings(MODEL, known) if one.stage == "staging"]
+        (staging,) = [one for one in audit_stages(MODEL, known) if one.stage == "staging"]
         assert (staging.version, staging.recorded, staging.problem) == ("3", "3", "")
 
 
