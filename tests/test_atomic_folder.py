@@ -1,4 +1,4 @@
-"""Laws of folders that are there whole or not at all."""
+"""Tests of folders that are there whole or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of the entry points ``explain`` and ``score`` with reasons, on a small model in the registry."""
+"""Tests of the entry points ``explain`` and ``score`` with reasons, on a small model in the registry."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tracking store and a user table for all tests here: a store takes seconds to make."""
     folder = tmp_path_factory.mktemp("explained")
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-    mlflow.create_experiment("laws", artifact_location=f"file://{folder}/artifacts")
+    mlflow.create_experiment("explain", artifact_location=f"file://{folder}/artifacts")
     user_table.write(TABLE, folder / "users")
     return folder
 
@@ -46,7 +46,7 @@ def given(model: PurchasingModel, folder: Path, monkeypatch: pytest.MonkeyPatch)
     """A user table, and the model where the registry would find it."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
     runs.prepare()
-    mlflow.set_experiment("laws")
+    mlflow.set_experiment("explain")
     version = argparse.Namespace(name="purchasing_power", version="1")
     monkeypatch.setattr(registry, "find", lambda name, stage: version)
     monkeypatch.setattr(registry, "open_bundle", lambda found: model)

@@ -1,4 +1,4 @@
-"""Laws of scoring in batches: the same output as in one piece, and a killed run goes on where it was."""
+"""Tests of scoring in batches: the same output as in one piece, and a killed run goes on where it was."""
 
 from __future__ import annotations
 
