@@ -37,7 +37,7 @@ from purchasing_power.reference.texts import (
     known_terms,
     projected,
 )
-from purchasing_power.shop.intake import take_in
+from purchasing_power.shop.intake import ingest
 from purchasing_power.shop.samples import complete_journey
 from purchasing_power.shop.tables import scan
 from purchasing_power.snapshot.build import build
@@ -77,7 +77,7 @@ def sample() -> tuple[PurchasingModel, UserTable]:
     """A model on 60 columns of the Complete Journey sample, and the table it was made from."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "tables"
-        take_in(complete_journey(Path(place) / "raw"), folder, key=b"benchmark key of no secret at all")
+        ingest(complete_journey(Path(place) / "raw"), folder, key=b"benchmark key of no secret at all")
         whole = build(scan(folder), SnapshotSettings(), progress=False)
     table = UserTable(whole.frame, narrowed(whole.meta))
     parts = split(table)

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from purchasing_power.atomic_folder import replaced
+from purchasing_power.atomic_folder import atomic_folder
 from purchasing_power.errors import DataError
 
 USER = "user_id"
@@ -174,7 +174,7 @@ def _codes_of_arrow(array: pa.ListArray) -> tuple[np.ndarray, np.ndarray, list[s
 
 def write(table: UserTable, folder: Path) -> Path:
     """Write a user table to a folder: under a temporary name first, then renamed."""
-    with replaced(folder) as draft:
+    with atomic_folder(folder) as draft:
         arrow = pa.Table.from_pandas(
             table.frame.drop(columns=DOCUMENTS, errors="ignore"), preserve_index=False
         )
