@@ -27,7 +27,8 @@ from purchasing_power.shop.samples import complete_journey
 from purchasing_power.shop.tables import scan
 from purchasing_power.snapshot.build import BLOCKS, build
 from purchasing_power.snapshot.feature import slugs
-from purchasing_power.snapshot.settings import Plan, SnapshotSettings
+from purchasing_power.snapshot.plan import Plan
+from purchasing_power.snapshot.settings import SnapshotSettings
 from purchasing_power.snapshot.user_table import UserTable
 
 

@@ -21,8 +21,8 @@ from purchasing_power.explain.reasons import LANGUAGES
 from purchasing_power.explain.user_explanation import explain_user
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.snapshot import user_table
+from purchasing_power.snapshot.cutoffs import at_cutoff
 from purchasing_power.snapshot.user_table import USER, UserTable
-from steps.score import at_cutoff
 from tracking import registry, runs
 from tracking.entry import Outputs, Parser, choice, execute, optional_date, whole
 

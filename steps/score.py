@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import mlflow
@@ -22,9 +21,8 @@ from purchasing_power.serving.batch.parts import (
     score_parts,
     value_counts,
 )
-from purchasing_power.serving.batch.table import chosen_cutoff, open_table
-from purchasing_power.snapshot.cutoffs import choose
-from purchasing_power.snapshot.user_table import CUTOFF, UserTable
+from purchasing_power.snapshot.cutoffs import chosen_cutoff
+from purchasing_power.snapshot.user_table import CUTOFF, UserTableFile
 from tracking import registry, runs
 from tracking.entry import Outputs, Parser, choice, execute, optional_date, whole
 
@@ -50,7 +48,7 @@ def run(args: argparse.Namespace) -> Outputs:
     if not args.batch:
         raise DataError("batch: got 0; 1 user or more at once is allowed. Set a larger batch.")
     version = registry.find(args.model, args.version)
-    table = open_table(runs.fetch(args.users, "users")[0])
+    table = UserTableFile.open(runs.fetch(args.users, "users")[0])
     cutoff = chosen_cutoff(table, args.cutoff)
     output = Path(args.output)
     scorer = Scoring(registry.open_bundle(version), str(version.version), args)
@@ -89,21 +87,6 @@ class Scoring:
         if CUTOFF in frame:
             predictions[CUTOFF] = frame[CUTOFF].to_numpy()
         return predictions
-
-
-def at_cutoff(table: UserTable, cutoff: date | None) -> UserTable:
-    """The rows of one cutoff of a table in memory, by default the latest; all rows of a flat table.
-
-    Raises
-    ------
-    DataError
-        If the table has no such cutoff.
-    """
-    if table.meta.kind == "flat":
-        return table
-    moments = table.frame[CUTOFF]
-    chosen = choose(sorted(moments.unique()), cutoff)
-    return table.rows((moments == chosen).to_numpy().nonzero()[0])
 
 
 def _log(output: Path) -> None:

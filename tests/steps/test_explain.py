@@ -16,6 +16,7 @@ from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.snapshot import user_table
+from purchasing_power.snapshot.cutoffs import at_cutoff
 from purchasing_power.snapshot.target import fit_target
 from steps import explain, score
 from tracking import registry, runs
@@ -72,7 +73,7 @@ def test_a_user_is_explained_by_reasons_that_add_up(
     parts = sum(reason["part"] for reason in told["reasons"])
     assert len(told["reasons"]) == 5
     assert told["base_score"] + parts + told["other_reasons"] == pytest.approx(told["score"], abs=1e-9)
-    rows = score.at_cutoff(TABLE, None).frame
+    rows = at_cutoff(TABLE, None).frame
     row = rows[rows["user_id"] == "user-0003"]
     assert told["score"] == pytest.approx(model.predict(row)["score"].iloc[0], abs=1e-9)
     assert found["model"]["permutation"].keys() == {one["feature"] for one in found["model"]["drivers"]}
