@@ -12,6 +12,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,11 @@ from purchasing_power.shop.tables import scan
 from purchasing_power.snapshot.build import build
 from purchasing_power.snapshot.settings import SnapshotSettings
 from purchasing_power.snapshot.target import fit_target
-from purchasing_power.snapshot.user_table import CUTOFF, USER, UserTable, UserTableMeta
+from purchasing_power.snapshot.user_table import USER, UserTable, UserTableMeta
 from purchasing_power.text.bag import Bag, bag
 
 COLUMNS = 60
-CUTOFF_USED = "2017-10-08"
+CUTOFF_USED = date(2017, 10, 8)
 # Evidently calls a dataset drifted from this share of drifted columns on.
 EVIDENTLY_SHARE = 0.5
 NOTHING_KNOWN = Performance((), "No outcome is looked at.", 0)
@@ -90,11 +91,6 @@ def narrowed(meta: UserTableMeta) -> UserTableMeta:
     kept = COLUMNS - len(meta.categorical)
     chosen = np.sort(np.random.default_rng(0).permutation(len(meta.numeric))[:kept])
     return UserTableMeta(**{**vars(meta), "numeric": tuple(meta.numeric[place] for place in chosen)})
-
-
-def at_cutoff(table: UserTable) -> UserTable:
-    """The households of the one cutoff that windows are drawn from."""
-    return table.rows(np.flatnonzero(table.frame[CUTOFF] == pd.Timestamp(CUTOFF_USED)))
 
 
 def population(model: PurchasingModel, table: UserTable) -> Population:
