@@ -12,6 +12,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +38,17 @@ from purchasing_power.reference.texts import (
     known_terms,
     projected,
 )
-from purchasing_power.shop.intake import take_in
+from purchasing_power.shop.intake import ingest
 from purchasing_power.shop.samples import complete_journey
 from purchasing_power.shop.tables import scan
 from purchasing_power.snapshot.build import build
 from purchasing_power.snapshot.settings import SnapshotSettings
 from purchasing_power.snapshot.target import fit_target
-from purchasing_power.snapshot.user_table import CUTOFF, USER, UserTable, UserTableMeta
+from purchasing_power.snapshot.user_table import USER, UserTable, UserTableMeta
 from purchasing_power.text.bag import Bag, bag
 
 COLUMNS = 60
-CUTOFF_USED = "2017-10-08"
+CUTOFF_USED = date(2017, 10, 8)
 # Evidently calls a dataset drifted from this share of drifted columns on.
 EVIDENTLY_SHARE = 0.5
 NOTHING_KNOWN = Performance((), "No outcome is looked at.", 0)
@@ -77,7 +78,7 @@ def sample() -> tuple[PurchasingModel, UserTable]:
     """A model on 60 columns of the Complete Journey sample, and the table it was made from."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "tables"
-        take_in(complete_journey(Path(place) / "raw"), folder, key=b"benchmark key of no secret at all")
+        ingest(complete_journey(Path(place) / "raw"), folder, key=b"benchmark key of no secret at all")
         whole = build(scan(folder), SnapshotSettings(), progress=False)
     table = UserTable(whole.frame, narrowed(whole.meta))
     parts = split(table)
@@ -90,11 +91,6 @@ def narrowed(meta: UserTableMeta) -> UserTableMeta:
     kept = COLUMNS - len(meta.categorical)
     chosen = np.sort(np.random.default_rng(0).permutation(len(meta.numeric))[:kept])
     return UserTableMeta(**{**vars(meta), "numeric": tuple(meta.numeric[place] for place in chosen)})
-
-
-def at_cutoff(table: UserTable) -> UserTable:
-    """The households of the one cutoff that windows are drawn from."""
-    return table.rows(np.flatnonzero(table.frame[CUTOFF] == pd.Timestamp(CUTOFF_USED)))
 
 
 def population(model: PurchasingModel, table: UserTable) -> Population:

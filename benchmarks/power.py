@@ -19,9 +19,9 @@ import json
 import numpy as np
 import pandas as pd
 from drift_windows import (
+    CUTOFF_USED,
     EVIDENTLY_SHARE,
     Population,
-    at_cutoff,
     attention,
     evidently_share,
     our_window,
@@ -32,6 +32,7 @@ from tqdm import tqdm
 
 from purchasing_power.evaluation.bootstrap import Interval, interval
 from purchasing_power.model.purchasing_model import PurchasingModel
+from purchasing_power.snapshot.cutoffs import at_cutoff
 from purchasing_power.snapshot.user_table import UserTable, document_codes, documents_array
 
 MEAN_SIZE, POINTS, RISE = 0.2, 0.05, 1.1
@@ -91,7 +92,7 @@ def main() -> None:
     parser.add_argument("--reference", type=int, default=5_000, help="users of the reference")
     args = parser.parse_args()
     model, table = sample()
-    one = at_cutoff(table)
+    one = at_cutoff(table, CUTOFF_USED)
     three = [name for name in amounts(model.meta.numeric) if name.startswith("spend")][:3]
     before, use = population(model, one), attention(model, one)
     figures: dict[str, float] = {}

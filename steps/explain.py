@@ -22,8 +22,8 @@ from purchasing_power.explain.user_explanation import explain_user
 from purchasing_power.kinds import registry as kinds
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.snapshot import user_table
+from purchasing_power.snapshot.cutoffs import at_cutoff
 from purchasing_power.snapshot.user_table import USER, UserTable
-from steps.score import at_cutoff
 from tracking import registry, runs
 from tracking.entry import Outputs, choice, execute, optional_date, parameter, whole
 from tracking.registry import ModelOptions

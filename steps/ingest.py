@@ -9,7 +9,7 @@ from pathlib import Path
 import mlflow
 
 from purchasing_power.shop.flat import read_flat
-from purchasing_power.shop.intake import take_in
+from purchasing_power.shop.intake import ingest
 from purchasing_power.shop.pseudonym import read_key
 from purchasing_power.shop.samples import SAMPLES
 from purchasing_power.shop.tables import write_tables
@@ -47,7 +47,7 @@ def run(options: Options) -> Outputs:
 
 
 def _shop(options: Options, source: Path, key: bytes, scratch: Path) -> Outputs:
-    report = take_in(source, scratch / "tables", key=key, max_amount=options.max_amount)
+    report = ingest(source, scratch / "tables", key=key, max_amount=options.max_amount)
     mlflow.log_metrics(
         {
             f"{name}.{what}": getattr(counts, what)

@@ -22,9 +22,8 @@ from purchasing_power.serving.batch.parts import (
     score_parts,
     value_counts,
 )
-from purchasing_power.serving.batch.table import chosen_cutoff, open_table
-from purchasing_power.snapshot.cutoffs import choose
-from purchasing_power.snapshot.user_table import CUTOFF, UserTable
+from purchasing_power.snapshot.cutoffs import chosen_cutoff
+from purchasing_power.snapshot.user_table import CUTOFF, UserTableFile
 from tracking import registry, runs
 from tracking.entry import Outputs, choice, execute, optional_date, parameter, whole
 from tracking.registry import ModelOptions
@@ -51,7 +50,7 @@ def run(options: Options) -> Outputs:
     if not options.batch:
         raise DataError("batch: got 0; 1 user or more at once is allowed. Set a larger batch.")
     version = registry.find(options.registered, options.version)
-    table = open_table(runs.fetch(options.users, "users")[0])
+    table = UserTableFile.open(runs.fetch(options.users, "users")[0])
     cutoff = chosen_cutoff(table, options.cutoff)
     output = Path(options.output)
     scorer = Scoring(registry.open_model(version, kinds.kind(options.kind)), str(version.version), options)
@@ -95,21 +94,6 @@ class Scoring:
         if CUTOFF in frame:
             predictions[CUTOFF] = frame[CUTOFF].to_numpy()
         return predictions
-
-
-def at_cutoff(table: UserTable, cutoff: date | None) -> UserTable:
-    """The rows of one cutoff of a table in memory, by default the latest; all rows of a flat table.
-
-    Raises
-    ------
-    DataError
-        If the table has no such cutoff.
-    """
-    if table.meta.kind == "flat":
-        return table
-    moments = table.frame[CUTOFF]
-    chosen = choose(sorted(moments.unique()), cutoff)
-    return table.rows((moments == chosen).to_numpy().nonzero()[0])
 
 
 def _log(output: Path) -> None:

@@ -37,7 +37,7 @@ def run(options: Options) -> Outputs:
     folder, _ = runs.fetch(options.tables, "tables")
     names = ("lookback", "horizon", "first_cutoff", "last_cutoff", "step", "max_documents")
     settings = SnapshotSettings(**{name: getattr(options, name) for name in names})
-    table = build(scan(folder), settings, kept=_kept(options.like))
+    table = build(scan(folder), settings, earlier=_settings_of(options.like))
     mlflow.log_metrics({"rows": len(table.frame), "features": len(table.meta.features)})
     mlflow.log_dict(table.meta.blocks, "blocks.json")
     mlflow.set_tag("users.digest", table.digest())
@@ -46,14 +46,14 @@ def run(options: Options) -> Outputs:
         return {"users": runs.hand_over(Path(scratch) / "users", "users")}
 
 
-def _kept(like: str) -> dict[str, Any] | None:
+def _settings_of(like: str) -> dict[str, Any] | None:
     """Settings of an earlier user table, or of the one that a registered version was trained on."""
     if like == "none":
         return None
     if like.startswith("models:/"):
         name, _, stage = like.removeprefix("models:/").partition("@")
         like = registry.find(name, stage).tags[registry.USERS_TAG]
-    return user_table.read(runs.fetch(like, "users")[0]).meta.settings
+    return user_table.read_meta(runs.fetch(like, "users")[0]).settings
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Laws of the papers for people: commands that run as written, links that lead somewhere, two languages in step."""
+"""Tests of the papers for people: commands that run as written, links that lead somewhere, two languages in step."""
 
 from __future__ import annotations
 

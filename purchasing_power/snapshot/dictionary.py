@@ -8,9 +8,9 @@ from pathlib import Path
 
 from purchasing_power.snapshot.build import BLOCKS
 from purchasing_power.snapshot.feature import Block, Feature
-from purchasing_power.snapshot.outcome import names
-from purchasing_power.snapshot.plan import BRANDS, CATEGORIES, EVENTS
-from purchasing_power.snapshot.settings import Plan, SnapshotSettings
+from purchasing_power.snapshot.outcome import outcome_names
+from purchasing_power.snapshot.plan import BRANDS, CATEGORIES, EVENTS, Plan
+from purchasing_power.snapshot.settings import SnapshotSettings
 
 PATH = Path(__file__).parents[2] / "docs" / "features.md"
 # Names that depend on a shop's own values stand for all of them.
@@ -60,7 +60,7 @@ def _row(feature: Feature) -> str:
 
 
 def _rest(horizon: int) -> str:
-    spend, orders = names(horizon)
+    spend, orders = outcome_names(horizon)
     return f"""## profile
 
 Needs `users`. Every numeric column is a numeric feature and every text column a categorical one, as they are;

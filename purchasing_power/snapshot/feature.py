@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import ibis.expr.types as ir
 
 from purchasing_power.snapshot.history import History
-from purchasing_power.snapshot.settings import Plan
+from purchasing_power.snapshot.plan import Plan
 
 
 @dataclass(frozen=True)

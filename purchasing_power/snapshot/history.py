@@ -13,7 +13,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from purchasing_power.snapshot.arithmetic import total
-from purchasing_power.snapshot.settings import Plan
+from purchasing_power.snapshot.plan import Plan
 
 DAY = 86_400
 ALWAYS = -(2**53)

@@ -1,4 +1,4 @@
-"""Laws of cross-validation: fold scores are those of a plain fit, and blocks are computed once."""
+"""Tests of cross-validation: fold scores are those of a plain fit, and blocks are computed once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of explanations: they add up, they find what was planted, and they show no text of a user."""
+"""Tests of explanations: they add up, they find what was planted, and they show no text of a user."""
 
 from __future__ import annotations
 

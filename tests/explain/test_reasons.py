@@ -1,4 +1,4 @@
-"""Laws of reasons: the strongest first, in words of two languages, with numbers that add up."""
+"""Tests of reasons: the strongest first, in words of two languages, with numbers that add up."""
 
 from __future__ import annotations
 

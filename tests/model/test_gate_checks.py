@@ -1,4 +1,4 @@
-"""Laws of the gate's further checks: tries, accepted advantages, calibration, slices."""
+"""Tests of the gate's further checks: tries, accepted advantages, calibration, slices."""
 
 from __future__ import annotations
 

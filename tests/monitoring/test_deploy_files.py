@@ -1,4 +1,4 @@
-"""Laws of the files in docs/deploy: their own programs take them, and they start what MLproject has."""
+"""Tests of the files in docs/deploy: their own programs take them, and they start what MLproject has."""
 
 from __future__ import annotations
 

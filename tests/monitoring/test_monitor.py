@@ -1,4 +1,4 @@
-"""Laws of the job: windows are counted once, and their figures are the same wherever they are shown."""
+"""Tests of the job: windows are counted once, and their figures are the same wherever they are shown."""
 
 from __future__ import annotations
 

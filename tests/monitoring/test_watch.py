@@ -1,4 +1,4 @@
-"""Laws of the watch: a window once, whatever kills it; and of what leads back from a new version."""
+"""Tests of the watch: a window once, whatever kills it; and of what leads back from a new version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of the compared columns: no id and no text among them, texts counted right."""
+"""Tests of the compared columns: no id and no text among them, texts counted right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of what is kept of the held-back rows: enough for the promise, and nobody's row."""
+"""Tests of what is kept of the held-back rows: enough for the promise, and nobody's row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of reference statistics: measured once, kept as files without a row, and counted alike later."""
+"""Tests of reference statistics: measured once, kept as files without a row, and counted alike later."""
 
 from __future__ import annotations
 

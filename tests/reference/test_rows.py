@@ -1,4 +1,4 @@
-"""Laws of the reference rows: each user once, and only what the model was trained on."""
+"""Tests of the reference rows: each user once, and only what the model was trained on."""
 
 from __future__ import annotations
 

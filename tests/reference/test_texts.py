@@ -1,4 +1,4 @@
-"""Laws of stored texts: no text, no rare word, and the same fold for the same user in every sample."""
+"""Tests of stored texts: no text, no rare word, and the same fold for the same user in every sample."""
 
 from __future__ import annotations
 

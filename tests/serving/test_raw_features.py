@@ -1,4 +1,4 @@
-"""Laws of raw rows: they give the features and scores that the snapshot gives, and are checked as the shop's tables."""
+"""Tests of raw rows: they give the features and scores of the snapshot, and are checked as the shop's tables."""
 
 from __future__ import annotations
 

@@ -188,10 +188,10 @@ def test_a_request_whose_users_lack_a_profile_column_gets_it_missing(
 def test_an_outcome_is_missing_until_its_horizon_is_over(shop: Tables, scanned: Scan) -> None:
     frame = made(scanned(shop), SnapshotSettings()).frame
     end = shop["orders"]["ordered_at"].max().normalize()
-    ripe = frame["cutoff"] + pd.Timedelta(days=28) <= end
-    assert ripe.any() and not ripe.all()
-    assert (frame["spend_next_28d"].notna() == ripe).all()
-    assert (frame["orders_next_28d"].notna() == ripe).all()
+    matured = frame["cutoff"] + pd.Timedelta(days=28) <= end
+    assert matured.any() and not matured.all()
+    assert (frame["spend_next_28d"].notna() == matured).all()
+    assert (frame["orders_next_28d"].notna() == matured).all()
 
 
 def test_rows_are_sorted_by_cutoff_and_user(panel: UserTable) -> None:

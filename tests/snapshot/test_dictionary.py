@@ -7,7 +7,8 @@ import pandas as pd
 
 from purchasing_power.snapshot.build import BLOCKS, build
 from purchasing_power.snapshot.dictionary import PATH, SHOWN, markdown
-from purchasing_power.snapshot.settings import Plan, SnapshotSettings
+from purchasing_power.snapshot.plan import Plan
+from purchasing_power.snapshot.settings import SnapshotSettings
 
 
 def test_the_written_dictionary_is_the_generated_one() -> None:

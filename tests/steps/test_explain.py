@@ -1,4 +1,4 @@
-"""Laws of the entry points ``explain`` and ``score`` with reasons, on a small model in the registry."""
+"""Tests of the entry points ``explain`` and ``score`` with reasons, on a small model in the registry."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.snapshot import user_table
+from purchasing_power.snapshot.cutoffs import at_cutoff
 from purchasing_power.snapshot.target import fit_target
 from steps import explain, score
 from tracking import registry, runs
@@ -36,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tracking store and a user table for all tests here: a store takes seconds to make."""
     folder = tmp_path_factory.mktemp("explained")
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-    mlflow.create_experiment("laws", artifact_location=f"file://{folder}/artifacts")
+    mlflow.create_experiment("explain", artifact_location=f"file://{folder}/artifacts")
     user_table.write(TABLE, folder / "users")
     return folder
 
@@ -46,7 +47,7 @@ def given(model: PurchasingModel, folder: Path, monkeypatch: pytest.MonkeyPatch)
     """A user table, and the model where the registry would find it."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
     runs.prepare()
-    mlflow.set_experiment("laws")
+    mlflow.set_experiment("explain")
     version = argparse.Namespace(name="purchasing_power", version="1")
     monkeypatch.setattr(registry, "find", lambda name, stage: version)
     monkeypatch.setattr(registry, "open_bundle", lambda found: model)
@@ -72,7 +73,7 @@ def test_a_user_is_explained_by_reasons_that_add_up(
     parts = sum(reason["part"] for reason in told["reasons"])
     assert len(told["reasons"]) == 5
     assert told["base_score"] + parts + told["other_reasons"] == pytest.approx(told["score"], abs=1e-9)
-    rows = score.at_cutoff(TABLE, None).frame
+    rows = at_cutoff(TABLE, None).frame
     row = rows[rows["user_id"] == "user-0003"]
     assert told["score"] == pytest.approx(model.predict(row)["score"].iloc[0], abs=1e-9)
     assert found["model"]["permutation"].keys() == {one["feature"] for one in found["model"]["drivers"]}

@@ -1,4 +1,4 @@
-"""Laws of the entry points: MLproject is the only home of defaults, and wrong parameters are met."""
+"""Tests of the entry points: MLproject is the only home of defaults, and wrong parameters are met."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of the gate to production, which serves the version for real, and of two promotions at once."""
+"""Tests of the gate to production, which serves the version for real, and of two promotions at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of stored reference statistics, on the small shop that ``main`` was run on once."""
+"""Tests of stored reference statistics, on the small shop that ``main`` was run on once."""
 
 from __future__ import annotations
 

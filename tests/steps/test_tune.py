@@ -1,4 +1,4 @@
-"""Laws of ``tune``: encoders are compared, a blend must earn its place, and workers share one study."""
+"""Tests of ``tune``: encoders are compared, a blend must earn its place, and workers share one study."""
 
 from __future__ import annotations
 

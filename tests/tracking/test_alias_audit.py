@@ -1,4 +1,4 @@
-"""Laws of what the ledger says about stages."""
+"""Tests of what the ledger says about stages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of where reference statistics lie: with the run that trained the version, found by the version's tag."""
+"""Tests of where reference statistics lie: with the run that trained the version, found by the version's tag."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of standings: the figure is the mean over folds, and the interval of a gap is paired."""
+"""Tests of standings: the figure is the mean over folds, and the interval of a gap is paired."""
 
 from __future__ import annotations
 

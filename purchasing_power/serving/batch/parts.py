@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from purchasing_power.serving.batch.table import TableFile, batch_counts, read_group
+from purchasing_power.snapshot.user_table import UserTableFile
 
 log = logging.getLogger(__name__)
 
@@ -24,14 +24,14 @@ STAMP = b"purchasing_power.part"
 Predict = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def run_digest(table: TableFile, size: int, **settings: str) -> str:
+def run_digest(table: UserTableFile, size: int, **settings: str) -> str:
     """Hex digest (16 characters) of all that decides the parts of a run: table, batch size, version, options."""
     stated = json.dumps({"table": table.digest, "size": size, **settings}, sort_keys=True)
     return hashlib.sha256(stated.encode()).hexdigest()[:16]
 
 
 def score_parts(
-    table: TableFile, cutoff: pd.Timestamp | None, size: int, predict: Predict, home: Path, digest: str
+    table: UserTableFile, cutoff: pd.Timestamp | None, size: int, predict: Predict, home: Path, digest: str
 ) -> list[Path]:
     """Predict a table batch by batch into ``home``; a part that is there, whole and of the same run is kept.
 
@@ -54,15 +54,16 @@ def score_parts(
     home.mkdir(parents=True, exist_ok=True)
     found: list[Path] = []
     with tqdm(total=sum(table.groups), desc="score", unit="row") as bar:
-        for group, count in enumerate(batch_counts(table, size)):
+        for group, group_rows in enumerate(table.groups):
+            count = -(-group_rows // size)
             paths = [home / f"part-{group:05d}-{number:05d}-{digest}.parquet" for number in range(count)]
             done = [_rows(path) for path in paths]
             if None not in done:
-                bar.update(table.groups[group])
+                bar.update(group_rows)
                 found += [path for path, rows in zip(paths, done, strict=True) if rows]
                 continue
             for path, rows, (read, frame) in zip(
-                paths, done, read_group(table, group, size, cutoff), strict=True
+                paths, done, table.batches(group, size, cutoff), strict=True
             ):
                 if rows is None:
                     _write(predict(frame) if len(frame) else frame[[]], path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from purchasing_power.snapshot.arithmetic import mean, ratio, spread, total
 from purchasing_power.snapshot.feature import Block, Feature
-from purchasing_power.snapshot.settings import Plan
+from purchasing_power.snapshot.plan import Plan
 
 
 def features(plan: Plan) -> list[Feature]:

@@ -11,7 +11,7 @@ import ibis.expr.types as ir
 from purchasing_power.snapshot.arithmetic import ratio
 from purchasing_power.snapshot.feature import Block, Feature, slugs
 from purchasing_power.snapshot.history import History
-from purchasing_power.snapshot.settings import Plan
+from purchasing_power.snapshot.plan import Plan
 
 WINDOWS = (7, 28, 84)
 VIEW = "view"

@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 from purchasing_power.snapshot.arithmetic import ratio, total
 from purchasing_power.snapshot.feature import Block, Feature
 from purchasing_power.snapshot.history import DAY, History
-from purchasing_power.snapshot.settings import Plan
+from purchasing_power.snapshot.plan import Plan
 
 DAY_PARTS = {"night": (0, 6), "morning": (6, 12), "afternoon": (12, 18), "evening": (18, 24)}
 SATURDAY = 5

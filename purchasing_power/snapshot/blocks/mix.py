@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 from purchasing_power.snapshot.arithmetic import entropy, ratio, total
 from purchasing_power.snapshot.feature import Block, Feature, slugs
 from purchasing_power.snapshot.history import History
-from purchasing_power.snapshot.settings import Plan
+from purchasing_power.snapshot.plan import Plan
 
 UNKNOWN = "Lines of unknown {0} count in the divisor only, so the shares need not add up to 1."
 

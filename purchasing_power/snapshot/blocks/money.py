@@ -6,7 +6,7 @@ import ibis.expr.types as ir
 
 from purchasing_power.snapshot.arithmetic import total
 from purchasing_power.snapshot.feature import Block, Feature
-from purchasing_power.snapshot.settings import Plan
+from purchasing_power.snapshot.plan import Plan
 
 
 def features(plan: Plan) -> list[Feature]:

@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 from purchasing_power.snapshot.arithmetic import ratio, total
 from purchasing_power.snapshot.feature import Block, Feature
 from purchasing_power.snapshot.history import History
-from purchasing_power.snapshot.settings import Plan
+from purchasing_power.snapshot.plan import Plan
 
 
 def discount_features(plan: Plan) -> list[Feature]:

@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 from purchasing_power.snapshot.arithmetic import growth, mean, spread, total
 from purchasing_power.snapshot.feature import Block, Feature
 from purchasing_power.snapshot.history import DAY
-from purchasing_power.snapshot.settings import Plan
+from purchasing_power.snapshot.plan import Plan
 
 PERIOD = 28
 HALF_LIVES = (14, 56)

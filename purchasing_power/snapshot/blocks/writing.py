@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 from purchasing_power.snapshot.arithmetic import mean
 from purchasing_power.snapshot.feature import Block, Feature
 from purchasing_power.snapshot.history import History
-from purchasing_power.snapshot.settings import Plan
+from purchasing_power.snapshot.plan import Plan
 
 
 def rows(history: History) -> ir.Table:

@@ -1,4 +1,4 @@
-"""Laws of drift: what did not change is not called changed, what did is, and what a season explains is none."""
+"""Tests of drift: what did not change is not called changed, what did is, and what a season explains is none."""
 
 from __future__ import annotations
 

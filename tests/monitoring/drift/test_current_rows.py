@@ -1,4 +1,4 @@
-"""Laws of the current rows: only later ones, of one cutoff, each user once."""
+"""Tests of the current rows: only later ones, of one cutoff, each user once."""
 
 from __future__ import annotations
 

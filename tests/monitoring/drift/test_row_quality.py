@@ -1,4 +1,4 @@
-"""Laws of the checks of new rows: good rows pass, and each fault is named with its figure."""
+"""Tests of the checks of new rows: good rows pass, and each fault is named with its figure."""
 
 from __future__ import annotations
 

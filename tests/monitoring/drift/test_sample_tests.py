@@ -1,4 +1,4 @@
-"""Laws of the tests: they equal scipy's, know both samples' sizes, and survive what counts may hold."""
+"""Tests of the tests: they equal scipy's, know both samples' sizes, and survive what counts may hold."""
 
 from __future__ import annotations
 

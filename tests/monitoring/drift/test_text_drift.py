@@ -1,4 +1,4 @@
-"""Laws of text drift: texts of one kind are not told apart, others are, and words are shown but no text."""
+"""Tests of text drift: texts of one kind are not told apart, others are, and words are shown but no text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of prediction drift: expected and realised shares of the tiers, each with an interval that covers."""
+"""Tests of prediction drift: expected and realised shares of the tiers, each with an interval that covers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of the verdict on a window: one family of tests, an effect floor, and attention on what drifted."""
+"""Tests of the verdict on a window: one family of tests, an effect floor, and attention on what drifted."""
 
 from __future__ import annotations
 

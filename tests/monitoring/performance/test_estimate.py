@@ -1,4 +1,4 @@
-"""Laws of the estimate without labels: right where probabilities are, and honest about its error."""
+"""Tests of the estimate without labels: right where probabilities are, and honest about its error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of realised performance: only outcomes that are new, beside the naive baseline, against the promise."""
+"""Tests of realised performance: only outcomes that are new, beside the naive baseline, against the promise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of the policy: it is pure, too few users conclude nothing, and drift must be real and matter."""
+"""Tests of the policy: it is pure, too few users conclude nothing, and drift must be real and matter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of retraining: it runs below the monitoring run, and its failure is told, never swallowed."""
+"""Tests of retraining: it runs below the monitoring run, and its failure is told, never swallowed."""
 
 from __future__ import annotations
 

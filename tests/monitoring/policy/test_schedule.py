@@ -1,4 +1,4 @@
-"""Laws of the schedule: crontab lines in UTC, seconds, and no turn that passed during a job is made up for."""
+"""Tests of the schedule: crontab lines in UTC, seconds, and no turn that passed during a job is made up for."""
 
 from __future__ import annotations
 

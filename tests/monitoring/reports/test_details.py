@@ -1,4 +1,4 @@
-"""Laws of the page and the records: they open with the decision, fetch nothing, and show nobody."""
+"""Tests of the page and the records: they open with the decision, fetch nothing, and show nobody."""
 
 from __future__ import annotations
 

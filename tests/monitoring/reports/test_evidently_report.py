@@ -1,4 +1,4 @@
-"""Laws of Evidently's report: it shows our figures and our verdicts, and nobody's rows."""
+"""Tests of Evidently's report: it shows our figures and our verdicts, and nobody's rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of Evidently's workspace: each window once, and panels in a browser that show the numbers of the runs."""
+"""Tests of Evidently's workspace: each window once, and panels in a browser that show the numbers of the runs."""
 
 from __future__ import annotations
 

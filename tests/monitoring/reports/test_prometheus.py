@@ -1,4 +1,4 @@
-"""Laws of the Prometheus text: what a scraper reads are the figures of the job, written in one piece."""
+"""Tests of the Prometheus text: what a scraper reads are the figures of the job, written in one piece."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of the stakeholder's page: why, since when, the trend, what changed and what was done, in two languages."""
+"""Tests of the stakeholder's page: why, since when, the trend, what changed and what was done, in two languages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of what ``serve`` may be asked for."""
+"""Tests of what ``serve`` may be asked for."""
 
 from __future__ import annotations
 
