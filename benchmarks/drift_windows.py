@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from monitoring.columns import meanings
 from monitoring.detect import find
 from monitoring.drift.comparison import Sides
 from monitoring.drift.results import Window
@@ -27,7 +26,7 @@ from monitoring.performance.results import Performance
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
-from purchasing_power.reference.columns import Columns, feature_columns, is_numeric, score_columns
+from purchasing_power.reference.columns import Columns, feature_columns, is_numeric, meanings, score_columns
 from purchasing_power.reference.held_back import HeldBack
 from purchasing_power.reference.measure import Reference, column_use, counted, sketches
 from purchasing_power.reference.texts import (

@@ -30,7 +30,7 @@ from drift_windows import (
 )
 from tqdm import tqdm
 
-from purchasing_power.evaluation.bootstrap import Interval, interval
+from purchasing_power.evaluation.bootstrap import Interval, Resampling, interval
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.snapshot.cutoffs import at_cutoff
 from purchasing_power.snapshot.user_table import UserTable, document_codes, documents_array
@@ -154,7 +154,9 @@ def below_promise(
 
 
 def _judged(y: np.ndarray, score: np.ndarray, rows: np.ndarray, seed: int) -> Interval:
-    return interval(y[rows], score[rows], np.arange(len(rows)), "average_precision", REPLICATES, seed)
+    return interval(
+        y[rows], score[rows], np.arange(len(rows)), "average_precision", Resampling(REPLICATES, seed)
+    )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from monitoring.columns import meanings
 from monitoring.detect import find
 from monitoring.drift.comparison import sides
 from monitoring.drift.current_rows import current_rows
@@ -17,6 +16,7 @@ from monitoring.performance.realised import realised
 from monitoring.policy import past_jobs
 from monitoring.policy.past_windows import Past, PastWindow
 from purchasing_power.model.purchasing_model import PurchasingModel
+from purchasing_power.reference.columns import meanings
 from purchasing_power.reference.measure import Reference, measure
 from purchasing_power.reference.rows import one_per_user
 from purchasing_power.snapshot.user_table import CUTOFF, UserTable

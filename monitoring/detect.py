@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from monitoring.columns import PREDICTED, SCORE
-from monitoring.drift.column_drift import columns_drift, moved_categories, scores_drift
+from monitoring.drift.column_drift import columns_drift, moved_categories, scores_drift, tier_shares
 from monitoring.drift.comparison import Sides
 from monitoring.drift.results import ColumnDrift
 from monitoring.drift.text_drift import WRONGLY_NAMED, text_drift
-from monitoring.drift.tier_shares import tier_shares
 from monitoring.drift.window import judge, with_text_use
 from monitoring.evidence import Evidence
 from monitoring.performance.results import Performance
+from purchasing_power.reference.columns import PREDICTED, SCORE
 
 
 @dataclass(frozen=True)

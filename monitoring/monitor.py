@@ -9,7 +9,6 @@ from pathlib import Path
 from mlflow.entities.model_registry import ModelVersion
 from tqdm import tqdm
 
-from monitoring.columns import meanings
 from monitoring.detect import Found, find
 from monitoring.drift.comparison import sides
 from monitoring.drift.current_rows import current_rows
@@ -27,6 +26,7 @@ from monitoring.reports.stakeholder_report import LANGUAGES
 from purchasing_power.actions.campaign_list import campaign_list
 from purchasing_power.errors import DataError
 from purchasing_power.model.purchasing_model import PurchasingModel
+from purchasing_power.reference.columns import meanings
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.user_table import UserTable
 from tracking import ledger, lock, registry, runs

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from monitoring.columns import MISSING, OTHER
 from monitoring.drift import sample_tests
-from monitoring.drift.results import ABOVE_ALL, AT_MOST, ColumnDrift, Moved
+from monitoring.drift.results import ABOVE_ALL, AT_MOST, ColumnDrift, Moved, TierShare
+from purchasing_power.evaluation.metrics import wilson_interval
+from purchasing_power.reference.columns import MISSING, OTHER, TIER
 from purchasing_power.reference.measure import Reference
 from purchasing_power.reference.sketch import (
     LEAST_USERS,
@@ -22,6 +23,7 @@ from purchasing_power.reference.sketch import (
     NumericSketch,
     Sketch,
 )
+from purchasing_power.snapshot.target import TIERS
 
 # Cutoffs at most so many days from the same day of an earlier year are of the same weeks.
 SAME_WEEKS_DAYS = 14
@@ -60,6 +62,25 @@ def scores_drift(
         name: column_drift(name, sketch, now[name], meanings.get(name, ""), 0.0)
         for name, sketch in reference.scores.items()
     }
+
+
+def tier_shares(reference: Reference, now: Mapping[str, Counts]) -> tuple[TierShare, ...]:
+    """Shares of the tiers on the calibration rows and now; nothing for a model that gives no tier.
+
+    A campaign list is the users of one tier: how long it becomes was promised by the shares at training.
+    """
+    sketch, counts = reference.scores.get(TIER), now.get(TIER)
+    if not isinstance(sketch, CategorySketch) or not isinstance(counts, CategoryCounts):
+        return ()
+    before = dict(zip(sketch.names, sketch.counts, strict=False))
+    after = dict(zip(sketch.names, counts.counts, strict=False))
+    if counts.largest_users:
+        after[counts.largest_other] = counts.largest_users
+    expected = np.array([before.get(tier, 0) for tier in TIERS]) / max(int(sketch.counts.sum()), 1)
+    users = np.full(len(TIERS), max(int(counts.counts.sum()), 1))
+    realised = np.array([after.get(tier, 0) for tier in TIERS]) / users
+    rows = np.column_stack([expected, realised, *wilson_interval(realised, users)]).tolist()
+    return tuple(TierShare(tier, *row) for tier, row in zip(TIERS, rows, strict=True))
 
 
 def column_drift(name: str, sketch: Sketch, now: Counts, meaning: str, use: float) -> ColumnDrift:

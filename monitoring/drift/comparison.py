@@ -8,7 +8,6 @@ import pandas as pd
 
 from monitoring.drift.results import Check
 from monitoring.drift.row_quality import check_rows, schema
-from purchasing_power.errors import DataError
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.reference.columns import feature_columns, score_columns
 from purchasing_power.reference.measure import Reference, counted
@@ -59,15 +58,9 @@ def sides(model: PurchasingModel, reference: Reference, current: UserTable, seed
     DataError
         If the current rows lack a feature of the model.
     """
-    shape = schema(current, model.meta)
-    lacking = [name for name in model.meta.features if name not in current.frame]
-    if lacking:
-        raise DataError(
-            f"user table: {len(lacking)} columns are missing ({', '.join(lacking[:10])}); all "
-            f"{len(model.meta.features)} features of the model are needed. Take the snapshot with like set to the "
-            "table that the model was trained on."
-        )
-    now, said = feature_columns(current, model.meta), score_columns(model.predict(current.frame))
+    # The model refuses rows that lack a feature.
+    said = score_columns(model.predict(current.frame))
+    now, shape = feature_columns(current, model.meta), schema(current, model.meta)
     # A table without documents has no text descriptors: what is not there is not compared.
     columns = {name: counted(sketch, now[name]) for name, sketch in reference.columns.items() if name in now}
     moment = current.frame[CUTOFF].iloc[0] if CUTOFF in current.frame else None

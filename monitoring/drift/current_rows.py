@@ -10,7 +10,7 @@ import pandas as pd
 from purchasing_power.errors import DataError
 from purchasing_power.model.purchasing_model import PurchasingModel, unseen
 from purchasing_power.reference.rows import one_per_user
-from purchasing_power.snapshot.cutoffs import choose
+from purchasing_power.snapshot.cutoffs import at_cutoff
 from purchasing_power.snapshot.user_table import CUTOFF, UserTable
 
 
@@ -35,10 +35,9 @@ def current_rows(model: PurchasingModel, table: UserTable, cutoff: date | None, 
                 "Ingest a newer file and give its user table."
             )
         return one_per_user(table, new, seed)
-    moments = table.frame[CUTOFF]
-    chosen = choose(sorted(moments.unique()), cutoff)
-    _check_later(model, chosen)
-    return one_per_user(table, np.flatnonzero(moments == chosen), seed)
+    rows = at_cutoff(table, cutoff)
+    _check_later(model, rows.frame[CUTOFF].iloc[0])
+    return one_per_user(rows, np.arange(len(rows.frame)), seed)
 
 
 def _check_later(model: PurchasingModel, chosen: pd.Timestamp) -> None:

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from monitoring.columns import OTHER
-from purchasing_power.reference.columns import Columns
+from purchasing_power.reference.columns import OTHER, Columns
 from purchasing_power.reference.sketch import (
     CategoryCounts,
     CategorySketch,

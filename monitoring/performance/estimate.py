@@ -6,9 +6,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from monitoring.performance.calibration_lift import LEVEL, Measure
 from monitoring.performance.results import Estimate
-from purchasing_power.evaluation.bootstrap import Interval, MetricName, draws, percentiles, weighted_metric
+from purchasing_power.evaluation.bootstrap import (
+    LEVEL,
+    Interval,
+    Measure,
+    MetricName,
+    Resampling,
+    draws,
+    percentiles,
+    weighted_metric,
+)
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.reference.held_back import HeldBack
 
@@ -112,5 +120,5 @@ def _both(weights: np.ndarray, positive: np.ndarray) -> np.ndarray:
 
 def _outcomes(probability: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     rows, rng = len(probability), np.random.default_rng([seed, 1])
-    for weights in draws(np.arange(rows), rows, REPLICATES, seed):
+    for weights in draws(np.arange(rows), rows, Resampling(REPLICATES, seed)):
         yield weights, (rng.random(weights.shape) < probability).astype(np.float64)

@@ -7,11 +7,17 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from monitoring.performance.calibration_lift import CALIBRATION, LIFT, bootstrapped
 from monitoring.performance.reference_performance import Promise
 from monitoring.performance.results import Performance, Realised
 from purchasing_power.errors import DataError
-from purchasing_power.evaluation.bootstrap import Comparison, Interval
+from purchasing_power.evaluation.bootstrap import (
+    Comparison,
+    Interval,
+    MetricName,
+    Resampling,
+    compare_measures,
+    weighted_metric,
+)
 from purchasing_power.evaluation.cross_validation import primary_metric
 from purchasing_power.evaluation.holdout import Answered, answered, comparable, naive_outputs
 from purchasing_power.model.purchasing_model import PurchasingModel, unseen
@@ -77,20 +83,20 @@ def ripe_rows(
     return table.rows(rows)
 
 
-def figure_names(target: Target) -> tuple[str, ...]:
+def figure_names(target: Target) -> tuple[MetricName, ...]:
     """The figure that the model was chosen by, then others."""
     if target.task == "regression":
         return "r2", "neg_mae"
     if primary_metric(target) == "auc_macro":
         return "auc_macro", "neg_log_loss"
-    return "average_precision", "auc", CALIBRATION, LIFT
+    return "average_precision", "auc", "calibration_error", "lift_10"
 
 
-def figure(target: Target, metric: str, said: Answered, seed: int) -> tuple[Interval, Comparison]:
+def figure(target: Target, metric: MetricName, said: Answered, seed: int) -> tuple[Interval, Comparison]:
     """A figure of the model on rows of known outcome, and its comparison with the naive baseline there."""
     # An amount spent is no probability: there the baseline says the share of the training rows for everyone.
-    asked = "auc" if metric == LIFT else metric
-    if metric == CALIBRATION:
+    asked = "auc" if metric == "lift_10" else metric
+    if metric == "calibration_error":
         y, score, naive = (
             (said.y == target.positive).astype(np.int64),
             said.model[:, target.positive],
@@ -99,7 +105,8 @@ def figure(target: Target, metric: str, said: Answered, seed: int) -> tuple[Inte
     else:
         y, score = comparable(target, asked, said.y, said.model)
         _, naive = comparable(target, asked, said.y, naive_outputs(target, asked, said))
-    return bootstrapped(metric, y, score, naive, said.users, REPLICATES, seed)
+    measures = (weighted_metric(metric, y, score), weighted_metric(metric, y, naive))
+    return compare_measures(metric, *measures, said.users, Resampling(REPLICATES, seed))
 
 
 def _recomputed(target: Target, said: Answered | None, seed: int) -> dict[str, Promise]:
@@ -109,7 +116,9 @@ def _recomputed(target: Target, said: Answered | None, seed: int) -> dict[str, P
     return {name: Promise(*figure(target, name, said, seed)) for name in figure_names(target)}
 
 
-def _figure(target: Target, metric: str, said: Answered, promise: Promise | None, seed: int) -> Realised:
+def _figure(
+    target: Target, metric: MetricName, said: Answered, promise: Promise | None, seed: int
+) -> Realised:
     now, naive = figure(target, metric, said, seed)
     if promise is None:
         return Realised(now, naive, None)

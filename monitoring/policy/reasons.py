@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from monitoring.drift.window import EFFECT_FLOOR, LEVEL
 from monitoring.evidence import Evidence
-from monitoring.performance.calibration_lift import NAMES
 from monitoring.policy.decision import (
     ASKED,
     AT_WORK,
@@ -22,7 +21,7 @@ from monitoring.policy.decision import (
     text_drifted,
 )
 from monitoring.policy.past_windows import Past
-from purchasing_power.evaluation.bootstrap import Interval
+from purchasing_power.evaluation.bootstrap import METRIC_NAMES, Interval
 
 
 def verdict(evidence: Evidence, decision: Decision, policy: Policy) -> str:
@@ -96,7 +95,7 @@ def _performance(evidence: Evidence, policy: Policy) -> str:
     if not performance.known:
         return f"Realised performance is not known yet. {performance.why}"
     first = performance.figures[0]
-    said = f"Realised {NAMES[first.figure.metric]} is {_interval(first.figure)}"
+    said = f"Realised {METRIC_NAMES[first.figure.metric]} is {_interval(first.figure)}"
     if first.promised is None:
         return f"{said}; no promised figure is on record."
     if judged_figure(evidence, policy) is None:
@@ -115,7 +114,7 @@ def _estimate(evidence: Evidence) -> str:
         return ""
     first = evidence.estimates[0]
     return (
-        f"Estimated without labels: {NAMES[first.now.metric]} {_interval(first.now)} for the users of now, "
+        f"Estimated without labels: {METRIC_NAMES[first.now.metric]} {_interval(first.now)} for the users of now, "
         f"{'below' if first.dropped else 'not below'} {_interval(first.then)} by the same estimate at promotion."
     )
 

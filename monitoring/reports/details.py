@@ -8,14 +8,13 @@ from importlib.resources import files
 
 from jinja2 import Environment
 
-from monitoring.columns import MISSING
 from monitoring.drift.results import ColumnDrift
 from monitoring.evidence import Evidence
-from monitoring.performance.calibration_lift import NAMES
 from monitoring.performance.results import Estimate, Realised
 from monitoring.policy.decision import Decision, drifted_columns
 from monitoring.policy.reasons import p_text
-from purchasing_power.evaluation.bootstrap import Interval
+from purchasing_power.evaluation.bootstrap import METRIC_NAMES, Interval
+from purchasing_power.reference.columns import MISSING
 
 MOST_ROWS, LEAST_ROWS = 15, 5
 SPACE, DASH = "\N{NO-BREAK SPACE}", "\N{EN DASH}"
@@ -117,7 +116,7 @@ def _estimate(estimate: Estimate) -> dict[str, object]:
 
 
 def _name(metric: str) -> str:
-    return NAMES[metric][:1].upper() + NAMES[metric][1:]
+    return METRIC_NAMES[metric][:1].upper() + METRIC_NAMES[metric][1:]
 
 
 def _interval(interval: Interval) -> tuple[str, str]:

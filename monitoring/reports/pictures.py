@@ -13,9 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from monitoring.columns import PREDICTED, SCORE, TIER
 from purchasing_power.evaluation.pictures import LOOKS, MUTED, PALE, SETTINGS
-from purchasing_power.reference.columns import Columns
+from purchasing_power.reference.columns import PREDICTED, SCORE, TIER, Columns
 from purchasing_power.snapshot.target import TIERS
 
 BINS = 30

@@ -21,7 +21,6 @@ from monitoring.policy.past_windows import PastWindow
 from tracking import runs
 
 PAGE, DETAILS, EVIDENTLY_PAGE = "monitor.html", "details.html", "evidently.html"
-LONGEST_TAG = 4900
 MOST_WINDOWS, MOST_IN_BATCH = 100, 1000
 
 
@@ -41,7 +40,7 @@ def log(
     """Log everything but the pages to the active run, metrics with the windows as steps."""
     log_metrics(metrics(evidence), decision.window.moment, past)
     tags = {"decision": word(decision), "drifted": str(decision.drifted).lower(), "verdict": said}
-    mlflow.set_tags({**tags, "why": " ".join(decision.reasons)[:LONGEST_TAG]})
+    mlflow.set_tags({**tags, "why": " ".join(decision.reasons)[: runs.LONGEST_TAG]})
     runs.write_text(as_json(drift_record(evidence, scores)), "drift.json")
     runs.write_text(as_json(decision_record(evidence, decision, policy, said)), "decision.json")
 

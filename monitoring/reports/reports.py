@@ -181,6 +181,6 @@ def _lead_back(version: ModelVersion, said: str) -> None:
     """On the new version's page: which monitoring run caused it, and what that run said."""
     run = mlflow.active_run()
     assert run is not None, "a retraining is started inside a run"
-    registry.tag(version, {"monitor.run_id": run.info.run_id, "monitor.verdict": said[: record.LONGEST_TAG]})
+    registry.tag(version, {"monitor.run_id": run.info.run_id, "monitor.verdict": said[: runs.LONGEST_TAG]})
     cause = f"Trained because monitoring run `{run.info.run_id}` said: {said}"
     registry.describe(version, "\n\n".join(part for part in (version.description, cause) if part))

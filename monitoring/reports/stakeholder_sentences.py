@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from monitoring.columns import MISSING
 from monitoring.drift.results import ABOVE_ALL, AT_MOST, ColumnDrift, Moved
 from monitoring.evidence import Evidence
 from monitoring.policy.decision import (
@@ -21,6 +20,7 @@ from monitoring.policy.retraining import Retrained
 from monitoring.reports.stakeholder_words import WORDS
 from purchasing_power.actions.campaign_list import LISTED
 from purchasing_power.explain.reasons_chinese import chinese_name
+from purchasing_power.reference.columns import MISSING
 
 MOST_COLUMNS, MOST_WORDS = 5, 6
 Words = Mapping[str, str]

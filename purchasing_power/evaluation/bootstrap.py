@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,11 @@ from tqdm import tqdm
 
 from purchasing_power.errors import DataError
 
-# A figure as a function of row weights (replicates, n) to figures (replicates,), NaN where it is not defined.
-Measure = Callable[[np.ndarray], np.ndarray]
-MetricName = Literal["average_precision", "auc", "auc_macro", "r2", "neg_mae", "neg_log_loss"]
+MetricName = Literal[
+    "average_precision", "auc", "auc_macro", "r2", "neg_mae", "neg_log_loss", "calibration_error", "lift_10"
+]
 OF_ALL_CLASSES = ("auc_macro", "neg_log_loss")
+OF_ONE_CLASS = ("average_precision", "auc", "calibration_error", "lift_10")
 METRIC_NAMES = {
     "average_precision": "average precision",
     "auc": "AUC",
@@ -25,29 +26,19 @@ METRIC_NAMES = {
     "r2": "R²",
     "neg_mae": "negative mean absolute error",
     "neg_log_loss": "negative log loss",
+    "calibration_error": "calibration error",
+    "lift_10": "lift at 10 % of the users",
 }
+LEVEL = 0.95
+LIFT_SHARE = 0.1
+CALIBRATION_BINS = 10
 LEAST_FOR_NORMAL = 100
 # So many replicates are wished for beyond each bound, up to so many replicates in all.
 LEAST_BEYOND, MOST_REPLICATES = 10, 10_000
 CELLS_AT_ONCE = 2_000_000  # replicates times rows held in memory: 16 MB an array
 
-
-@dataclass(frozen=True)
-class Resampling:
-    """How a bootstrap is drawn.
-
-    Attributes
-    ----------
-    level
-        Share of the replicates inside the interval; (1 - level) / 2 lie on each side.
-    """
-
-    replicates: int = 1000
-    seed: int = 0
-    level: float = 0.95
-
-
-DEFAULT = Resampling()
+# From row weights (replicates, n) to a figure (replicates,), NaN where it is not defined.
+Measure = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -76,6 +67,26 @@ class Comparison:
     level: float
 
 
+@dataclass(frozen=True)
+class Resampling:
+    """How a bootstrap is drawn: users with replacement, all rows of a user together.
+
+    Attributes
+    ----------
+    level
+        Share of the replicates inside the interval; (1 - level) / 2 lie on each side.
+
+    Source: Efron & Tibshirani (1993), An introduction to the bootstrap, chapters 8 and 13.
+    """
+
+    replicates: int = 1000
+    seed: int = 0
+    level: float = LEVEL
+
+
+DEFAULT = Resampling()
+
+
 def metric_name(metric: str) -> str:
     """What people call a metric; one that only its kind knows is called as it is named."""
     return METRIC_NAMES.get(metric, metric.replace("_", " "))
@@ -84,38 +95,39 @@ def metric_name(metric: str) -> str:
 def measured(
     metric: str, measure: Measure, users: np.ndarray | pd.Series, resampling: Resampling = DEFAULT
 ) -> Interval:
-    """The percentile interval of a figure when users are drawn with replacement, all rows of a user together.
+    """The percentile interval of a figure.
 
     Parameters
     ----------
     measure
-        The figure as a function of row weights, such as :func:`weighted_metric` gives.
+        From row weights (replicates, n) to figures (replicates,), such as :func:`weighted_metric` gives.
     users
         Whom each row is about, shape (n,); ``np.arange(n)`` where rows are independent.
-
-    Source: Efron & Tibshirani (1993), An introduction to the bootstrap, chapters 8 and 13.
     """
-    drawn = [measure(w) for w in draws(users, len(users), resampling.replicates, resampling.seed)]
+    drawn = [measure(w) for w in draws(users, len(users), resampling)]
     low, high, used = percentiles(drawn, resampling.level)
-    value = float(measure(np.ones((1, len(users))))[0])
-    return Interval(metric, value, low, high, used, resampling.level)
+    return Interval(metric, _on_all(measure, len(users)), low, high, used, resampling.level)
 
 
-def compared(
+def compare_measures(
     metric: str,
     challenger: Measure,
     champion: Measure,
     users: np.ndarray | pd.Series,
     resampling: Resampling = DEFAULT,
-) -> Comparison:
-    """The percentile interval of the difference of two figures on the same draws; parameters as in :func:`measured`."""
-    once = np.ones((1, len(users)))
-    first, second = float(challenger(once)[0]), float(champion(once)[0])
-    drawn = [
-        challenger(w) - champion(w) for w in draws(users, len(users), resampling.replicates, resampling.seed)
-    ]
-    low, high, used = percentiles(drawn, resampling.level)
-    return Comparison(metric, first, second, first - second, low, high, used, resampling.level)
+) -> tuple[Interval, Comparison]:
+    """The challenger's figure with its interval, and what it is more than the champion's on the same draws.
+
+    Parameters as in :func:`measured`.
+    """
+    pairs = [(challenger(w), champion(w)) for w in draws(users, len(users), resampling)]
+    first, second = _on_all(challenger, len(users)), _on_all(champion, len(users))
+    low, high, used = percentiles([one for one, _ in pairs], resampling.level)
+    least, most, both = percentiles([one - two for one, two in pairs], resampling.level)
+    return (
+        Interval(metric, first, low, high, used, resampling.level),
+        Comparison(metric, first, second, first - second, least, most, both, resampling.level),
+    )
 
 
 def paired_bootstrap(
@@ -124,14 +136,12 @@ def paired_bootstrap(
     champion: np.ndarray,
     users: np.ndarray | pd.Series,
     metric: MetricName = "average_precision",
-    replicates: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
+    resampling: Resampling = DEFAULT,
 ) -> Comparison:
-    """:func:`compared` of two models' scores by a metric; ``y`` and scores as :func:`weighted_metric` takes them."""
-    _users(users, len(y))
+    """:func:`compare_measures` of two models' scores by a metric; scores as :func:`weighted_metric` takes them."""
+    _user_codes(users, len(y))
     first, second = weighted_metric(metric, y, challenger), weighted_metric(metric, y, champion)
-    return compared(metric, first, second, users, Resampling(replicates, seed, level))
+    return compare_measures(metric, first, second, users, resampling)[1]
 
 
 def interval(
@@ -139,13 +149,11 @@ def interval(
     score: np.ndarray,
     users: np.ndarray | pd.Series,
     metric: MetricName = "average_precision",
-    replicates: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
+    resampling: Resampling = DEFAULT,
 ) -> Interval:
     """:func:`measured` of a model's score by a metric; ``y`` and score as :func:`weighted_metric` takes them."""
-    _users(users, len(y))
-    return measured(metric, weighted_metric(metric, y, score), users, Resampling(replicates, seed, level))
+    _user_codes(users, len(y))
+    return measured(metric, weighted_metric(metric, y, score), users, resampling)
 
 
 def weighted_metric(metric: MetricName, y: np.ndarray, score: np.ndarray) -> Measure:
@@ -156,8 +164,8 @@ def weighted_metric(metric: MetricName, y: np.ndarray, score: np.ndarray) -> Mea
     Parameters
     ----------
     y
-        0 or 1 for ``average_precision`` and ``auc``, class codes for ``auc_macro`` (one class against the
-        rest, plain mean) and ``neg_log_loss``, amounts for ``r2`` and ``neg_mae``; shape (n,).
+        0 or 1 for ``average_precision``, ``auc``, ``calibration_error`` and ``lift_10``, class codes for ``auc_macro``
+        (one class against the rest, plain mean) and ``neg_log_loss``, amounts for ``r2`` and ``neg_mae``; shape (n,).
     score
         Score, probability or predicted amount, shape (n,); (n, classes) for the two metrics of class codes,
         where shape (n,) stands for the probability of class 1 of two.
@@ -173,7 +181,14 @@ def weighted_metric(metric: MetricName, y: np.ndarray, score: np.ndarray) -> Mea
     if metric == "auc_macro":
         each = [_ranked(y == code, score[:, code], _auc) for code in range(score.shape[1])]
         return lambda weights: np.mean([of(weights) for of in each], axis=0)
-    return _ranked(y, score, _auc if metric == "auc" else _average_precision)
+    if metric == "calibration_error":
+        return _calibration_error(y, score)
+    ranking = {"auc": _auc, "average_precision": _average_precision, "lift_10": _lift}[metric]
+    return _ranked(y, score, ranking)
+
+
+def _on_all(measure: Measure, rows: int) -> float:
+    return float(measure(np.ones((1, rows)))[0])
 
 
 def _ranked(
@@ -206,6 +221,27 @@ def _average_precision(positive: np.ndarray, negative: np.ndarray) -> np.ndarray
     return _ratio(np.nansum(positive * precision, axis=1), found[:, -1])
 
 
+def _lift(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+    """Share of positives among the tenth ranked highest, over their share among all; ties count in part."""
+    found, users = np.cumsum(positive, axis=1), np.cumsum(positive + negative, axis=1)
+    lifts = [
+        np.interp(LIFT_SHARE * ranked[-1], np.append(0.0, ranked), np.append(0.0, held))
+        / (LIFT_SHARE * held[-1])
+        if held[-1] > 0
+        else np.nan
+        for ranked, held in zip(users, found, strict=True)
+    ]
+    return np.array(lifts)
+
+
+def _calibration_error(y: np.ndarray, probability: np.ndarray) -> Measure:
+    """As ``metrics.calibration_error``, in the bins of the whole sample."""
+    edges = np.quantile(probability, np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1])
+    bins = np.eye(CALIBRATION_BINS)[np.searchsorted(edges, probability, side="left")]
+    gaps = bins * (probability - y)[:, None]
+    return lambda weights: _ratio(np.abs(weights @ gaps).sum(axis=1), weights.sum(axis=1))
+
+
 def _r2(y: np.ndarray, prediction: np.ndarray) -> Measure:
     # Centred first: the variance as a difference of sums would lose its digits on large amounts.
     centred = y - y.mean()
@@ -228,14 +264,14 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
 
 
-def draws(users: np.ndarray | pd.Series, rows: int, replicates: int, seed: int) -> Iterator[np.ndarray]:
+def draws(users: np.ndarray | pd.Series, rows: int, resampling: Resampling = DEFAULT) -> Iterator[np.ndarray]:
     """Row weights (some replicates, rows): how often the row's user was drawn."""
-    codes, names = _users(users, rows)
-    count, rng = len(names), np.random.default_rng(seed)
+    codes = _user_codes(users, rows)
+    count, rng = int(codes.max()) + 1, np.random.default_rng(resampling.seed)
     at_once = max(1, CELLS_AT_ONCE // rows)
-    with tqdm(total=replicates, desc="bootstrap", unit="replicate", delay=3, leave=False) as bar:
-        for start in range(0, replicates, at_once):
-            size = min(at_once, replicates - start)
+    with tqdm(total=resampling.replicates, desc="bootstrap", unit="replicate", delay=3, leave=False) as bar:
+        for start in range(0, resampling.replicates, at_once):
+            size = min(at_once, resampling.replicates - start)
             # Counting uniform draws is a multinomial sample, several times faster than drawing one.
             drawn = rng.integers(0, count, size=(size, count)) + count * np.arange(size)[:, None]
             times = np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count)
@@ -243,15 +279,15 @@ def draws(users: np.ndarray | pd.Series, rows: int, replicates: int, seed: int) 
             bar.update(size)
 
 
-def _users(users: np.ndarray | pd.Series, rows: int) -> tuple[np.ndarray, Any]:
-    """Code of each row's user, and the users."""
-    codes, names = pd.factorize(np.asarray(users), use_na_sentinel=True)
+def _user_codes(users: np.ndarray | pd.Series, rows: int) -> np.ndarray:
+    """Users as codes in the order in which they come."""
+    codes = pd.factorize(np.asarray(users), use_na_sentinel=True)[0]
     if len(codes) != rows or codes.min() < 0:
         raise DataError(
             f"comparison: {len(codes)} users, {int((codes < 0).sum())} of them missing, for {rows} rows; "
             "every row needs a user. Pass numpy.arange(rows) where rows are independent."
         )
-    return codes, names
+    return codes
 
 
 def percentiles(drawn: list[np.ndarray], level: float) -> tuple[float, float, int]:
@@ -301,7 +337,7 @@ def _checked(metric: str, y: np.ndarray, score: np.ndarray) -> tuple[np.ndarray,
             f"comparison: class codes {y.min():g} to {y.max():g} for {score.shape[1]} columns of "
             "probabilities; allowed are 0 to columns - 1. Encode the labels with the model's own classes."
         )
-    if metric in ("auc", "average_precision") and not np.isin(y, (0, 1)).all():
+    if metric in OF_ONE_CLASS and not np.isin(y, (0, 1)).all():
         raise DataError(
             f"comparison: y holds {y.min():g} to {y.max():g} for {metric}; allowed are 0 and 1. "
             "Pass 1 for the class sought, 0 for the rest."

@@ -9,14 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from purchasing_power.errors import DataError
-from purchasing_power.evaluation.bootstrap import (
-    Comparison,
-    Interval,
-    Measure,
-    Resampling,
-    compared,
-    measured,
-)
+from purchasing_power.evaluation.bootstrap import Comparison, Interval, Measure, Resampling, compare_measures
 from purchasing_power.model.protocol import Model, Table
 
 Constants = Mapping[str, np.ndarray]
@@ -113,22 +106,5 @@ def evaluated(
     kind: EvaluatedKind, model: Model, metric: str, predictions: Predictions, resampling: Resampling
 ) -> HeldOutFigure:
     """A figure of the model and its distance from the baseline, both with their bootstrap intervals."""
-    of_model = kind.measure(model, metric, predictions)
-    return HeldOutFigure(
-        figure=measured(metric, of_model, predictions.users, resampling),
-        against_baseline=compared(
-            metric, of_model, kind.baseline(model, metric, predictions), predictions.users, resampling
-        ),
-    )
-
-
-def against(
-    kind: EvaluatedKind,
-    models: tuple[Model, Model],
-    metric: str,
-    predictions: tuple[Predictions, Predictions],
-    resampling: Resampling,
-) -> Comparison:
-    """Challenger and champion on the same rows, see :func:`~purchasing_power.evaluation.bootstrap.compared`."""
-    first, second = (kind.measure(model, metric, one) for model, one in zip(models, predictions, strict=True))
-    return compared(metric, first, second, predictions[0].users, resampling)
+    pair = kind.measure(model, metric, predictions), kind.baseline(model, metric, predictions)
+    return HeldOutFigure(*compare_measures(metric, *pair, predictions.users, resampling))

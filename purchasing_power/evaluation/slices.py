@@ -9,7 +9,13 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from purchasing_power.evaluation.bootstrap import Comparison, Measure, Resampling, compared, replicates_for
+from purchasing_power.evaluation.bootstrap import (
+    Comparison,
+    Measure,
+    Resampling,
+    compare_measures,
+    replicates_for,
+)
 from purchasing_power.snapshot.user_table import USER, UserTable
 
 UNKNOWN = "not known"
@@ -66,7 +72,7 @@ def slice_comparisons(
     users = table.frame[USER].to_numpy()
     comparisons = []
     for column, value, rows in tqdm(groups, desc="slices", unit="slice", delay=3, leave=False):
-        one = compared(metric, *measures(rows), users[rows], resampling)
+        one = compare_measures(metric, *measures(rows), users[rows], resampling)[1]
         if np.isfinite(one.difference):
             comparisons.append(SliceComparison(column, value, len(set(users[rows])), len(rows), one))
     return tuple(comparisons)

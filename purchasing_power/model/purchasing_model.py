@@ -61,7 +61,8 @@ class PurchasingModel:
         if missing:
             raise DataError(
                 f"user table: {len(missing)} columns are missing ({', '.join(missing[:10])}); the model needs all "
-                f"{len(self.meta.features)} of its features. Send them, with null where nothing is known."
+                f"{len(self.meta.features)} of its features. Send them, with null where nothing is known, or take the "
+                "snapshot with like set to the table that the model was trained on."
             )
         return prepare(frame, self.meta)
 

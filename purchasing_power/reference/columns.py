@@ -14,8 +14,18 @@ DESCRIPTORS = {
     "documents_per_user": "Texts of the user (written, or titles of what was bought) in the lookback.",
     "words_per_document": "Mean words of a user's texts, stop words left out.",
 }
+SCORES = {
+    SCORE: "The model's score.",
+    TIER: "Purchasing power that the model sees: low, middle or high.",
+    PREDICTED: "The likeliest class.",
+}
 
 Columns = dict[str, pd.Series]
+
+
+def meanings(meta: UserTableMeta) -> dict[str, str]:
+    """What each compared column says, in one sentence, where that is known."""
+    return {**DESCRIPTORS, **SCORES, **meta.meanings}
 
 
 def feature_columns(table: UserTable, meta: UserTableMeta) -> Columns:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from purchasing_power.evaluation.bootstrap import Measure, draws, percentiles
+from purchasing_power.evaluation.bootstrap import Measure, Resampling, draws, percentiles
 from purchasing_power.evaluation.cross_validation import CrossValidation
 from purchasing_power.evaluation.target_metrics import primary_metric, target_measure
 from purchasing_power.model.params import ModelParams
@@ -58,9 +58,8 @@ def compare_trials(
         )
 
     whole = figures(np.ones((1, len(scored))))[:, 0]
-    drawn = np.concatenate(
-        [figures(weights) for weights in draws(users, len(scored), replicates, validation.seed)], axis=1
-    )
+    resampling = Resampling(replicates, validation.seed, LEVEL)
+    drawn = np.concatenate([figures(weights) for weights in draws(users, len(scored), resampling)], axis=1)
     best = int(np.nanargmax(whole)) if np.isfinite(whole).any() else 0
     return [_interval(whole, drawn, place, best) for place in range(len(models))]
 

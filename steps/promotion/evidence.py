@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from purchasing_power.evaluation.bootstrap import Resampling, compared, replicates_for
+from purchasing_power.evaluation.bootstrap import Resampling, compare_measures, replicates_for
 from purchasing_power.evaluation.holdout import Predictions, evaluated
 from purchasing_power.gates.level import corrected_level
 from purchasing_power.gates.staging import Advantage, GateEvidence, GatePolicy
@@ -109,13 +109,10 @@ def _with_figures(
     level = corrected_level(options.level, evidence.attempt)
     asked = options.replicates
     replicates = replicates_for(level, asked) if evidence.attempt > 1 else asked
-    production = compared(
-        metric,
-        kind.measure(challenger, metric, predictions),
-        kind.measure(challenger, metric, replace(predictions, outputs=outputs)),
-        predictions.users,
-        Resampling(replicates, options.seed, level),
-    )
+    sides = (predictions, replace(predictions, outputs=outputs))
+    mine, theirs = (kind.measure(challenger, metric, one) for one in sides)
+    draws = Resampling(replicates, options.seed, level)
+    _, production = compare_measures(metric, mine, theirs, predictions.users, draws)
     return replace(evidence, production=production)
 
 

@@ -18,8 +18,6 @@ from steps.promotion.report import promotion_report
 from tracking import registry, runs
 from tracking.entry import Outputs
 
-LONGEST_TAG = 4900
-
 
 def write(case: Case, placed: ModelVersion | None, steps: list[Step]) -> Outputs:
     """Write what came of the steps, and give the verdict on the last one."""
@@ -56,7 +54,7 @@ def _mark(
         {
             "gate": verdict,
             "gate.against": case.against or "none",
-            "gate.reasons": " ".join(reasons)[:LONGEST_TAG],
+            "gate.reasons": " ".join(reasons)[: runs.LONGEST_TAG],
             "gate.figures": json.dumps(said),
             "gate.forced": forced or "no",
         },

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from purchasing_power.errors import DataError
-from purchasing_power.evaluation.bootstrap import Comparison, Resampling, compared
+from purchasing_power.evaluation.bootstrap import Comparison, Resampling, compare_measures
 from purchasing_power.kinds.kind import Kind
 from purchasing_power.model.protocol import Table
 from tracking import registry, runs
@@ -80,7 +80,7 @@ def _realised(
         predictions = kind.predictions(models[0], rows, kind.constants(models[0], looked_at))
         before = replace(predictions, outputs=models[1].outputs(rows.frame))
         after, replaced = (kind.measure(models[0], metric, one) for one in (predictions, before))
-        realised = compared(metric, after, replaced, predictions.users, resampling)
+        _, realised = compare_measures(metric, after, replaced, predictions.users, resampling)
     except DataError as error:
         return None, f"Not measured: {error}"
     users = rows.frame[kind.group].nunique()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from purchasing_power.evaluation.bootstrap import Comparison, Interval, paired_bootstrap
+from purchasing_power.evaluation.bootstrap import Comparison, Interval, Resampling, paired_bootstrap
 from purchasing_power.gates.staging import GateEvidence, GatePolicy, decide
 
 BETTER = Comparison("average_precision", 0.80, 0.75, 0.05, 0.02, 0.08, 1000, 0.95)
@@ -91,7 +91,7 @@ def shop_month(rng: np.random.Generator, challenger_noise: float) -> bool:
     y = (signal + rng.normal(size=500) > 1.2).astype(int)
     production = signal + rng.normal(size=500)
     challenger = signal + challenger_noise * rng.normal(size=500)
-    against = paired_bootstrap(y, challenger, production, np.arange(500), replicates=300)
+    against = paired_bootstrap(y, challenger, production, np.arange(500), resampling=Resampling(300))
     return decide(replace(GOOD, production=against), GatePolicy()).passed
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 import re
+from dataclasses import dataclass
 
 import pytest
 
 from tracking.chain import entry_points
-from tracking.entry import Parser, choice, number, optional_date, whole, words
+from tracking.entry import Parser, choice, number, optional_date, options, whole, words
 
 POINTS = entry_points()
 
@@ -50,6 +51,41 @@ def test_a_typo_is_answered_with_the_nearest_parameter(capsys: pytest.CaptureFix
         "unknown parameter 'targte'; allowed are target, seed. Did you mean target?"
         in capsys.readouterr().err
     )
+
+
+@pytest.mark.parametrize(
+    "given", [["--weight", "1"], ["--share", "1", "--weight", "1"], ["--share", "1", "--weight=1"]]
+)
+def test_a_renamed_parameter_is_refused_with_its_new_name(
+    given: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = Parser(prog="step").add("share", "a share", number).renamed("weight", "share")
+    with pytest.raises(SystemExit) as stop:
+        parser.parse_args(given)
+    assert stop.value.code == 2
+    assert "parameter 'weight' was renamed to 'share'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_no_renamed_parameter_is_still_taken_and_its_new_name_is(name: str) -> None:
+    parser = importlib.import_module(POINTS[name].module).parser()
+    assert not set(parser.new_names) & set(parser.names)
+    assert set(parser.new_names.values()) <= set(parser.names)
+
+
+def test_options_have_the_parsed_values_and_differ_from_the_parameters_in_none() -> None:
+    @dataclass(frozen=True)
+    class StepOptions:
+        """A step's parameters."""
+
+        share: float
+        seed: int
+
+    parser = Parser(prog="step").add("share", "a share", number).add("seed", "seed", whole)
+    words_given = ["--share", "0.5", "--seed", "3"]
+    assert options(StepOptions, parser.parse_args(words_given)) == StepOptions(share=0.5, seed=3)
+    with pytest.raises(TypeError, match="users"):
+        options(StepOptions, parser.add("users", "users").parse_args([*words_given, "--users", "latest"]))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from tables import changed, panel
 
-from monitoring.columns import meanings
 from monitoring.detect import Found, find
 from monitoring.drift.comparison import sides
 from monitoring.drift.synthetic_sample import shown
@@ -18,7 +17,7 @@ from monitoring.policy.past_windows import PastWindow
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
-from purchasing_power.reference.columns import feature_columns, score_columns
+from purchasing_power.reference.columns import feature_columns, meanings, score_columns
 from purchasing_power.reference.held_back import HeldBack
 from purchasing_power.reference.measure import Reference, measure, sketches
 from purchasing_power.reference.texts import known_terms, sampled_bag, user_vectors

@@ -8,9 +8,9 @@ from scipy.stats import binomtest
 from tables import changed, flat
 from watched import next_month, stored, trained, watch
 
+from monitoring.drift.column_drift import tier_shares
 from monitoring.drift.comparison import sides
 from monitoring.drift.current_rows import current_rows
-from monitoring.drift.tier_shares import tier_shares
 from purchasing_power.reference.measure import measure
 
 TABLE, MODEL, REFERENCE = stored()
