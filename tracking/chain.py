@@ -51,6 +51,12 @@ def entry_points() -> dict[str, EntryPoint]:
     }
 
 
+def options_of(name: str, given: dict[str, str]) -> Any:
+    """Options of an entry point: the defaults of MLproject, and what is given of its parameters."""
+    step = entry_points()[name]
+    return _parse(step, _chosen(step, given))[1]
+
+
 def check_steps(names: list[str], given: dict[str, str]) -> None:
     """Check the parameters of entry points before the first one starts; a wrong one ends the process."""
     known = entry_points()

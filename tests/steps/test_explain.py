@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import mlflow
 import pandas as pd
@@ -20,7 +20,7 @@ from purchasing_power.snapshot.cutoffs import at_cutoff
 from purchasing_power.snapshot.target import fit_target
 from steps import explain, score
 from tracking import registry, runs
-from tracking.chain import entry_points
+from tracking.chain import options_of
 
 TABLE = panel(users=80)
 
@@ -48,17 +48,15 @@ def given(model: PurchasingModel, folder: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
     runs.prepare()
     mlflow.set_experiment("explain")
-    version = argparse.Namespace(name="purchasing_power", version="1")
+    version = SimpleNamespace(name="purchasing_power", version="1")
     monkeypatch.setattr(registry, "find", lambda name, stage: version)
-    monkeypatch.setattr(registry, "open_bundle", lambda found: model)
+    monkeypatch.setattr(registry, "open_model", lambda found, kind: model)
     return {"users": str(folder / "users"), "output": str(folder / "predictions.parquet")}
 
 
 def run(step, given: dict[str, str], **more: str) -> dict[str, str]:  # type: ignore[no-untyped-def]
     """Run a step with the defaults of MLproject and what is given."""
-    point = entry_points()[step.__name__.removeprefix("steps.")]
-    known = {key: value for key, value in {**given, **more}.items() if key in point.defaults}
-    args = step.parser().parse_args(point.arguments(known))
+    args = options_of(step.__name__.removeprefix("steps."), {**given, **more})
     with mlflow.start_run():
         return step.run(args)
 

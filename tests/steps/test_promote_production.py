@@ -26,6 +26,7 @@ from steps.promotion.move import Step, carry_out
 from steps.promotion.serving import difference
 from tracking import ledger, registry, runs
 from tracking.alias_audit import audit_stages
+from tracking.chain import entry_points
 from tracking.ledger_record import problems
 
 PROMOTE = """
@@ -239,4 +240,4 @@ def test_a_copy_in_another_model_is_made_once_and_its_own_stages_move(users: str
 
 
 def test_the_quick_settings_are_parameters_of_the_step() -> None:
-    assert set(QUICK) <= set(promote.parser().names)
+    assert set(QUICK) <= set(entry_points()["promote"].defaults)
