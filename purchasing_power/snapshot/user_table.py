@@ -49,8 +49,8 @@ class UserTableMeta:
         Lengths of the label window and of the longest feature window; ``None`` for a flat table.
     spend_outcome, orders_outcome
         Columns that hold what happened in the horizon (currency, orders); NaN until it is over.
-    meanings
-        What a feature column says, in one sentence, where that is known.
+    meanings, chinese_names
+        What a feature column says, in one sentence, and what it is called in Chinese, where that is known.
     blocks
         State of each feature block: ``"on"`` or the reason why it is off.
     settings
@@ -68,6 +68,7 @@ class UserTableMeta:
     spend_outcome: str | None = None
     orders_outcome: str | None = None
     meanings: dict[str, str] = field(default_factory=dict)
+    chinese_names: dict[str, str] = field(default_factory=dict)
     blocks: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
 

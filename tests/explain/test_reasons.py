@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tarfile
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,19 +16,18 @@ from tables import TEXTS, panel
 from purchasing_power.explain.model_explanation import explain_model
 from purchasing_power.explain.page import explanation_page
 from purchasing_power.explain.page_words import SAID
-from purchasing_power.explain.reasons import change, number
-from purchasing_power.explain.reasons_chinese import chinese_name
+from purchasing_power.explain.reasons import change, column_names, number
 from purchasing_power.explain.reasons_table import reason_columns
 from purchasing_power.explain.user_explanation import explain_user
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
-from purchasing_power.snapshot.build import BLOCKS
-from purchasing_power.snapshot.dictionary import SHOWN
 from purchasing_power.snapshot.target import fit_target
+from purchasing_power.snapshot.user_table import UserTableMeta
 
 TABLE = panel(users=80)
 FRAME = TABLE.frame.iloc[-80:].reset_index(drop=True)
+BEFORE = Path(__file__).parents[1] / "fixtures" / "before_architecture" / "store.tar.xz"
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -74,10 +77,34 @@ def test_a_missing_value_is_said_to_be_unknown(model: PurchasingModel) -> None:
         assert sum(unknown in text for text in told) >= 2
 
 
-def test_every_feature_of_the_dictionary_has_a_chinese_name() -> None:
-    names = [feature.name for block in BLOCKS for feature in block.features(SHOWN)]
-    assert [name for name in names if chinese_name(name) is None] == []
-    assert chinese_name("spend_14d") == "近 14 天消费金额" and chinese_name("income") is None
+def test_metadata_written_before_it_held_chinese_names_still_names_columns_in_chinese() -> None:
+    with tarfile.open(BEFORE) as archive:
+        written = {
+            member.name: json.load(archive.extractfile(member))
+            for member in archive.getmembers()
+            if member.name.endswith(("user_table.json", "bundle.json"))
+        }
+    metas = [UserTableMeta.from_dict(values.get("meta", values)) for values in written.values()]
+    assert {meta.kind for meta in metas} == {"panel", "flat"} and not any(
+        meta.chinese_names for meta in metas
+    )
+    for meta in metas:
+        names = column_names(meta, "zh")
+        assert names.keys() == {*meta.features, "documents"}
+        assert [names[column] for column in meta.features] == [
+            {
+                "spend_28d": "近 28 天消费金额",
+                "orders_28d": "近 28 天下单次数",
+                "days_since_order": "距上次下单的天数",
+            }.get(column, column)
+            for column in meta.features
+        ]
+
+
+def test_a_column_is_called_what_the_metadata_says() -> None:
+    meta = replace(TABLE.meta, chinese_names={"noise": "噪声"}, meanings={"noise": "No signal."})
+    assert column_names(meta, "zh")["noise"] == "噪声" and column_names(meta, "en")["noise"] == "No signal"
+    assert column_names(meta, "zh")["region"] == column_names(meta, "en")["region"] == "region"
 
 
 def test_a_part_that_rounds_to_nothing_is_no_change() -> None:
