@@ -1,6 +1,6 @@
 """The user table: one row per user and cutoff, the one thing models, reports and requests speak about.
 
-Whoever reads one reads it through this module: whole (:func:`read`), its metadata alone (:func:`read_meta`), or in
+Whoever reads one reads it through this module: all of it (:func:`read`), its metadata alone (:func:`read_meta`), or in
 batches of rows (:class:`UserTableFile`).
 """
 
@@ -226,7 +226,7 @@ def read_meta(folder: Path) -> UserTableMeta:
 
 @dataclass(frozen=True)
 class UserTableFile:
-    """A user table on disk that is read in batches of rows: never the whole of it is in memory.
+    """A user table on disk that is read in batches of rows, so that it never is in memory as a whole.
 
     Attributes
     ----------

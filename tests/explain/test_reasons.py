@@ -41,40 +41,42 @@ def model() -> PurchasingModel:
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("most", [1, 5, 50])
 def test_the_numbers_of_a_row_add_up_to_its_score(model: PurchasingModel, most: int, language: str) -> None:
-    said = reason_columns(model, FRAME, most, language)
+    columns = reason_columns(model, FRAME, most, language)
     score = model.predict(FRAME)["score"]
-    assert said.select_dtypes("number").sum(axis=1).to_numpy() == pytest.approx(score.to_numpy(), abs=1e-9)
-    assert said.filter(regex=r"^reason_\d+$").shape[1] == min(most, len(model.meta.features) + 1)
+    assert columns.select_dtypes("number").sum(axis=1).to_numpy() == pytest.approx(score.to_numpy(), abs=1e-9)
+    assert columns.filter(regex=r"^reason_\d+$").shape[1] == min(most, len(model.meta.features) + 1)
 
 
 def test_reasons_come_strongest_first_and_say_which_way_they_lead(model: PurchasingModel) -> None:
-    said = reason_columns(model, FRAME, 5, "en")
-    sizes = said.filter(regex="_part$").abs().to_numpy()
+    columns = reason_columns(model, FRAME, 5, "en")
+    sizes = columns.filter(regex="_part$").abs().to_numpy()
     assert (np.diff(sizes, axis=1) <= 1e-15).all()
-    for text, part in zip(said["reason_1"], said["reason_1_part"], strict=True):
+    for text, part in zip(columns["reason_1"], columns["reason_1_part"], strict=True):
         assert ("raises" in text) == (part > 0) and f"{number(abs(part))})" in text
 
 
-def test_the_texts_are_told_by_their_words_and_never_whole(model: PurchasingModel) -> None:
+def test_texts_are_named_by_their_words_and_never_quoted(model: PurchasingModel) -> None:
     for language in ("en", "zh"):
-        told = " ".join(reason_columns(model, FRAME, 7, language).select_dtypes(exclude="number").stack())
-        assert "wine" in told
-        assert not any(text in told for text in TEXTS if " " in text)
+        texts = " ".join(reason_columns(model, FRAME, 7, language).select_dtypes(exclude="number").stack())
+        assert "wine" in texts
+        assert not any(text in texts for text in TEXTS if " " in text)
 
 
 def test_chinese_reasons_are_chinese_and_name_values(model: PurchasingModel) -> None:
-    said = reason_columns(model, FRAME.iloc[:5].reset_index(drop=True), 7, "zh").filter(regex=r"^reason_\d+$")
-    texts = said.stack().tolist()
+    columns = reason_columns(model, FRAME.iloc[:5].reset_index(drop=True), 7, "zh").filter(
+        regex=r"^reason_\d+$"
+    )
+    texts = columns.stack().tolist()
     assert all(HAN.search(text) for text in texts)
     spend = next(text for text in texts if "近 28 天消费金额" in text)
     assert number(FRAME["spend_28d"].iloc[0]) in " ".join(texts) and re.search("高于|低于", spend)
 
 
-def test_a_missing_value_is_said_to_be_unknown(model: PurchasingModel) -> None:
+def test_a_missing_value_is_called_unknown(model: PurchasingModel) -> None:
     row = FRAME.iloc[[0]].assign(spend_28d=np.nan, region=None).reset_index(drop=True)
     for language, unknown in (("en", "not known"), ("zh", "未知")):
-        told = reason_columns(model, row, 50, language).iloc[0].astype(str).tolist()
-        assert sum(unknown in text for text in told) >= 2
+        texts = reason_columns(model, row, 50, language).iloc[0].astype(str).tolist()
+        assert sum(unknown in text for text in texts) >= 2
 
 
 def test_metadata_written_before_it_held_chinese_names_still_names_columns_in_chinese() -> None:

@@ -18,12 +18,12 @@ UNKNOWN = "Lines of unknown {0} count in the divisor only, so the shares need no
 def product_rows(history: History) -> ir.Table:
     """One row per user, cutoff and product bought within the lookback."""
     rows = history.at_cutoffs(history.lines.select("user", "second", "product", "amount"))
-    found = {
+    figures = {
         "first_age_days": rows.age_days.max(),
         "last_age_days": rows.age_days.min(),
         "lines": rows.count(),
     }
-    return rows.group_by("user", "cutoff", "product").aggregate(amount=total(rows.amount), **found)
+    return rows.group_by("user", "cutoff", "product").aggregate(amount=total(rows.amount), **figures)
 
 
 def product_features(plan: Plan) -> list[Feature]:
