@@ -19,8 +19,8 @@ from monitoring.policy.past_windows import PastWindow, since
 from monitoring.policy.retraining import Retrained
 from monitoring.reports.stakeholder_words import WORDS
 from purchasing_power.actions.campaign_list import LISTED
-from purchasing_power.explain.reasons_chinese import chinese_name
 from purchasing_power.reference.columns import MISSING
+from purchasing_power.snapshot.dictionary import chinese_name
 
 MOST_COLUMNS, MOST_WORDS = 5, 6
 Words = Mapping[str, str]

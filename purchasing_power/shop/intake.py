@@ -11,7 +11,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from purchasing_power.errors import DataError
-from purchasing_power.shop.checks import Checked, TableCounts, check_table, describe
+from purchasing_power.shop.checks import CheckedTable, TableCounts, check_table, describe
 from purchasing_power.shop.contract import MAX_AMOUNT, REQUIRED_TABLES, USER_COLUMNS, schemas
 from purchasing_power.shop.pseudonym import pseudonymise
 from purchasing_power.shop.tables import QUARANTINE, open_folder, shop_folder, unknown_names, write_table
@@ -83,14 +83,14 @@ def ingest(
 def _refuse_missing(source: Path, raw: dict[str, pd.DataFrame]) -> None:
     missing = [name for name in REQUIRED_TABLES if name not in raw]
     if missing:
-        found = ", ".join(p.name for p in sorted(source.iterdir())) or "nothing"
+        names = ", ".join(p.name for p in sorted(source.iterdir())) or "nothing"
         raise DataError(
-            f"{missing[0]}: no such table in {source} (found: {found}); it is required. "
+            f"{missing[0]}: no such table in {source} (found: {names}); it is required. "
             f"Add {missing[0]}.parquet or {missing[0]}.csv."
         )
 
 
-def _write(name: str, checked: Checked, draft: Path, key: bytes) -> None:
+def _write(name: str, checked: CheckedTable, draft: Path, key: bytes) -> None:
     write_table(_protected(name, checked.good, key), draft / f"{name}.parquet")
     if len(checked.bad):
         (draft / QUARANTINE).mkdir(exist_ok=True)

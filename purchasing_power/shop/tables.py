@@ -1,4 +1,4 @@
-"""Shop tables in a folder: opened as frames, written whole or not at all, scanned with Ibis."""
+"""Shop tables in a folder: opened as frames, written as a whole or not at all, scanned with Ibis."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def open_folder(folder: Path) -> dict[str, pd.DataFrame]:
     for name in SCHEMAS:
         paths = [p for p in (folder / f"{name}.parquet", folder / f"{name}.csv", folder / name) if p.exists()]
         if len(paths) > 1:
-            found = " and ".join(p.name for p in paths)
-            raise DataError(f"{name}: found {found} in {folder}; a table stands once. Remove all but one.")
+            names = " and ".join(p.name for p in paths)
+            raise DataError(f"{name}: found {names} in {folder}; a table stands once. Remove all but one.")
         if paths:
             tables[name] = read_table(paths[0])
     return tables

@@ -27,7 +27,7 @@ from purchasing_power.snapshot.blocks import (
 )
 from purchasing_power.snapshot.cutoffs import cutoffs, end_of_data
 from purchasing_power.snapshot.documents import documents, missing
-from purchasing_power.snapshot.feature import Block
+from purchasing_power.snapshot.feature import Block, Feature
 from purchasing_power.snapshot.history import TIMES, History
 from purchasing_power.snapshot.outcome import outcome, outcome_names
 from purchasing_power.snapshot.plan import Plan, fit_plan, reuse_plan
@@ -94,6 +94,11 @@ def features(
         ``UserTableMeta.settings`` of the training table. A block whose table is missing has no columns.
     """
     return _dated(_frame(History(tables, days, Plan(**settings)), progress)[0])
+
+
+def features_of(plan: Plan) -> list[Feature]:
+    """The features of every block under a plan, those of blocks that are off too."""
+    return [feature for block in BLOCKS for feature in block.features(plan)]
 
 
 def _span(tables: dict[str, ir.Table]) -> tuple[datetime, datetime]:
@@ -165,6 +170,7 @@ def _check_names(parts: list[pd.DataFrame]) -> None:
 def _meta(plan: Plan, frame: pd.DataFrame, states: dict[str, str]) -> UserTableMeta:
     columns = frame.columns.drop([USER, "user", CUTOFF, DOCUMENTS])
     numeric = tuple(name for name in columns if frame[name].dtype == np.float64)
+    features = features_of(plan)
     spend, orders = outcome_names(plan.horizon)
     return UserTableMeta(
         kind="panel",
@@ -174,7 +180,8 @@ def _meta(plan: Plan, frame: pd.DataFrame, states: dict[str, str]) -> UserTableM
         lookback_days=plan.lookback,
         spend_outcome=spend,
         orders_outcome=orders,
-        meanings={each.name: each.meaning for block in BLOCKS for each in block.features(plan)},
+        meanings={each.name: each.meaning for each in features},
+        chinese_names={each.name: each.chinese_name for each in features},
         blocks=states,
         settings=asdict(plan),
     )

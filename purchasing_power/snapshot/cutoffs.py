@@ -15,7 +15,7 @@ SUNDAY = 6
 
 
 def end_of_data(last_order: datetime) -> date:
-    """Day of the last order: it may be half over, so data counts as whole up to its midnight."""
+    """Day of the last order: it may be half over, so data counts as complete up to its midnight."""
     return last_order.date()
 
 

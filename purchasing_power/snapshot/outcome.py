@@ -25,7 +25,7 @@ def outcome(history: History, population: pd.DataFrame, end: date) -> pd.DataFra
     population
         Columns ``user`` and ``cutoff`` (seconds).
     end
-        Day up to whose midnight the orders are whole; a cutoff whose horizon ends later is not matured: NaN.
+        Day up to whose midnight the orders are complete; a cutoff whose horizon ends later is not matured: NaN.
 
     Returns
     -------

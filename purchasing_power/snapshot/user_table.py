@@ -1,6 +1,6 @@
 """The user table: one row per user and cutoff, the one thing models, reports and requests speak about.
 
-Whoever reads one reads it through this module: whole (:func:`read`), its metadata alone (:func:`read_meta`), or in
+Whoever reads one reads it through this module: all of it (:func:`read`), its metadata alone (:func:`read_meta`), or in
 batches of rows (:class:`UserTableFile`).
 """
 
@@ -49,8 +49,8 @@ class UserTableMeta:
         Lengths of the label window and of the longest feature window; ``None`` for a flat table.
     spend_outcome, orders_outcome
         Columns that hold what happened in the horizon (currency, orders); NaN until it is over.
-    meanings
-        What a feature column says, in one sentence, where that is known.
+    meanings, chinese_names
+        What a feature column says, in one sentence, and what it is called in Chinese, where that is known.
     blocks
         State of each feature block: ``"on"`` or the reason why it is off.
     settings
@@ -68,6 +68,7 @@ class UserTableMeta:
     spend_outcome: str | None = None
     orders_outcome: str | None = None
     meanings: dict[str, str] = field(default_factory=dict)
+    chinese_names: dict[str, str] = field(default_factory=dict)
     blocks: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
 
@@ -229,7 +230,7 @@ def read_meta(folder: Path) -> UserTableMeta:
 
 @dataclass(frozen=True)
 class UserTableFile:
-    """A user table on disk that is read in batches of rows: never the whole of it is in memory.
+    """A user table on disk that is read in batches of rows, so that it never is in memory as a whole.
 
     Attributes
     ----------

@@ -88,7 +88,7 @@ def write(folder: Path, digests: np.ndarray, vectors: np.ndarray) -> Shard:
     Parameters
     ----------
     digests
-        uint8, shape (n, 32), n at least 1; of equal ones the first is kept.
+        uint8, shape (n, 32), n at least 1; of equal ones the first counts.
     vectors
         float16 or float32, shape (n, dimension).
     """
@@ -153,11 +153,11 @@ def sweep(folder: Path) -> None:
 
 def file_stats(folder: Path) -> list[tuple[Path, os.stat_result]]:
     """Shards of a folder with the ``stat`` that says their size and time of last use."""
-    found = []
+    stats = []
     for path in folder.glob(f"*{ENDING}"):
         with suppress(FileNotFoundError):
-            found.append((path, path.stat()))
-    return found
+            stats.append((path, path.stat()))
+    return stats
 
 
 @contextmanager

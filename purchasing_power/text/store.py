@@ -99,20 +99,20 @@ class FolderBackend:
     def get(self, digests: np.ndarray, touch: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """Look digests up, as :meth:`VectorStore.get` does."""
         left = np.arange(len(digests))
-        found = np.zeros((len(digests), 0), np.float32)
+        result = np.zeros((len(digests), 0), np.float32)
         for shard in self._shards():
             values, at = shard.find(digests[left])
-            if not found.shape[1]:
-                found = np.empty((len(digests), shard.vectors.shape[1]), np.float32)
+            if not result.shape[1]:
+                result = np.empty((len(digests), shard.vectors.shape[1]), np.float32)
             if len(at):
                 if touch:
                     shard.touch()
-                found[left[at]] = values
+                result[left[at]] = values
                 left = np.delete(left, at)
             if not len(left):
                 break
-        found[left] = 0
-        return found, left
+        result[left] = 0
+        return result, left
 
     def put(self, digests: np.ndarray, vectors: np.ndarray) -> None:
         """Write a shard, and tidy the folder where that is due."""
@@ -153,11 +153,11 @@ class MemoryBackend:
         with self.lock:
             rows = [self.rows.get(digest.tobytes()) for digest in digests]
         width = next((len(row) for row in rows if row is not None), 0)
-        found = np.zeros((len(rows), width), np.float32)
+        result = np.zeros((len(rows), width), np.float32)
         for at, row in enumerate(rows):
             if row is not None:
-                found[at] = row
-        return found, np.flatnonzero([row is None for row in rows])
+                result[at] = row
+        return result, np.flatnonzero([row is None for row in rows])
 
     def put(self, digests: np.ndarray, vectors: np.ndarray) -> None:
         """Hold vectors, and forget all others where they would be too many."""

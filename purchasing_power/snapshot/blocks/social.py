@@ -35,26 +35,36 @@ def _edges(history: History) -> ir.Table:
 
 def features(plan: Plan) -> list[Feature]:
     """Numbers of follows in both directions and the recent spend of the followed."""
-    days = plan.recent
+    out, into = "Users whom the user follows.", "Users who follow the user."
     return [
-        Feature("follows_out", "users", "Users whom the user follows.", lambda t: t.count(where=t.out), 0.0),
-        Feature("follows_in", "users", "Users who follow the user.", lambda t: t.count(where=~t.out), 0.0),
+        Feature("follows_out", "users", out, "关注的用户数", lambda t: t.count(where=t.out), 0.0),
+        Feature("follows_in", "users", into, "粉丝数", lambda t: t.count(where=~t.out), 0.0),
+        *_recent(plan.recent),
+    ]
+
+
+def _recent(days: int) -> list[Feature]:
+    last_zh = f"近 {days} 天"
+    return [
         Feature(
             f"friend_spend_mean_{days}d",
             "currency",
             f"Mean amount paid in the last {days} days by those whom the user follows.",
+            f"{last_zh}所关注用户的平均消费金额",
             lambda t: mean(t.spend, t.out),
         ),
         Feature(
             f"friend_active_share_{days}d",
             "share",
             f"Share of those whom the user follows with an order in the last {days} days.",
+            f"{last_zh}所关注用户的下单比例",
             lambda t: ratio(t.count(where=t.out & t.active), t.count(where=t.out)),
         ),
         Feature(
             f"follower_active_share_{days}d",
             "share",
             f"Share of the user's followers with an order in the last {days} days.",
+            f"{last_zh}粉丝的下单比例",
             lambda t: ratio(t.count(where=~t.out & t.active), t.count(where=~t.out)),
         ),
     ]
