@@ -43,10 +43,9 @@ from purchasing_power.reference.texts import (
     known_terms,
     projected,
 )
-from purchasing_power.shop.intake import take_in
+from purchasing_power.shop.intake import ingest
 from purchasing_power.shop.samples import complete_journey
 from purchasing_power.shop.tables import scan
-from purchasing_power.snapshot import cutoffs
 from purchasing_power.snapshot.build import build
 from purchasing_power.snapshot.settings import SnapshotSettings
 from purchasing_power.snapshot.target import fit_target
@@ -84,7 +83,7 @@ def sample() -> tuple[PurchasingModel, UserTable]:
     """A model on 60 columns of the Complete Journey sample, and the table it was made from."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "tables"
-        take_in(complete_journey(Path(place) / "raw"), folder, key=b"benchmark key of no secret at all")
+        ingest(complete_journey(Path(place) / "raw"), folder, key=b"benchmark key of no secret at all")
         whole = build(scan(folder), SnapshotSettings(), progress=False)
     table = UserTable(whole.frame, narrowed(whole.meta))
     parts = split(table)
@@ -97,11 +96,6 @@ def narrowed(meta: UserTableMeta) -> UserTableMeta:
     kept = COLUMNS - len(meta.categorical)
     chosen = np.sort(np.random.default_rng(0).permutation(len(meta.numeric))[:kept])
     return UserTableMeta(**{**vars(meta), "numeric": tuple(meta.numeric[place] for place in chosen)})
-
-
-def at_cutoff(table: UserTable) -> UserTable:
-    """The households of the one cutoff that windows are drawn from."""
-    return cutoffs.at_cutoff(table, CUTOFF_USED)
 
 
 def population(model: PurchasingModel, table: UserTable) -> Population:

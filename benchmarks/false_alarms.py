@@ -17,9 +17,9 @@ import time
 import numpy as np
 from drift_windows import (
     COLUMNS,
+    CUTOFF_USED,
     EVIDENTLY_SHARE,
     Population,
-    at_cutoff,
     evidently_preset_share,
     evidently_share,
     feature_importance,
@@ -31,6 +31,7 @@ from scipy.stats import binomtest
 from tqdm import tqdm
 
 from purchasing_power.model.purchasing_model import PurchasingModel
+from purchasing_power.snapshot.cutoffs import at_cutoff
 
 ALLOWED = 0.05
 
@@ -42,7 +43,7 @@ def main() -> None:
     parser.add_argument("--reference", type=int, default=5_000, help="users of the reference")
     args = parser.parse_args()
     model, table = sample()
-    one = at_cutoff(table)
+    one = at_cutoff(table, CUTOFF_USED)
     drawn, importance = population(model, one), feature_importance(model, one)
     print(f"{len(one.frame):,} households x {COLUMNS} columns; reference of {args.reference:,} users")
     print(

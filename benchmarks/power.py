@@ -19,9 +19,9 @@ import json
 import numpy as np
 import pandas as pd
 from drift_windows import (
+    CUTOFF_USED,
     EVIDENTLY_SHARE,
     Population,
-    at_cutoff,
     evidently_share,
     feature_importance,
     our_window,
@@ -30,8 +30,9 @@ from drift_windows import (
 )
 from tqdm import tqdm
 
-from purchasing_power.evaluation.bootstrap import Interval, interval
+from purchasing_power.evaluation.bootstrap import Interval, Resampling, interval
 from purchasing_power.model.purchasing_model import PurchasingModel
+from purchasing_power.snapshot.cutoffs import at_cutoff
 from purchasing_power.snapshot.user_table import UserTable, document_codes, documents_array
 
 MEAN_SIZE, POINTS, RISE = 0.2, 0.05, 1.1
@@ -91,7 +92,7 @@ def main() -> None:
     parser.add_argument("--reference", type=int, default=5_000, help="users of the reference")
     args = parser.parse_args()
     model, table = sample()
-    one = at_cutoff(table)
+    one = at_cutoff(table, CUTOFF_USED)
     three = [name for name in amounts(model.meta.numeric) if name.startswith("spend")][:3]
     before, importance = population(model, one), feature_importance(model, one)
     figures: dict[str, float] = {}
@@ -153,7 +154,9 @@ def below_reference(
 
 
 def _figure(y: np.ndarray, score: np.ndarray, rows: np.ndarray, seed: int) -> Interval:
-    return interval(y[rows], score[rows], np.arange(len(rows)), "average_precision", REPLICATES, seed)
+    return interval(
+        y[rows], score[rows], np.arange(len(rows)), "average_precision", Resampling(REPLICATES, seed)
+    )
 
 
 if __name__ == "__main__":

@@ -31,7 +31,13 @@ from tqdm import tqdm
 from monitoring.policy.decision import decide
 from monitoring.policy.policy import Policy
 from monitoring.policy.window_history import MonitoredWindow
-from purchasing_power.evaluation.bootstrap import draws, paired_bootstrap, percentiles, weighted_metric
+from purchasing_power.evaluation.bootstrap import (
+    Resampling,
+    draws,
+    paired_bootstrap,
+    percentiles,
+    weighted_metric,
+)
 from purchasing_power.evaluation.holdout import held_back
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.snapshot.user_table import USER, UserTable
@@ -130,7 +136,7 @@ def is_better(made: PurchasingModel, before: PurchasingModel, known: UserTable) 
     y = (made.target.labels(rows.frame) == made.target.positive).astype(np.int64)
     mine, theirs = (model.outputs(rows.frame)[:, model.target.positive] for model in (made, before))
     users = rows.frame[USER].to_numpy()
-    return paired_bootstrap(y, mine, theirs, users, replicates=REPLICATES).low > 0
+    return paired_bootstrap(y, mine, theirs, users, resampling=Resampling(REPLICATES)).low > 0
 
 
 def outcomes(courses: list[Course], rows: list[UserTable]) -> list[np.ndarray]:
@@ -167,7 +173,7 @@ def difference(
             axis=0,
         )
 
-    drawn = [mean(weights) for weights in draws(np.arange(len(users)), len(users), REPLICATES, 0)]
+    drawn = [mean(weights) for weights in draws(np.arange(len(users)), len(users), Resampling(REPLICATES))]
     low, high, _ = percentiles(drawn, LEVEL)
     return float(mean(np.ones((1, len(users))))[0]), low, high
 

@@ -20,12 +20,12 @@ import numpy as np
 import pandas as pd
 from mlflow.models.utils import _enforce_schema
 from mlflow.pyfunc import scoring_server
+from purchasing_power.serving.answers import Answers
 from serve_models import HERE, new_experiment, requests, trained
 
 from purchasing_power.model import bundle
 from purchasing_power.model.calibration import calibrated
 from purchasing_power.model.heads.fitting import raw_scores
-from purchasing_power.serving.answers import Answers
 from purchasing_power.serving.deployed import Deployed
 from purchasing_power.serving.fast.blocks import block
 from purchasing_power.serving.fast.model import QuickModel

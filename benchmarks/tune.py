@@ -48,11 +48,10 @@ from purchasing_power.snapshot.user_table import DOCUMENTS, UserTable, distinct_
 from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.store import warm
 from purchasing_power.tuning.space import draw, starting_points
-from steps import tune
 from steps.study.setup import objective_of, space_of, validation_of
 from steps.study.trial_runs import open_study, search
 from tracking import runs
-from tracking.chain import entry_points, run_steps
+from tracking.chain import entry_points, options_of, run_steps
 
 TRIALS, WORKER_TRIALS = 30, 20
 PLAIN = (("lightgbm", "both"), ("logistic", "tfidf"), ("svm", "encoder"))
@@ -123,7 +122,7 @@ def plain_objective(
 
 def against_plain(given: dict[str, str], table: UserTable, place: Path) -> dict[str, float]:
     """Seconds a trial of the study and of the plain loop, and what of the latter went into encoding."""
-    args = parsed(given)
+    args = options_of("tune", given)
     validation = validation_of(args, table, progress=False)
     space = space_of(args, args.encoder, regression=False)
     warm("minilm", distinct_texts(table, split(table, args.seed).known), validation.store)
@@ -176,11 +175,6 @@ def workers_rate(given: dict[str, str], workers: int, number: int) -> float:
 def length(trial: optuna.trial.FrozenTrial) -> float:
     assert trial.duration is not None
     return trial.duration.total_seconds()
-
-
-def parsed(given: dict[str, str]) -> argparse.Namespace:
-    point = entry_points()["tune"]
-    return tune.parser().parse_args(point.arguments({k: v for k, v in given.items() if k in point.defaults}))
 
 
 def report(found: dict[str, float], rates: dict[int, list[float]]) -> dict[str, float]:

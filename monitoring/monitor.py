@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from pathlib import Path
+from typing import ClassVar
 
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
@@ -31,33 +31,38 @@ from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.reference.columns import meanings
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.user_table import UserTable
-from tracking import entry, ledger, lock, registry, runs
-from tracking.entry import Outputs, Parser, choice, execute, number, optional_date, whole
+from tracking import ledger, lock, registry, runs
+from tracking.entry import Outputs, choice, execute, number, optional_date, parameter, whole
 from tracking.reference import open_reference
 
 
 @dataclass(frozen=True)
-class MonitorOptions:
-    """Parameters of ``monitor``, see :func:`parser`."""
+class JobOptions:
+    """Parameters of ``monitor`` that ``watch`` has too."""
 
-    users: str
-    model: str
-    cutoff: date | None
-    drift_share: float
-    drift_importance: float
-    min_users: int
-    poor_windows: int
-    windows: int
-    cool_down_days: int
-    max_age_days: int
-    retrain: str
-    tables: str
-    language: str
-    webhook: str
-    prometheus: str
-    exit_code: str
-    workspace: str
-    seed: int
+    RENAMED: ClassVar[dict[str, str]] = {"matter": "drift_importance"}
+
+    users: str = parameter("user table with a later cutoff: a folder, a runs:/ URI, or latest")
+    model: str = parameter("name of the registered model, whose production version is monitored")
+    cutoff: date | None = parameter("cutoff to compare, YYYY-MM-DD; auto is the latest", optional_date)
+    drift_share: float = parameter(
+        "share of drifted columns above which the features count as drifted", number
+    )
+    drift_importance: float = parameter(
+        "share of feature importance on what drifted that makes drift important", number
+    )
+    min_users: int = parameter("fewest users from which anything is concluded", whole)
+    poor_windows: int = parameter("poor windows among the newest that call for retraining", whole)
+    windows: int = parameter("newest windows that are looked at", whole)
+    cool_down_days: int = parameter("days after a retraining in which no other is started", whole)
+    max_age_days: int = parameter("age at which a version is retrained on schedule; 0 for never", whole)
+    retrain: str = parameter("whether to start a retraining", choice(*RETRAIN))
+    tables: str = parameter("checked tables that a retraining takes its snapshot of: as for snapshot")
+    language: str = parameter("language of the stakeholder report", choice(*LANGUAGES))
+    webhook: str = parameter("where alerts go: a URL that takes Slack's JSON, env:NAME, or none")
+    prometheus: str = parameter("folder of the node exporter's textfile collector, or none")
+    workspace: str = parameter("folder for Evidently's workspace and the caches of a retraining")
+    seed: int = parameter("seed of the draws, and of a retraining", whole)
 
     @property
     def policy(self) -> Policy:
@@ -71,46 +76,24 @@ class MonitorOptions:
         return Policy(**{one.name: getattr(self, one.name) for one in fields(Policy)})
 
 
-def parser() -> Parser:
+@dataclass(frozen=True)
+class Options(JobOptions):
     """Parameters of ``monitor``."""
-    return (
-        Parser(prog="monitor")
-        .add("users", "user table with a later cutoff: a folder, a runs:/ URI, or latest")
-        .add("model", "name of the registered model, whose production version is watched")
-        .add("cutoff", "cutoff to compare, YYYY-MM-DD; auto is the latest", optional_date)
-        .add("drift_share", "share of drifted columns above which the features count as drifted", number)
-        .add(
-            "drift_importance",
-            "share of feature importance on what drifted that makes drift important",
-            number,
-        )
-        .add("min_users", "fewest users from which anything is concluded", whole)
-        .add("poor_windows", "poor windows among the newest that call for retraining", whole)
-        .add("windows", "newest windows that are looked at", whole)
-        .add("cool_down_days", "days after a retraining in which no other is started", whole)
-        .add("max_age_days", "age at which a version is retrained on schedule; 0 for never", whole)
-        .add("retrain", "whether to start a retraining", choice(*RETRAIN))
-        .add("tables", "checked tables that a retraining takes its snapshot of: as for snapshot")
-        .add("language", "language of the stakeholder report", choice(*LANGUAGES))
-        .add("webhook", "where alerts go: a URL that takes Slack's JSON, env:NAME, or none")
-        .add("prometheus", "folder of the node exporter's textfile collector, or none")
-        .add("exit_code", "whether the exit code is that of the state that was found", choice("off", "on"))
-        .add("workspace", "folder for Evidently's workspace and the caches of a retraining")
-        .add("seed", "seed of the draws, and of a retraining", whole)
-        .renamed("matter", "drift_importance")
+
+    exit_code: str = parameter(
+        "whether the exit code is that of the state that was found", choice("off", "on")
     )
 
 
-def run(args: argparse.Namespace) -> Outputs:
+def run(options: JobOptions) -> Outputs:
     """Compare, decide, log the reports, and retrain where the decision says so; one job on a model at a time."""
-    options = entry.options(MonitorOptions, args)
     policy, url = options.policy, alerts.webhook_url(options.webhook)
     prometheus.check_folder(options.prometheus)
     with lock.held(f"monitor of {options.model}"):
         return _job(options, policy, url)
 
 
-def _job(options: MonitorOptions, policy: Policy, url: str | None) -> Outputs:
+def _job(options: JobOptions, policy: Policy, url: str | None) -> Outputs:
     version = registry.find(options.model, registry.PRODUCTION)
     model = registry.open_bundle(version)
     folder, uri = runs.fetch(options.users, "users")
@@ -184,7 +167,7 @@ def _report(
 
 
 def _retrain(
-    options: MonitorOptions, model: PurchasingModel, users: str, report: JobReport, url: str | None
+    options: JobOptions, model: PurchasingModel, users: str, report: JobReport, url: str | None
 ) -> None:
     """Retrain, write the result where people look, and raise where it failed."""
     flat = model.meta.kind == "flat"
@@ -209,13 +192,13 @@ def main() -> None:
     """Run from the command line; the exit code is that of the state that was found where ``exit_code`` is on."""
     codes = [0]
 
-    def work(args: argparse.Namespace) -> Outputs:
-        outputs = run(args)
-        if args.exit_code == "on":
+    def work(options: Options) -> Outputs:
+        outputs = run(options)
+        if options.exit_code == "on":
             codes.append(alerts.EXIT_CODES[outputs["state"]])
         return outputs
 
-    execute("monitor", parser(), work)
+    execute("monitor", Options, work)
     raise SystemExit(codes[-1])
 
 

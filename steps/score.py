@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import mlflow
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from purchasing_power.errors import DataError
 from purchasing_power.explain.reasons import LANGUAGES
 from purchasing_power.explain.reasons_table import reason_columns
+from purchasing_power.kinds import registry as kinds
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.serving.batch.parts import (
     join_parts,
@@ -21,46 +22,47 @@ from purchasing_power.serving.batch.parts import (
     score_parts,
     value_counts,
 )
-from purchasing_power.serving.batch.table import chosen_cutoff, open_table
-from purchasing_power.snapshot.user_table import CUTOFF
+from purchasing_power.snapshot.cutoffs import chosen_cutoff
+from purchasing_power.snapshot.user_table import CUTOFF, UserTableFile
 from tracking import registry, runs
-from tracking.entry import Outputs, Parser, choice, execute, optional_date, whole
+from tracking.entry import Outputs, choice, execute, optional_date, parameter, whole
+from tracking.registry import ModelOptions
 
 
-def parser() -> Parser:
+@dataclass(frozen=True)
+class Options(ModelOptions):
     """Parameters of ``score``."""
-    return (
-        Parser(prog="score")
-        .add("users", "user table: a folder, a runs:/ URI, or latest")
-        .add("model", "name of the registered model")
-        .add("version", "version number or stage")
-        .add("cutoff", "cutoff to score, YYYY-MM-DD; auto is the latest", optional_date)
-        .add("reasons", "how many reasons each score gets, in words; 0 leaves them out", whole)
-        .add("language", "language of the reasons: en or zh", choice(*LANGUAGES))
-        .add("batch", "most users scored at once; a run that was stopped goes on after the last batch", whole)
-        .add("seed", "seed of reasons that are sampled", whole)
-        .add("output", "Parquet file to write")
+
+    users: str = parameter("user table: a folder, a runs:/ URI, or latest")
+    version: str = parameter("version number or stage")
+    cutoff: date | None = parameter("cutoff to score, YYYY-MM-DD; auto is the latest", optional_date)
+    reasons: int = parameter("how many reasons each score gets, in words; 0 leaves them out", whole)
+    language: str = parameter("language of the reasons: en or zh", choice(*LANGUAGES))
+    batch: int = parameter(
+        "most users scored at once; a run that was stopped goes on after the last batch", whole
     )
+    seed: int = parameter("seed of reasons that are sampled", whole)
+    output: str = parameter("Parquet file to write")
 
 
-def run(args: argparse.Namespace) -> Outputs:
+def run(options: Options) -> Outputs:
     """Score the users and write the predictions with model version and cutoff."""
-    if not args.batch:
+    if not options.batch:
         raise DataError("batch: got 0; 1 user or more at once is allowed. Set a larger batch.")
-    version = registry.find(args.model, args.version)
-    table = open_table(runs.fetch(args.users, "users")[0])
-    cutoff = chosen_cutoff(table, args.cutoff)
-    output = Path(args.output)
-    scorer = Scoring(registry.open_bundle(version), str(version.version), args)
+    version = registry.find(options.registered, options.version)
+    table = UserTableFile.open(runs.fetch(options.users, "users")[0])
+    cutoff = chosen_cutoff(table, options.cutoff)
+    output = Path(options.output)
+    scorer = Scoring(registry.open_model(version, kinds.kind(options.kind)), str(version.version), options)
     digest = run_digest(
         table,
-        args.batch,
+        options.batch,
         model=f"{version.name}/{version.version}/{scorer.model.training.digest}",
         cutoff=str(cutoff),
-        reasons=f"{args.reasons} {args.language} {args.seed}",
+        reasons=f"{options.reasons} {options.language} {options.seed}",
     )
     home = output.with_name(f".{output.name}-parts")
-    parts = score_parts(table, cutoff, args.batch, scorer.predict, home, digest)
+    parts = score_parts(table, cutoff, options.batch, scorer.predict, home, digest)
     join_parts(parts, output)
     remove_parts(home)
     _log(output)
@@ -73,14 +75,19 @@ class Scoring:
 
     model: PurchasingModel
     version: str
-    args: argparse.Namespace
+    options: Options
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Predictions of some rows of a user table."""
         predictions = self.model.predict(frame)
-        if self.args.reasons:
+        if self.options.reasons:
             said = reason_columns(
-                self.model, frame, self.args.reasons, self.args.language, self.args.seed, progress=True
+                self.model,
+                frame,
+                self.options.reasons,
+                self.options.language,
+                self.options.seed,
+                progress=True,
             )
             predictions = predictions.join(said.set_axis(predictions.index))
         predictions["model_version"] = self.version
@@ -100,7 +107,7 @@ def _log(output: Path) -> None:
 
 def main() -> None:
     """Run from the command line."""
-    execute("score", parser(), run)
+    execute("score", Options, run)
 
 
 if __name__ == "__main__":

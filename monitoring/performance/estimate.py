@@ -12,6 +12,7 @@ from purchasing_power.evaluation.bootstrap import (
     Interval,
     Measure,
     MetricName,
+    Resampling,
     draws,
     percentiles,
     weighted_metric,
@@ -123,5 +124,5 @@ def _both(weights: np.ndarray, positive: np.ndarray) -> np.ndarray:
 
 def _outcomes(probability: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     rows, rng = len(probability), np.random.default_rng([seed, 1])
-    for weights in draws(np.arange(rows), rows, REPLICATES, seed):
+    for weights in draws(np.arange(rows), rows, Resampling(REPLICATES, seed)):
         yield weights, (rng.random(weights.shape) < probability).astype(np.float64)

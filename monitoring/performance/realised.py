@@ -14,6 +14,7 @@ from purchasing_power.evaluation.bootstrap import (
     Comparison,
     Interval,
     MetricName,
+    Resampling,
     compare_measures,
     weighted_metric,
 )
@@ -110,7 +111,7 @@ def figure(
         y, score = comparable(target, asked, predictions.y, predictions.model)
         _, naive = comparable(target, asked, predictions.y, naive_outputs(target, asked, predictions))
     measures = (weighted_metric(metric, y, score), weighted_metric(metric, y, naive))
-    return compare_measures(*measures, predictions.users, metric, REPLICATES, seed)
+    return compare_measures(metric, *measures, predictions.users, Resampling(REPLICATES, seed))
 
 
 def _recomputed(target: Target, predictions: Answered | None, seed: int) -> dict[str, ReferencePerformance]:

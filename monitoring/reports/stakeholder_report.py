@@ -19,8 +19,8 @@ from monitoring.reports.details import COLOURS, UNKNOWN
 from monitoring.reports.stakeholder_words import WORDS
 from monitoring.reports.trends import trends
 from purchasing_power.actions.campaign_list import LISTED
-from purchasing_power.explain.reasons_chinese import chinese_name
 from purchasing_power.reference.columns import MISSING
+from purchasing_power.snapshot.dictionary import chinese_name
 
 LANGUAGES = tuple(WORDS)
 HTML_LANGUAGE = {"en": "en", "zh": "zh-CN"}

@@ -67,38 +67,81 @@ class Comparison:
     level: float
 
 
+@dataclass(frozen=True)
+class Resampling:
+    """How a bootstrap is drawn: users with replacement, all rows of a user together.
+
+    Attributes
+    ----------
+    level
+        Share of the replicates inside the interval; (1 - level) / 2 lie on each side.
+
+    Source: Efron & Tibshirani (1993), An introduction to the bootstrap, chapters 8 and 13.
+    """
+
+    replicates: int = 1000
+    seed: int = 0
+    level: float = LEVEL
+
+
+DEFAULT = Resampling()
+
+
+def metric_name(metric: str) -> str:
+    """What people call a metric; one that only its kind knows is called as it is named."""
+    return METRIC_NAMES.get(metric, metric.replace("_", " "))
+
+
+def measured(
+    metric: str, measure: Measure, users: np.ndarray | pd.Series, resampling: Resampling = DEFAULT
+) -> Interval:
+    """The percentile interval of a figure.
+
+    Parameters
+    ----------
+    measure
+        From row weights (replicates, n) to figures (replicates,), such as :func:`weighted_metric` gives.
+    users
+        Whom each row is about, shape (n,); ``np.arange(n)`` where rows are independent.
+    """
+    drawn = [measure(w) for w in draws(users, len(users), resampling)]
+    low, high, used = percentiles(drawn, resampling.level)
+    return Interval(metric, _on_all(measure, len(users)), low, high, used, resampling.level)
+
+
+def compare_measures(
+    metric: str,
+    challenger: Measure,
+    champion: Measure,
+    users: np.ndarray | pd.Series,
+    resampling: Resampling = DEFAULT,
+) -> tuple[Interval, Comparison]:
+    """The challenger's figure with its interval, and what it is more than the champion's on the same draws.
+
+    Parameters as in :func:`measured`.
+    """
+    pairs = [(challenger(w), champion(w)) for w in draws(users, len(users), resampling)]
+    first, second = _on_all(challenger, len(users)), _on_all(champion, len(users))
+    low, high, used = percentiles([one for one, _ in pairs], resampling.level)
+    least, most, both = percentiles([one - two for one, two in pairs], resampling.level)
+    return (
+        Interval(metric, first, low, high, used, resampling.level),
+        Comparison(metric, first, second, first - second, least, most, both, resampling.level),
+    )
+
+
 def paired_bootstrap(
     y: np.ndarray,
     challenger: np.ndarray,
     champion: np.ndarray,
     users: np.ndarray | pd.Series,
     metric: MetricName = "average_precision",
-    replicates: int = 1000,
-    seed: int = 0,
-    level: float = LEVEL,
+    resampling: Resampling = DEFAULT,
 ) -> Comparison:
-    """The percentile interval of the difference between two models when users are drawn with replacement.
-
-    All rows of a user are drawn together, and both models are measured on the same draws.
-
-    Parameters
-    ----------
-    y
-        0 or 1 for ``average_precision``, ``auc``, ``calibration_error`` and ``lift_10``, class codes for ``auc_macro``
-        (one class against the rest, plain mean) and ``neg_log_loss``, amounts for ``r2`` and ``neg_mae``; shape (n,).
-    challenger, champion
-        Score, probability or predicted amount, shape (n,); (n, classes) for the two metrics of class codes,
-        where shape (n,) stands for the probability of class 1 of two.
-    users
-        Whom each row is about, shape (n,); ``np.arange(n)`` where rows are independent.
-    level
-        Share of the replicates inside the interval; (1 - level) / 2 lie on each side.
-
-    Source: Efron & Tibshirani (1993), An introduction to the bootstrap, chapters 8 and 13.
-    """
-    codes = _user_codes(users, len(y))
+    """:func:`compare_measures` of two models' scores by a metric; scores as :func:`weighted_metric` takes them."""
+    _user_codes(users, len(y))
     first, second = weighted_metric(metric, y, challenger), weighted_metric(metric, y, champion)
-    return compare_measures(first, second, codes, metric, replicates, seed, level)[1]
+    return compare_measures(metric, first, second, users, resampling)[1]
 
 
 def interval(
@@ -106,50 +149,26 @@ def interval(
     score: np.ndarray,
     users: np.ndarray | pd.Series,
     metric: MetricName = "average_precision",
-    replicates: int = 1000,
-    seed: int = 0,
-    level: float = LEVEL,
+    resampling: Resampling = DEFAULT,
 ) -> Interval:
-    """The percentile interval of one model's figure; parameters as in :func:`paired_bootstrap`."""
-    codes, measure = _user_codes(users, len(y)), weighted_metric(metric, y, score)
-    low, high, used = percentiles([measure(w) for w in draws(codes, len(y), replicates, seed)], level)
-    return Interval(metric, _on_all(measure, len(y)), low, high, used, level)
-
-
-def compare_measures(
-    challenger: Measure,
-    champion: Measure,
-    users: np.ndarray | pd.Series,
-    metric: str,
-    replicates: int = 1000,
-    seed: int = 0,
-    level: float = LEVEL,
-) -> tuple[Interval, Comparison]:
-    """The challenger's figure with its interval, and what it is more than the champion's on the same draws.
-
-    Parameters
-    ----------
-    challenger, champion
-        Functions from row weights (replicates, n) to figures (replicates,), such as :func:`weighted_metric` gives.
-    metric
-        What the figures are called.
-    users, replicates, seed, level
-        As in :func:`paired_bootstrap`.
-    """
-    pairs = [(challenger(w), champion(w)) for w in draws(users, len(users), replicates, seed)]
-    first, second = _on_all(challenger, len(users)), _on_all(champion, len(users))
-    low, high, used = percentiles([one for one, _ in pairs], level)
-    least, most, both = percentiles([one - two for one, two in pairs], level)
-    return (
-        Interval(metric, first, low, high, used, level),
-        Comparison(metric, first, second, first - second, least, most, both, level),
-    )
+    """:func:`measured` of a model's score by a metric; ``y`` and score as :func:`weighted_metric` takes them."""
+    _user_codes(users, len(y))
+    return measured(metric, weighted_metric(metric, y, score), users, resampling)
 
 
 def weighted_metric(metric: MetricName, y: np.ndarray, score: np.ndarray) -> Measure:
     """A function from row weights (replicates, n) to the metric (replicates,), NaN where undefined.
 
     Sorting and per-row losses are done once here, so a replicate costs a few sums.
+
+    Parameters
+    ----------
+    y
+        0 or 1 for ``average_precision``, ``auc``, ``calibration_error`` and ``lift_10``, class codes for ``auc_macro``
+        (one class against the rest, plain mean) and ``neg_log_loss``, amounts for ``r2`` and ``neg_mae``; shape (n,).
+    score
+        Score, probability or predicted amount, shape (n,); (n, classes) for the two metrics of class codes,
+        where shape (n,) stands for the probability of class 1 of two.
     """
     y, score = _checked(metric, y, score)
     if metric == "neg_log_loss":
@@ -245,14 +264,14 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
 
 
-def draws(users: np.ndarray | pd.Series, rows: int, replicates: int, seed: int) -> Iterator[np.ndarray]:
+def draws(users: np.ndarray | pd.Series, rows: int, resampling: Resampling = DEFAULT) -> Iterator[np.ndarray]:
     """Row weights (some replicates, rows): how often the row's user was drawn."""
     codes = _user_codes(users, rows)
-    count, rng = int(codes.max()) + 1, np.random.default_rng(seed)
+    count, rng = int(codes.max()) + 1, np.random.default_rng(resampling.seed)
     at_once = max(1, CELLS_AT_ONCE // rows)
-    with tqdm(total=replicates, desc="bootstrap", unit="replicate", delay=3, leave=False) as bar:
-        for start in range(0, replicates, at_once):
-            size = min(at_once, replicates - start)
+    with tqdm(total=resampling.replicates, desc="bootstrap", unit="replicate", delay=3, leave=False) as bar:
+        for start in range(0, resampling.replicates, at_once):
+            size = min(at_once, resampling.replicates - start)
             # Counting uniform draws is a multinomial sample, several times faster than drawing one.
             drawn = rng.integers(0, count, size=(size, count)) + count * np.arange(size)[:, None]
             times = np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count)

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.metrics import average_precision_score, r2_score, roc_auc_score
 
-from purchasing_power.evaluation.bootstrap import MetricName
+from purchasing_power.evaluation.target_metrics import primary_score
 from purchasing_power.model.cache import recalled
 from purchasing_power.model.calibration import calibrated
 from purchasing_power.model.features import block_key, block_weight, blocks, prepare, stacked
@@ -144,33 +143,6 @@ class CrossValidation:
 
     def _made(self, params: ModelParams) -> list[tuple[str, Any, list[str]]]:
         return blocks(params, self.table.meta, self.seed, self.store)
-
-
-def primary_metric(target: Target) -> MetricName:
-    """Name of the figure a model is chosen by.
-
-    ``average_precision`` of the positive class, ``auc_macro`` (one against the rest) where no class is
-    positive, ``r2`` for a regression.
-    """
-    if target.task == "regression":
-        return "r2"
-    return "auc_macro" if target.positive is None else "average_precision"
-
-
-def primary_score(target: Target, y: np.ndarray, outputs: np.ndarray) -> float:
-    """The primary metric; NaN where the rows hold a single class."""
-    metric = primary_metric(target)
-    if metric == "r2":
-        return float(r2_score(y, outputs))
-    if metric == "auc_macro":
-        present = [code for code in range(outputs.shape[1]) if 0 < (y == code).sum() < len(y)]
-        return float(np.mean([roc_auc_score(y == code, outputs[:, code]) for code in present]))
-    positive = y == target.positive
-    return (
-        float(average_precision_score(positive, outputs[:, int(target.positive or 0)]))
-        if positive.any()
-        else np.nan
-    )
 
 
 def _fit_block(made: Any, before: Any, later: Any, y: np.ndarray) -> BlockPair:

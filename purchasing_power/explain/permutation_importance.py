@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import sparse
 from tqdm import tqdm
 
-from purchasing_power.evaluation.cross_validation import primary_score
+from purchasing_power.evaluation.target_metrics import primary_score
 from purchasing_power.explain.heads import columns, matrix_groups, members
 from purchasing_power.explain.score_path import outputs_of
 from purchasing_power.model.heads.fitting import one_blas_thread, raw_scores

@@ -82,7 +82,7 @@ class ServingEvidence:
     rows
         How many rows were compared.
     load
-        Latency under load.
+        Latency under load; ``None`` for a kind that is scored in batch, which no server answers for.
     approved_by
         Value of the version's tag, or ``None``.
     shadow
@@ -92,19 +92,23 @@ class ServingEvidence:
     contract: tuple[ContractTest, ...]
     difference: float
     rows: int
-    load: Load
+    load: Load | None
     approved_by: str | None
     shadow: ShadowEvidence | None = None
 
 
 def decide_serving(evidence: ServingEvidence, policy: ServingPolicy) -> Decision:
-    """A version passes when contract, agreement, latency, shadow and approval hold."""
+    """A version passes when contract, agreement, latency, shadow and approval hold; in batch, approval alone."""
+    approval = _approval(evidence.approved_by, policy)
+    if evidence.load is None:
+        text = "A model of this kind is scored in batch: nothing is served, and score writes its predictions."
+        return decided("The version is scored in batch.", [Check("serving", True, text), approval])
     checks = [
         _contract(evidence.contract),
         _agreement(evidence, policy),
         _latency(evidence.load, policy),
         shadow_check(evidence.shadow, policy.shadow_failed),
-        _approval(evidence.approved_by, policy),
+        approval,
     ]
     return decided("The version was served by mlflow models serve.", checks)
 

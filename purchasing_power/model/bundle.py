@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from purchasing_power.atomic_folder import replaced
+from purchasing_power.atomic_folder import atomic_folder
 from purchasing_power.model import skops_files
 from purchasing_power.model.bundle_files import CALIBRATOR, SCORER
 from purchasing_power.model.description import Description
@@ -32,7 +32,7 @@ def save(
     store
         Folder of the vector store to take those vectors from.
     """
-    with replaced(folder) as draft:
+    with atomic_folder(folder) as draft:
         _write(model, draft, warm_texts or [], store)
     return folder
 

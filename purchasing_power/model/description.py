@@ -13,7 +13,7 @@ from purchasing_power.model.params import ModelParams
 from purchasing_power.snapshot.target import Target
 from purchasing_power.snapshot.user_table import UserTableMeta
 
-FORMAT, FILE = 3, "bundle.json"
+FORMAT, FILE, KIND = 3, "bundle.json", "purchase"
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,7 @@ class Description:
         """Write the file, with the versions of libraries that the bundle was made with."""
         told = {
             "format": FORMAT,
+            "kind": KIND,
             "params": self.params.to_dict(),
             "meta": asdict(self.meta),
             "target": self.target.to_dict(),

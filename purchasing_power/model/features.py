@@ -18,7 +18,7 @@ from purchasing_power.errors import DataError
 from purchasing_power.model.columns import Categories, date_parts
 from purchasing_power.model.imbalance import SYNTHETIC
 from purchasing_power.model.params import LINEAR_HEADS, ModelParams
-from purchasing_power.shop.values import as_days, as_truth, open_column
+from purchasing_power.shop.values import as_booleans, as_days, open_column
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTableMeta
 from purchasing_power.text.vectorize import EncodedDocuments, TfidfDocuments
 
@@ -150,8 +150,8 @@ def _as_numbers(values: pd.Series) -> pd.Series:
     if column is not None and column.dtype.kind == "M":
         found = as_days(column)
     elif column is not None and isinstance(column.dtype, pd.StringDtype) and column.notna().any():
-        truth = as_truth(column)
-        found = as_days(column) if truth is None else truth
+        booleans = as_booleans(column)
+        found = as_days(column) if booleans is None else booleans
     if found is None:
         raise DataError(
             f"{values.name}: holds something that is no number; a number, a date (YYYY-MM-DD), true, false or null "

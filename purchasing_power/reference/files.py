@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from purchasing_power.atomic_folder import replaced
+from purchasing_power.atomic_folder import atomic_folder
 from purchasing_power.errors import DataError
 from purchasing_power.evaluation.holdout import Answered
 from purchasing_power.reference.held_back import HeldBack
@@ -31,7 +31,7 @@ Arrays = dict[str, np.ndarray]
 
 def save(reference: Reference, folder: Path) -> Path:
     """Write reference statistics: to a temporary folder first, then renamed."""
-    with replaced(folder) as draft:
+    with atomic_folder(folder) as draft:
         _write(reference, draft)
     return folder
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from purchasing_power.evaluation.cross_validation import CrossValidation, primary_score
+from purchasing_power.evaluation.cross_validation import CrossValidation
+from purchasing_power.evaluation.target_metrics import primary_score
 from purchasing_power.model.heads import blend
 from purchasing_power.model.params import ModelParams
 from purchasing_power.snapshot.user_table import USER

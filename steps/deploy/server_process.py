@@ -21,6 +21,8 @@ HOST = "127.0.0.1"
 HEALTHY_WITHIN_S, STOPPED_WITHIN_S = 180, 15
 # A new worker loads a model before it answers; the default gives it 5 s.
 WORKER_WITHIN_S = 120
+# Folder of the prediction log; empty for none.
+LOG_VARIABLE = "PURCHASING_POWER_LOG"
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from purchasing_power.evaluation.bootstrap import METRIC_NAMES
+from purchasing_power.evaluation.bootstrap import metric_name
 from tracking.ledger_record import Record
 
 SHORT = 150
@@ -32,9 +32,9 @@ def sentence(record: Record) -> str:
 def comparison(one: dict[str, Any], other: str) -> str:
     """Both figures, and the difference with its interval."""
     if one["low"] is None:
-        return f"{METRIC_NAMES[one['metric']]} is not defined on these rows"
+        return f"{metric_name(one['metric'])} is not defined on these rows"
     return (
-        f"{METRIC_NAMES[one['metric']]} {one['challenger']:.4f} against {one['champion']:.4f} of {other} "
+        f"{metric_name(one['metric'])} {one['challenger']:.4f} against {one['champion']:.4f} of {other} "
         f"({one['difference']:+.4f}, {one['low']:+.4f} to {one['high']:+.4f})"
     )
 

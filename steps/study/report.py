@@ -67,7 +67,7 @@ def _encoders(compared: Sequence[ComparedEncoder], metric: str) -> str:
     head = f"encoder,trial,{metric},95 % interval,minus the best,95 % interval,texts a second,MB,dimension,runtime"
     rows = []
     for one in compared:
-        at, encoder = one.standing, one.encoder
+        at, encoder = one.interval, one.encoder
         trial = "made for this table" if one.trial is None else str(one.trial)
         figures = (f"{at.score:.4f}", f"{at.low:.4f} to {at.high:.4f}")
         behind = (f"{at.behind:+.4f}", f"{at.behind_low:+.4f} to {at.behind_high:+.4f}")
@@ -88,7 +88,7 @@ def _encoders(compared: Sequence[ComparedEncoder], metric: str) -> str:
 
 
 def _chart(compared: Sequence[ComparedEncoder], metric: str) -> Figure:
-    known = [(one.encoder, one.standing) for one in compared if one.encoder is not None]
+    known = [(one.encoder, one.interval) for one in compared if one.encoder is not None]
     figure = Figure(
         Scatter(
             x=[encoder.texts_per_second for encoder, _ in known],

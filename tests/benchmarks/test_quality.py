@@ -1,4 +1,4 @@
-"""Laws of ``benchmarks/quality.py`` on a handful of rows; the figures themselves take minutes."""
+"""Tests of ``benchmarks/quality.py`` on a handful of rows; the figures themselves take minutes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of ``benchmarks/women_clothing.py``; the figures themselves take two hours."""
+"""Tests of ``benchmarks/women_clothing.py``; the figures themselves take two hours."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import sklearn.metrics as sk
 
 from purchasing_power.errors import DataError
 from purchasing_power.evaluation.bootstrap import (
+    Resampling,
     compare_measures,
     interval,
     paired_bootstrap,
@@ -78,11 +79,11 @@ def test_calibration_error_and_lift_equal_those_of_an_evaluation_and_a_weight_co
 
 def test_measures_are_compared_on_the_draws_of_the_interval_and_of_the_paired_difference() -> None:
     y, first, second = simulated(300, 11)
-    users, options = np.repeat(np.arange(100), 3), {"replicates": 200, "seed": 4}
+    users, options = np.repeat(np.arange(100), 3), Resampling(200, seed=4)
     measures = (weighted_metric("lift_10", y, score) for score in (first, second))
-    figure, difference = compare_measures(*measures, users, "lift_10", **options)
-    assert figure == interval(y, first, users, "lift_10", **options)
-    assert difference == paired_bootstrap(y, first, second, users, "lift_10", **options)
+    figure, difference = compare_measures("lift_10", *measures, users, options)
+    assert figure == interval(y, first, users, "lift_10", options)
+    assert difference == paired_bootstrap(y, first, second, users, "lift_10", options)
 
 
 def test_the_difference_of_a_model_with_itself_is_exactly_zero() -> None:
@@ -106,7 +107,7 @@ def test_nineteen_of_twenty_intervals_hold_the_true_value() -> None:
     held = 0
     for seed in range(200):
         y, score, _ = simulated(400, seed)
-        got = interval(y, score, np.arange(400), "auc", replicates=300, seed=seed)
+        got = interval(y, score, np.arange(400), "auc", Resampling(300, seed))
         held += got.low <= truth <= got.high
     assert 178 <= held <= 199  # 95 % of 200 with four standard errors
 
@@ -124,9 +125,9 @@ def test_rows_of_one_user_are_drawn_together() -> None:
 def test_the_same_seed_gives_the_same_interval_and_the_order_of_rows_changes_no_value() -> None:
     y, first, second = simulated(200, 6)
     users = np.array([f"u{i}" for i in range(200)])
-    once = paired_bootstrap(y, first, second, users, seed=1)
-    assert once == paired_bootstrap(y, first, second, users, seed=1)
-    assert once.low != paired_bootstrap(y, first, second, users, seed=2).low
+    once = paired_bootstrap(y, first, second, users, resampling=Resampling(seed=1))
+    assert once == paired_bootstrap(y, first, second, users, resampling=Resampling(seed=1))
+    assert once.low != paired_bootstrap(y, first, second, users, resampling=Resampling(seed=2)).low
     back = slice(None, None, -1)
     assert paired_bootstrap(y[back], first[back], second[back], users[back]).difference == pytest.approx(
         paired_bootstrap(y, first, second, users).difference
@@ -135,15 +136,15 @@ def test_the_same_seed_gives_the_same_interval_and_the_order_of_rows_changes_no_
 
 def test_a_larger_table_is_measured_in_pieces_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     y, first, second = simulated(200, 7)
-    whole = paired_bootstrap(y, first, second, np.arange(200), replicates=64)
+    whole = paired_bootstrap(y, first, second, np.arange(200), resampling=Resampling(64))
     monkeypatch.setattr("purchasing_power.evaluation.bootstrap.CELLS_AT_ONCE", 200 * 10)
-    assert paired_bootstrap(y, first, second, np.arange(200), replicates=64) == whole
+    assert paired_bootstrap(y, first, second, np.arange(200), resampling=Resampling(64)) == whole
 
 
 def test_replicates_without_a_positive_row_are_left_out_and_counted() -> None:
     y = np.zeros(20)
     y[0] = 1
-    got = interval(y, np.arange(20.0), np.arange(20), replicates=500)
+    got = interval(y, np.arange(20.0), np.arange(20), resampling=Resampling(500))
     assert 250 < got.replicates < 400  # a user is missing from a draw with probability 1/e
     none = interval(np.zeros(20), np.arange(20.0), np.arange(20), "auc")
     assert none.replicates == 0 and math.isnan(none.value) and math.isnan(none.low)

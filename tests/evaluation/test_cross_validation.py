@@ -1,4 +1,4 @@
-"""Laws of cross-validation: fold scores are those of a plain fit, and blocks are computed once."""
+"""Tests of cross-validation: fold scores are those of a plain fit, and blocks are computed once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import pytest
 from tables import flat, panel
 
 from purchasing_power.evaluation import cross_validation
-from purchasing_power.evaluation.cross_validation import CrossValidation, primary_score
+from purchasing_power.evaluation.cross_validation import CrossValidation
+from purchasing_power.evaluation.target_metrics import primary_score
 from purchasing_power.model.cache import recalled
 from purchasing_power.model.calibration import calibrated
 from purchasing_power.model.features import column_groups, prepare, transformer

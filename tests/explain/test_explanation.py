@@ -1,4 +1,4 @@
-"""Laws of explanations: they add up, they find what was planted, and they show no text of a user."""
+"""Tests of explanations: they add up, they find what was planted, and they show no text of a user."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from tables import TEXTS, changed, flat, panel
 
-from purchasing_power.evaluation.cross_validation import primary_score
+from purchasing_power.evaluation.target_metrics import primary_score
 from purchasing_power.explain import score_path
 from purchasing_power.explain.explanation import explain
 from purchasing_power.explain.kernel_machines import mixed_margins, votes

@@ -1,4 +1,4 @@
-"""Laws of the tabular columns: a messy file needs no flag, and what was never seen still gets a score."""
+"""Tests of the tabular columns: a messy file needs no flag, and what was never seen still gets a score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of the feature blocks: what a trial may take from another, and which form the matrix has."""
+"""Tests of the feature blocks: what a trial may take from another, and which form the matrix has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of imbalance: it changes fitted rows alone, and calibration undoes what it does to probabilities."""
+"""Tests of imbalance: it changes fitted rows alone, and calibration undoes what it does to probabilities."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_sampling_leaves_calibrated_probabilities_unbiased(head: str, imbalance:
     assert said.mean() == pytest.approx(new_y.mean(), abs=0.025)
     high = said > np.quantile(said, 0.8)
     assert said[high].mean() == pytest.approx(new_y[high].mean(), abs=0.08)
-    # Without calibration the same scores are far off, so the law can fail.
+    # Without calibration the same scores are far off, so the test can fail.
     assert plain.mean() > new_y.mean() + 0.08
 
 

@@ -1,4 +1,4 @@
-"""Laws of a model's parameters: what is written is read again, and what is not allowed is named."""
+"""Tests of a model's parameters: what is written is read again, and what is not allowed is named."""
 
 from __future__ import annotations
 

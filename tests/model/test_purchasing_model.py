@@ -1,4 +1,4 @@
-"""Laws of the model: same twice, robust to what it has not seen, and the same from its bundle."""
+"""Tests of the model: same twice, robust to what it has not seen, and the same from its bundle."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from monitoring import monitor, watch
 from monitoring.policy import past_jobs
 from monitoring.reports.evidently_report import VERSION, WINDOW, Workspace
 from tracking import registry
-from tracking.chain import entry_points
+from tracking.chain import entry_points, options_of
 
 # One process makes the registry for all of them.
 pytestmark = pytest.mark.slow
@@ -164,11 +164,13 @@ def test_pages_are_small_fetch_nothing_and_show_nobody(windows: Windows) -> None
 
 def test_a_window_that_was_looked_at_is_not_looked_at_again_until_the_table_changes(windows: Windows) -> None:
     third = monitored.moments()[-1]
-    assert watch.looked_at({"users": str(windows.folder / f"users-{third}-True")})
-    assert watch.looked_at({"users": str(windows.folder / f"users-{third}-True"), "cutoff": third})
+    assert watch.looked_at(options_of("watch", {"users": str(windows.folder / f"users-{third}-True")}))
+    assert watch.looked_at(
+        options_of("watch", {"users": str(windows.folder / f"users-{third}-True"), "cutoff": third})
+    )
     changed = windows.folder / "users-changed"
     monitored.user_table.write(monitored.up_to(third), changed)
-    assert not watch.looked_at({"users": str(changed)})
+    assert not watch.looked_at(options_of("watch", {"users": str(changed)}))
 
 
 def test_a_record_holds_the_decision_with_what_it_rests_on(windows: Windows) -> None:

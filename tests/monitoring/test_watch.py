@@ -22,7 +22,7 @@ from monitoring.policy.retraining import RetrainingResult
 from monitoring.policy.window_history import MonitoredWindow
 from purchasing_power.snapshot import user_table
 from tracking import registry
-from tracking.chain import entry_points
+from tracking.chain import entry_points, options_of
 
 # One process makes the registry for all of them.
 pytestmark = pytest.mark.slow
@@ -84,9 +84,8 @@ def test_a_turn_that_fails_is_logged_and_does_not_end_the_watch(
 ) -> None:
     folder = monitored.fresh(tmp_path)
     given = {"users": str(tmp_path / "no-such-table"), "workspace": str(folder), "schedule": "every 1"}
-    words = entry_points()["watch"].arguments({**given, "jobs": "2"})
     with mlflow.start_run():
-        done = watch.run(watch.parser().parse_args(words))
+        done = watch.run(options_of("watch", {**given, "jobs": "2"}))
     assert done == {"watch_looked": "0", "watch_nothing_new": "0", "watch_failed": "2"}
     assert "no file or folder" in caplog.text
 

@@ -1,4 +1,4 @@
-"""Laws of raw rows: they give the features and scores that the snapshot gives, and are checked as the shop's tables."""
+"""Tests of raw rows: they give the features and scores of the snapshot, and are checked as the shop's tables."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from purchasing_power.serving.answers import Answers
 from watched import trained
 
-from purchasing_power.serving.answers import Answers
 from purchasing_power.serving.deployed import Deployed
 from purchasing_power.serving.fast.model import QuickModel
 from purchasing_power.serving.faults import RequestError

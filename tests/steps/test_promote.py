@@ -1,4 +1,4 @@
-"""Laws of the gate to staging and of the ledger that tells it."""
+"""Tests of the gate to staging and of the ledger that tells it."""
 
 from __future__ import annotations
 

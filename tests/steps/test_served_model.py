@@ -1,4 +1,4 @@
-"""Laws of the served model under stock ``mlflow models serve``: what it answers, refuses, tells and imports."""
+"""Tests of the served model under stock ``mlflow models serve``: what it answers, refuses, tells and imports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of rollback, stages, history and retire."""
+"""Tests of rollback, stages, history and retire."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of training: what is fitted is what is logged."""
+"""Tests of training: what is fitted is what is logged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of ``tune``: encoders are compared, a blend must earn its place, and workers share one study."""
+"""Tests of ``tune``: encoders are compared, a blend must earn its place, and workers share one study."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from purchasing_power.model.params_file import read_params
 from purchasing_power.snapshot import user_table
 from steps import tune
 from tracking import runs
-from tracking.chain import entry_points
+from tracking.chain import options_of
 
 FAST = {
     "trials": "3",
@@ -38,7 +38,7 @@ def tuned(tmp_path: Path, **given: str) -> tuple[mlflow.entities.Run, dict[str, 
         mlflow.create_experiment("tune", artifact_location=f"file://{tmp_path}/artifacts")
     user_table.write(panel(), tmp_path / "users")
     chosen = {**FAST, "users": str(tmp_path / "users"), "workspace": str(tmp_path / "workspace"), **given}
-    args = tune.parser().parse_args(entry_points()["tune"].arguments(chosen))
+    args = options_of("tune", chosen)
     experiment = mlflow.get_experiment_by_name("tune").experiment_id
     with mlflow.start_run(experiment_id=experiment) as active:
         outputs = tune.run(args)
@@ -66,7 +66,7 @@ def test_a_blend_is_a_run_of_its_own_and_is_taken_only_if_it_beats_the_best(tmp_
 @pytest.mark.parametrize("wrong", ["head=svm", "trees"])
 def test_a_wrong_space_is_refused_by_the_parser(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        tune.parser().parse_args(entry_points()["tune"].arguments({"space": wrong}))
+        options_of("tune", {"space": wrong})
     assert "allowed is NAME=VALUE|VALUE" in capsys.readouterr().err
 
 

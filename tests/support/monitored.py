@@ -25,7 +25,7 @@ from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.user_table import CUTOFF, UserTable
 from steps.model_logging import example, log_and_register
 from tracking import registry, runs
-from tracking.chain import entry_points
+from tracking.chain import options_of
 from tracking.reference import log_reference
 
 MODEL, USERS = "purchasing_power", 300
@@ -102,11 +102,10 @@ def look(folder: Path, moment: str, flipped: bool = False, **given: str) -> Run:
     users = folder / f"users-{moment}-{flipped}"
     if not users.exists():
         user_table.write(up_to(moment, flipped), users)
-    point = entry_points()["monitor"]
     known = {"users": str(users), "workspace": str(folder / "workspace"), "retrain": "never", **given}
     with mlflow.start_run() as run:
         runs.mark("monitor")
-        runs.record(monitor.run(monitor.parser().parse_args(point.arguments(known))))
+        runs.record(monitor.run(options_of("monitor", known)))
     return MlflowClient().get_run(run.info.run_id)
 
 

@@ -26,7 +26,7 @@ from purchasing_power.snapshot.target import fit_target
 from purchasing_power.snapshot.user_table import UserTable
 from steps.model_logging import example, log_and_register
 from tracking import ledger, registry, runs
-from tracking.chain import entry_points
+from tracking.chain import options_of
 
 MODEL = "purchasing_power"
 # The load and the bootstrap are made small: these tests ask what is decided, not how surely.
@@ -104,9 +104,7 @@ def run(step, **given: str) -> dict[str, str]:  # type: ignore[no-untyped-def]
 
 def arguments(step, **given: str):  # type: ignore[no-untyped-def]
     """Parsed parameters of a step."""
-    point = entry_points()[step.__name__.removeprefix("steps.")]
-    known = {key: value for key, value in {**QUICK, **given}.items() if key in point.defaults}
-    return step.parser().parse_args(point.arguments(known))
+    return options_of(step.__name__.removeprefix("steps."), {**QUICK, **given})
 
 
 def process(code: str, *words: str) -> subprocess.Popen[str]:

@@ -1,4 +1,4 @@
-"""Laws of the search space: everything is reachable, nothing is drawn in vain, and a sound setting comes first."""
+"""Tests of the search space: everything is reachable, nothing is drawn in vain, and a sound setting comes first."""
 
 from __future__ import annotations
 

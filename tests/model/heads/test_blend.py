@@ -1,4 +1,4 @@
-"""Laws of a blend: its weights pay on rows that did not choose them, and it says what its members say on average."""
+"""Tests of a blend: its weights pay on rows that did not choose them, and it says what its members say on average."""
 
 from __future__ import annotations
 

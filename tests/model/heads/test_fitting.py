@@ -1,4 +1,4 @@
-"""Laws of the heads: sparse or dense, saved or not, small or large, the scores are the same kind of number."""
+"""Tests of the heads: sparse or dense, saved or not, small or large, the scores are the same kind of number."""
 
 from __future__ import annotations
 

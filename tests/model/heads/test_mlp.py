@@ -1,4 +1,4 @@
-"""Laws of the perceptron and of the losses that all networks share."""
+"""Tests of the perceptron and of the losses that all networks share."""
 
 from __future__ import annotations
 

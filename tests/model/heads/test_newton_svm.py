@@ -1,4 +1,4 @@
-"""Laws of the linear machine by Newton steps: it is liblinear's, with any number of classes and any weights."""
+"""Tests of the linear machine by Newton steps: it is liblinear's, with any number of classes and any weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of the text CNN."""
+"""Tests of the text CNN."""
 
 from __future__ import annotations
 

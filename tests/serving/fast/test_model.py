@@ -1,4 +1,4 @@
-"""Laws of quick predictions: a few rows get what the model gives, whatever the head, the texts and the nulls."""
+"""Tests of quick predictions: a few rows get what the model gives, whatever the head, the texts and the nulls."""
 
 from __future__ import annotations
 

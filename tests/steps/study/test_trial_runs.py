@@ -1,4 +1,4 @@
-"""Laws of a study: the database is the truth, the runs mirror it, nothing is lost by a kill."""
+"""Tests of a study: the database is the truth, the runs mirror it, nothing is lost by a kill."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def parent(tmp_path: Path) -> mlflow.ActiveRun:
 
 
 def opened(tmp_path: Path, seed: int = 0) -> optuna.Study:
-    return trial_runs.open_study("law", f"sqlite:///{tmp_path}/trials.db", seed, [])
+    return trial_runs.open_study("study", f"sqlite:///{tmp_path}/trials.db", seed, [])
 
 
 def objective(trial: Trial, after_fold) -> tuple[ModelParams, list[float]]:
@@ -115,7 +115,7 @@ def test_no_complete_trial_is_said(parent, tmp_path: Path) -> None:
 
 def test_a_storage_that_cannot_be_opened_is_said() -> None:
     with pytest.raises(DataError, match="cannot open sqlite:////no/such"):
-        trial_runs.open_study("law", "sqlite:////no/such/place.db", 0, [])
+        trial_runs.open_study("study", "sqlite:////no/such/place.db", 0, [])
 
 
 def test_the_report_shows_history_importance_and_slices_without_network(parent, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ OPENER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from steps.study import trial_runs
-trial_runs.open_study("law", sys.argv[2], 0, [])
+trial_runs.open_study("study", sys.argv[2], 0, [])
 """
 
 
@@ -154,17 +154,17 @@ def hang(trial, after_fold):
     print("started", flush=True)
     time.sleep(600)
 
-study = trial_runs.open_study("law", sys.argv[3], 0, [])
+study = trial_runs.open_study("study", sys.argv[3], 0, [])
 trial_runs.search(study, hang, 1, sys.argv[4], sys.argv[5])
 """
 
 
 def test_a_study_is_not_gone_on_with_under_other_settings(tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path}/trials.db"
-    trial_runs.open_study("law", storage, 0, [], "seed 0")
-    trial_runs.open_study("law", storage, 1, [], "seed 0")
+    trial_runs.open_study("study", storage, 0, [], "seed 0")
+    trial_runs.open_study("study", storage, 1, [], "seed 0")
     with pytest.raises(DataError, match="made with seed 0; now it would be seed 1"):
-        trial_runs.open_study("law", storage, 0, [], "seed 1")
+        trial_runs.open_study("study", storage, 0, [], "seed 1")
 
 
 def test_trials_at_work_elsewhere_are_waited_for_and_not_done_twice(parent, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Laws of the fine-tuned language model."""
+"""Tests of the fine-tuned language model."""
 
 from __future__ import annotations
 
@@ -190,9 +190,9 @@ sys.path[:0] = [{tests!r}, {root!r}]
 import importlib.util
 from purchasing_power.model.networks.finetune import scorer as finetune_scorer
 from purchasing_power.model.networks.finetune import training as finetune_training
-spec = importlib.util.spec_from_file_location("laws", {laws!r})
-laws = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(laws)
+spec = importlib.util.spec_from_file_location("tests_of_scorer", {module!r})
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
 finetune_training.CHECKPOINT_STEPS = 2
 written = 0
 keep = finetune_training.Run._keep
@@ -203,7 +203,7 @@ def kept_and_killed(run):
     if written == 5:
         os.kill(os.getpid(), signal.SIGKILL)
 finetune_training.Run._keep = kept_and_killed
-finetune_scorer.fit(laws._params({encoder!r}), laws.META, laws._fitting(workspace={workspace!r}, threads=1))
+finetune_scorer.fit(module._params({encoder!r}), module.META, module._fitting(workspace={workspace!r}, threads=1))
 """
 
 
@@ -214,7 +214,7 @@ def test_a_fit_killed_in_the_middle_goes_on_to_the_same_model(tiny_bert: Path, t
     whole = finetune_scorer.fit(_params(tiny_bert), META, fitting)
     workspace = tmp_path / "workspace"
     paths = {"tests": str(Path(__file__).parents[3] / "support"), "root": str(Path(__file__).parents[4])}
-    code = KILLED.format(**paths, laws=__file__, encoder=str(tiny_bert), workspace=str(workspace))
+    code = KILLED.format(**paths, module=__file__, encoder=str(tiny_bert), workspace=str(workspace))
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     [left] = workspace.rglob("*.safetensors")

@@ -1,4 +1,4 @@
-"""Laws of the gate's further checks: tries, accepted advantages, calibration, slices."""
+"""Tests of the gate's further checks: tries, accepted advantages, calibration, slices."""
 
 from __future__ import annotations
 
@@ -8,18 +8,34 @@ import numpy as np
 import pytest
 from tables import panel
 
-from purchasing_power.evaluation.bootstrap import Comparison, Interval, percentiles, replicates_for
+from purchasing_power.evaluation.bootstrap import (
+    Comparison,
+    Interval,
+    Measure,
+    Resampling,
+    percentiles,
+    replicates_for,
+    weighted_metric,
+)
 from purchasing_power.evaluation.slices import SliceComparison, slice_comparisons
-from purchasing_power.gates.calibration import CalibrationEvidence, calibration_evidence
+from purchasing_power.gates.checks import (
+    CalibrationEvidence,
+    calibration_check,
+    calibration_evidence,
+    shift_check,
+    slices_check,
+    stability_check,
+)
+from purchasing_power.gates.decision import Check
 from purchasing_power.gates.level import corrected_level
-from purchasing_power.gates.staging import Advantage, GateEvidence, GatePolicy, decide
+from purchasing_power.gates.staging import Advantage, GateEvidence, GatePolicy, OwnEvidence, decide
 from purchasing_power.snapshot.target import Target, fit_target
 
 BETTER = Comparison("average_precision", 0.80, 0.75, 0.05, 0.02, 0.08, 1000, 0.95)
 SLIGHTLY_WORSE = Comparison("average_precision", 0.748, 0.75, -0.002, -0.008, 0.004, 1000, 0.95)
 GOOD = GateEvidence(
     challenger=Interval("average_precision", 0.80, 0.77, 0.83, 1000, 0.95),
-    floor=BETTER,
+    baseline=BETTER,
     production=BETTER,
     rows=2469,
     users=2469,
@@ -87,9 +103,9 @@ def test_an_advantage_counts_where_the_policy_accepts_it(accept: str, held: bool
 
 
 def test_probabilities_that_do_not_come_true_are_refused_unless_chance_explains_it() -> None:
-    assert missed(replace(GOOD, calibration=CalibrationEvidence(0.09, 0.02, 2000))) == []
-    assert missed(replace(GOOD, calibration=CalibrationEvidence(0.11, 0.02, 2000))) == ["calibration"]
-    assert missed(replace(GOOD, calibration=CalibrationEvidence(0.11, 0.15, 60))) == []
+    assert calibration_check(CalibrationEvidence(0.09, 0.02, 2000), 0.1).held
+    assert not calibration_check(CalibrationEvidence(0.11, 0.02, 2000), 0.1).held
+    assert calibration_check(CalibrationEvidence(0.11, 0.15, 60), 0.1).held
 
 
 @pytest.mark.parametrize("positive", [1, None])
@@ -114,7 +130,7 @@ def test_amounts_have_no_calibration() -> None:
     table = panel(users=60)
     target = fit_target("spend", table, np.arange(60))
     assert calibration_evidence(target, np.ones(3), np.ones(3), 0) is None
-    assert missed(replace(GOOD, calibration=None)) == []
+    assert calibration_check(None, 0.1).held
 
 
 def test_a_slice_that_is_clearly_worse_refuses_and_is_named() -> None:
@@ -125,11 +141,27 @@ def test_a_slice_that_is_clearly_worse_refuses_and_is_named() -> None:
         SliceComparison("age", name, 150, 150, one)
         for name, one in zip("abc", (worse, unsure, small), strict=True)
     )
-    decision = decide(replace(GOOD, slices=slices), GatePolicy())
-    (text,) = [check.text for check in decision.checks if not check.held]
+    check = slices_check(slices, 0.05)
+    text = check.text
+    assert not check.held
     assert "1 of 3 slices" in text and "age a by 0.1000" in text and "150 users" in text
-    assert missed(replace(GOOD, slices=slices), slice_margin=0.2) == []
-    assert missed(replace(GOOD, slices=())) == missed(GOOD) == []
+    assert slices_check(slices, 0.2).held
+    assert slices_check((), 0.05).held and slices_check(None, 0.05).held
+
+
+def test_a_check_of_the_kind_refuses_as_every_other_does() -> None:
+    own = OwnEvidence(checks=(Check("stability", False, "It changes."),))
+    assert missed(replace(GOOD, own=own)) == ["stability"]
+
+
+def test_a_kind_without_labels_is_gated_by_its_own_checks_and_rows_alone() -> None:
+    unlabelled = replace(GOOD, challenger=None, baseline=None, production=None)
+    agreement = Interval("agreement", 0.9, 0.8, 0.95, 100, 0.95)
+    own = OwnEvidence(checks=(stability_check(agreement, 0.7), shift_check(0.1, 0.3)))
+    assert missed(replace(unlabelled, own=own)) == []
+    shaky = OwnEvidence(checks=(stability_check(agreement, 0.85), shift_check(0.4, 0.3)))
+    assert missed(replace(unlabelled, own=shaky)) == ["stability", "shift"]
+    assert shift_check(None, 0.3).held
 
 
 def test_slices_are_the_groups_of_profile_columns_with_enough_users() -> None:
@@ -141,8 +173,13 @@ def test_slices_are_the_groups_of_profile_columns_with_enough_users() -> None:
     south = (rows.frame["region"] == "south").to_numpy()
     bad[~south] = good[~south]
     good[south] = rng.normal(size=south.sum())
-    given = {"metric": "average_precision", "level": 0.95, "replicates": 300, "seed": 0}
-    found = slice_comparisons(rows, y, good, bad, least_users=100, **given)
+
+    def measures(at: np.ndarray) -> tuple[Measure, Measure]:
+        first, second = (weighted_metric("average_precision", y[at], score[at]) for score in (good, bad))
+        return first, second
+
+    given = (measures, "average_precision")
+    found = slice_comparisons(rows, *given, 100, Resampling(300))
     assert {(one.column, one.value) for one in found} == {
         ("region", "north"),
         ("region", "south"),
@@ -152,6 +189,6 @@ def test_slices_are_the_groups_of_profile_columns_with_enough_users() -> None:
     assert by_value["north"].comparison.difference == 0
     assert by_value["south"].comparison.high < 0 and by_value["south"].users == south.sum()
     assert all(one.comparison.level == pytest.approx(1 - 0.05 / 3) for one in found)
-    with_small = slice_comparisons(rows, y, good, bad, least_users=10, **given)
+    with_small = slice_comparisons(rows, *given, 10, Resampling(300))
     assert ("age", "not known") in {(one.column, one.value) for one in with_small}
-    assert slice_comparisons(table, y, good, bad, least_users=1, **given) == ()
+    assert slice_comparisons(table, *given, 1, Resampling(300)) == ()

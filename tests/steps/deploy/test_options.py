@@ -1,20 +1,20 @@
-"""Laws of what ``serve`` may be asked for."""
+"""Tests of what ``serve`` may be asked for."""
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import pytest
 
 from purchasing_power.errors import DataError
-from steps import serve
-from steps.deploy import proxy, settings, webhook
-from tracking.chain import entry_points
+from steps.deploy import proxy, webhook
+from steps.deploy.options import Options
+from tracking.chain import options_of
 
 
-def asked(**given: str) -> argparse.Namespace:
-    return serve.parser().parse_args(entry_points()["serve"].arguments(given))
+def asked(**given: str) -> Options:
+    options: Options = options_of("serve", given)
+    return options
 
 
 @pytest.mark.parametrize(
@@ -34,33 +34,33 @@ def test_what_cannot_be_served_is_refused_with_a_remedy(
 ) -> None:
     monkeypatch.delenv(webhook.SECRET_VARIABLE, raising=False)
     with pytest.raises(DataError, match=said):
-        settings.check(asked(**given))
+        asked(**given).check()
 
 
 def test_the_defaults_are_served() -> None:
-    settings.check(asked())
+    asked().check()
 
 
 def test_a_machine_without_nginx_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proxy, "SYSTEM_FOLDERS", ())
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(DataError, match="apt-get install nginx-light"):
-        settings.check(asked(proxy="nginx"))
+        asked(proxy="nginx").check()
 
 
 def test_workers_are_told_the_limits_and_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PURCHASING_POWER_KEY", "a key for tests only")
-    told = settings.variables(asked(max_rows="7", max_body_mb="2", log=str(tmp_path)))
+    told = asked(max_rows="7", max_body_mb="2", log=str(tmp_path)).variables
     assert told == {
         "PURCHASING_POWER_MAX_ROWS": "7",
         "PURCHASING_POWER_MAX_BODY_MB": "2",
         "PURCHASING_POWER_LOG": str(tmp_path),
         "PURCHASING_POWER_KEY": "a key for tests only",
     }
-    assert settings.variables(asked())["PURCHASING_POWER_LOG"] == ""
+    assert asked().variables["PURCHASING_POWER_LOG"] == ""
 
 
 def test_a_stage_is_watched_and_a_number_is_not() -> None:
-    assert settings.stages(asked()) == ("production",)
-    assert settings.stages(asked(version="3")) == ()
-    assert settings.stages(asked(shadow="staging")) == ("production", "staging")
+    assert asked().stages == ("production",)
+    assert asked(version="3").stages == ()
+    assert asked(shadow="staging").stages == ("production", "staging")
