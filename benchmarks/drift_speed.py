@@ -66,8 +66,9 @@ def write_rows(path: Path, rows: int, seed: int) -> None:
 
 def store_reference(rows: Path, folder: Path) -> None:
     """What the train step stores, of columns alone."""
-    from purchasing_power.reference import files
     from purchasing_power.reference.held_back import HeldBack
+
+    from purchasing_power.reference import files
     from purchasing_power.reference.measure import Reference, sketches
 
     frame = pd.read_parquet(rows)

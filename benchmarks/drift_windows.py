@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from purchasing_power.reference.held_back import HeldBack
 
 from monitoring.detect import detect
 from monitoring.drift.comparison import WindowComparison
@@ -33,7 +34,6 @@ from purchasing_power.reference.columns import (
     meanings,
     score_columns,
 )
-from purchasing_power.reference.held_back import HeldBack
 from purchasing_power.reference.measure import Reference, column_importance, count_column, sketches
 from purchasing_power.reference.texts import (
     MOST_VECTORS,

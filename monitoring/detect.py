@@ -12,7 +12,6 @@ from monitoring.drift.text_drift import FALSE_DISCOVERY_RATE, text_drift
 from monitoring.drift.window_drift import window_drift, with_text_importance
 from monitoring.evidence import Evidence
 from monitoring.performance.results import Performance
-from purchasing_power.reference.columns import PREDICTED, SCORE
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,8 @@ def detect(
     if comparison.vectors is not None and comparison.documents is not None:
         stored = (reference.vectors, reference.terms)
         text = text_drift(stored, comparison.vectors, comparison.documents, seed)
-    score = scores[SCORE if SCORE in scores else PREDICTED]
+    # The first column of predictions is the one that the verdict rests on.
+    score = next(iter(scores.values()))
     evidence = Evidence(
         users=comparison.users,
         reference_users=reference.users,

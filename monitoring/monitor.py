@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from monitoring.detect import DriftResult, detect
 from monitoring.drift.comparison import compare
-from monitoring.drift.current_rows import current_rows
 from monitoring.performance.estimate import estimated_performance
 from monitoring.performance.realised import realised_performance
 from monitoring.performance.reference_performance import recorded_performance
@@ -25,25 +24,23 @@ from monitoring.policy.retraining import retrain
 from monitoring.reports import alerts, job_report, prometheus, record
 from monitoring.reports.job_report import JobReport
 from monitoring.reports.stakeholder_report import LANGUAGES
-from purchasing_power.actions.campaign_list import campaign_list
 from purchasing_power.errors import DataError
-from purchasing_power.model.purchasing_model import PurchasingModel
+from purchasing_power.kinds import registry as kinds
+from purchasing_power.kinds.kind import Kind
 from purchasing_power.reference.columns import meanings
-from purchasing_power.snapshot import user_table
-from purchasing_power.snapshot.user_table import UserTable
 from tracking import ledger, lock, registry, runs
 from tracking.entry import Outputs, choice, execute, number, optional_date, parameter, whole
 from tracking.reference import open_reference
+from tracking.registry import ModelOptions
 
 
 @dataclass(frozen=True)
-class JobOptions:
+class JobOptions(ModelOptions):
     """Parameters of ``monitor`` that ``watch`` has too."""
 
     RENAMED: ClassVar[dict[str, str]] = {"matter": "drift_importance"}
 
     users: str = parameter("user table with a later cutoff: a folder, a runs:/ URI, or latest")
-    model: str = parameter("name of the registered model, whose production version is monitored")
     cutoff: date | None = parameter("cutoff to compare, YYYY-MM-DD; auto is the latest", optional_date)
     drift_share: float = parameter(
         "share of drifted columns above which the features count as drifted", number
@@ -85,27 +82,47 @@ class Options(JobOptions):
     )
 
 
+@dataclass(frozen=True)
+class Job:
+    """What one job looks at.
+
+    Attributes
+    ----------
+    table
+        The table that was given, with every row.
+    current
+        The rows of the window.
+    """
+
+    kind: Kind
+    version: ModelVersion
+    model: Any
+    table: Any
+    current: Any
+
+
 def run(options: JobOptions) -> Outputs:
     """Compare, decide, log the reports, and retrain where the decision says so; one job on a model at a time."""
     policy, url = options.policy, alerts.webhook_url(options.webhook)
     prometheus.check_folder(options.prometheus)
-    with lock.held(f"monitor of {options.model}"):
+    with lock.held(f"monitor of {options.registered}"):
         return _job(options, policy, url)
 
 
 def _job(options: JobOptions, policy: Policy, url: str | None) -> Outputs:
-    version = registry.find(options.model, registry.PRODUCTION)
-    model = registry.open_bundle(version)
+    kind = kinds.kind(options.kind)
+    version = registry.find(options.registered, registry.PRODUCTION)
     folder, uri = runs.fetch(options.users, "users")
-    table = user_table.read(folder)
-    current = current_rows(model, table, options.cutoff, options.seed)
-    result = _gather(version, model, table, current, options.seed)
+    table, model = kind.read(folder), registry.open_model(version, kind)
+    current = kind.current_rows(model, table, options.cutoff, options.seed)
+    job = Job(kind, version, model, table, current)
+    result = _gather(job, options.seed)
     earlier = past_jobs.jobs(version.name)
-    report = _report(version, model, table, current, result, policy, earlier, options.language)
+    report = _report(job, result, policy, earlier, options.language)
     page = job_report.log(report, options.prometheus, Path(options.workspace))
     job_report.alert(report, url, earlier)
     if report.decision.retrain:
-        _retrain(options, model, uri, report, url)
+        _retrain(options, job, uri, report, url)
     return {
         "monitor_report": page,
         "monitor_verdict": report.verdict,
@@ -114,46 +131,36 @@ def _job(options: JobOptions, policy: Policy, url: str | None) -> Outputs:
     }
 
 
-def _gather(
-    version: ModelVersion, model: PurchasingModel, table: UserTable, current: UserTable, seed: int
-) -> DriftResult:
+def _gather(job: Job, seed: int) -> DriftResult:
+    kind, version, model, current = job.kind, job.version, job.model, job.current
     reference = open_reference(version)
-    held = reference.held_back
+    held = reference.held_out
     recorded = recorded_performance(ledger.records(version.name), str(version.version))
     with tqdm(total=4, desc="monitor", unit="part", delay=2, leave=False) as bar:
-        comparison = compare(model, reference, current, seed)
+        comparison = compare(kind, model, reference, current, seed)
         bar.update()
-        performance = realised_performance(model, held, table, comparison.moment, seed, recorded)
+        performance = realised_performance(kind, model, held, job.table, comparison.moment, seed, recorded)
         bar.update()
         result = detect(comparison, meanings(model.meta), performance, seed)
         bar.update()
         outputs = model.outputs(current.frame)
         evidence = replace(
             result.evidence,
-            estimates=estimated_performance(model, held, outputs, seed),
-            campaign=campaign_list(model, table, current, outputs),
+            estimates=estimated_performance(kind, model, held, outputs, seed),
+            campaign=kind.campaign(model, job.table, current),
         )
         bar.update()
     return replace(result, evidence=evidence)
 
 
-def _report(
-    version: ModelVersion,
-    model: PurchasingModel,
-    table: UserTable,
-    current: UserTable,
-    result: DriftResult,
-    policy: Policy,
-    earlier: list[Run],
-    language: str,
-) -> JobReport:
+def _report(job: Job, result: DriftResult, policy: Policy, earlier: list[Run], language: str) -> JobReport:
     """The decision from the drift result and the windows before, with all that the reports are made from."""
-    key = past_jobs.key_of(current)
-    moment = past_jobs.moment_of(key, current, earlier)
-    history = past_jobs.history(version, model, moment, earlier)
+    key = past_jobs.key_of(job.kind, job.current)
+    moment = past_jobs.moment_of(key, job.kind, job.current, earlier)
+    history = past_jobs.history(job.version, job.model, moment, earlier)
     decision = decide(result.evidence, policy, history, moment)
     return JobReport(
-        version=version,
+        version=job.version,
         result=result,
         decision=decision,
         policy=policy,
@@ -161,26 +168,21 @@ def _report(
         verdict=verdict(result.evidence, decision, policy),
         reasons=reasons(result.evidence, decision, policy, history),
         key=key,
-        content=table.digest(),
+        content=job.table.digest(),
         language=language,
     )
 
 
-def _retrain(
-    options: JobOptions, model: PurchasingModel, users: str, report: JobReport, url: str | None
-) -> None:
+def _retrain(options: JobOptions, job: Job, users: str, report: JobReport, url: str | None) -> None:
     """Retrain, write the result where people look, and raise where it failed."""
-    flat = model.meta.kind == "flat"
-    source = {"users": users} if flat else {"tables": options.tables, "last_cutoff": "auto"}
-    named = model.target.positive if flat else None
     shared = {
-        "target": model.target.name,
-        "positive": "auto" if named is None else model.target.classes[named],
         "model": options.model,
+        "kind": options.kind,
         "workspace": options.workspace,
         "seed": str(options.seed),
     }
-    retraining = retrain({**source, **shared})
+    own = job.kind.retraining_parameters(job.model, users, options.tables)
+    retraining = retrain({**own, **shared})
     job_report.close_loop(report, retraining, url, Path(options.workspace))
     if retraining.status == "failed":
         raise DataError(

@@ -11,12 +11,11 @@ from types import FrameType
 
 from mlflow.tracking import MlflowClient
 
-from monitoring.drift.current_rows import current_rows
 from monitoring.monitor import JobOptions
 from monitoring.policy import past_jobs
 from monitoring.schedule import next_moment, trigger
 from purchasing_power.errors import DataError
-from purchasing_power.snapshot import user_table
+from purchasing_power.kinds import registry as kinds
 from tracking import registry, runs
 from tracking.chain import run_steps
 from tracking.entry import Outputs, execute, parameter, whole
@@ -69,10 +68,12 @@ def turn(options: JobOptions) -> str:
 
 def looked_at(options: JobOptions) -> bool:
     """Whether a job that ended well has looked at the current window with the version in production."""
-    version = registry.find(options.model, registry.PRODUCTION)
-    table = user_table.read(runs.fetch(options.users, "users")[0])
-    current = current_rows(registry.open_bundle(version), table, options.cutoff, options.seed)
-    key, content = past_jobs.key_of(current), table.digest()
+    kind = kinds.kind(options.kind)
+    version = registry.find(options.registered, registry.PRODUCTION)
+    table = kind.read(runs.fetch(options.users, "users")[0])
+    model = registry.open_model(version, kind)
+    current = kind.current_rows(model, table, options.cutoff, options.seed)
+    key, content = past_jobs.key_of(kind, current), table.digest()
     return any(
         run.info.status == "FINISHED"
         and run.data.tags[past_jobs.KEY] == key

@@ -14,7 +14,8 @@ from purchasing_power.errors import DataError
 from purchasing_power.evaluation.bootstrap import Interval, Resampling, measured
 from purchasing_power.evaluation.holdout import Predictions, evaluated, held_out
 from purchasing_power.kinds import registry as kinds
-from purchasing_power.kinds.kind import Evaluated, Kind
+from purchasing_power.kinds.case import Evaluated
+from purchasing_power.kinds.kind import Kind
 from tracking import registry, runs
 from tracking.entry import Outputs, execute, parameter, whole
 from tracking.registry import ModelOptions

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from purchasing_power.kinds import registry as kinds
 from purchasing_power.model.params import ModelParams
 from purchasing_power.snapshot.target import TARGETS
 from tracking import registry, runs
@@ -15,7 +16,7 @@ from tracking.chain import run_steps
 from tracking.entry import Outputs, choice, execute, parameter, whole
 from tracking.registry import ModelOptions
 
-AFTER_SNAPSHOT = ["tune", "train", "evaluate", "promote"]
+SNAPSHOT, TUNE = "snapshot", "tune"
 # How the production version's user table was cut; the new one is cut the same way.
 KEPT = ("lookback", "horizon", "step", "first_cutoff", "max_documents")
 
@@ -44,13 +45,15 @@ class Options(ModelOptions):
 
 def run(options: Options) -> Outputs:
     """Run the steps as nested runs; the gate decides whether the result is promoted."""
+    steps = list(kinds.kind(options.kind).retraining)
     given = {name: str(value) for name, value in vars(options).items() if name not in ("users", "tables")}
-    if options.users != "none":
-        return run_steps(AFTER_SNAPSHOT, {**given, "users": runs.fetch(options.users, "users")[1]})
+    if TUNE not in steps:
+        given["params"] = "default"
+    if options.users != "none" or SNAPSHOT not in steps:
+        users = runs.fetch("latest" if options.users == "none" else options.users, "users")[1]
+        return run_steps([step for step in steps if step != SNAPSHOT], {**given, "users": users})
     tables = runs.fetch(options.tables, "tables")[1]
-    return run_steps(
-        ["snapshot", *AFTER_SNAPSHOT], {**given, **as_production(options.model), "tables": tables}
-    )
+    return run_steps(steps, {**given, **as_production(options.registered), "tables": tables})
 
 
 def as_production(model: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pandas as pd
@@ -12,9 +13,8 @@ import pyarrow.parquet as pq
 
 from purchasing_power.errors import DataError
 from purchasing_power.explain.reasons import LANGUAGES
-from purchasing_power.explain.reasons_table import reason_columns
 from purchasing_power.kinds import registry as kinds
-from purchasing_power.model.purchasing_model import PurchasingModel
+from purchasing_power.kinds.kind import Kind
 from purchasing_power.serving.batch.parts import (
     join_parts,
     remove_parts,
@@ -22,8 +22,6 @@ from purchasing_power.serving.batch.parts import (
     score_parts,
     value_counts,
 )
-from purchasing_power.snapshot.cutoffs import chosen_cutoff
-from purchasing_power.snapshot.user_table import CUTOFF, UserTableFile
 from tracking import registry, runs
 from tracking.entry import Outputs, choice, execute, optional_date, parameter, whole
 from tracking.registry import ModelOptions
@@ -50,19 +48,20 @@ def run(options: Options) -> Outputs:
     if not options.batch:
         raise DataError("batch: got 0; 1 user or more at once is allowed. Set a larger batch.")
     version = registry.find(options.registered, options.version)
-    table = UserTableFile.open(runs.fetch(options.users, "users")[0])
-    cutoff = chosen_cutoff(table, options.cutoff)
-    output = Path(options.output)
-    scorer = Scoring(registry.open_model(version, kinds.kind(options.kind)), str(version.version), options)
+    kind = kinds.kind(options.kind)
+    model = registry.open_model(version, kind)
+    rows = kind.row_source(runs.fetch(options.users, "users")[0])
+    cutoff, output = kind.scored_cutoff(rows, options.cutoff), Path(options.output)
+    scoring = Scoring(kind, model, str(version.version), options)
     digest = run_digest(
-        table,
+        rows,
         options.batch,
-        model=f"{version.name}/{version.version}/{scorer.model.training.digest}",
+        model=f"{version.name}/{version.version}/{model.training.digest}",
         cutoff=str(cutoff),
         reasons=f"{options.reasons} {options.language} {options.seed}",
     )
     home = output.with_name(f".{output.name}-parts")
-    parts = score_parts(table, cutoff, options.batch, scorer.predict, home, digest)
+    parts = score_parts(rows, cutoff, options.batch, scoring.predict, home, digest)
     join_parts(parts, output)
     remove_parts(home)
     _log(output)
@@ -71,29 +70,23 @@ def run(options: Options) -> Outputs:
 
 @dataclass(frozen=True)
 class Scoring:
-    """A model with what its predictions carry besides: reasons, version and cutoff."""
+    """A model with what its predictions carry besides: ids, reasons and version."""
 
-    model: PurchasingModel
+    kind: Kind
+    model: Any
     version: str
     options: Options
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Predictions of some rows of a user table."""
+        """Predictions of some rows of a table."""
         predictions = self.model.predict(frame)
-        if self.options.reasons:
-            said = reason_columns(
-                self.model,
-                frame,
-                self.options.reasons,
-                self.options.language,
-                self.options.seed,
-                progress=True,
-            )
-            predictions = predictions.join(said.set_axis(predictions.index))
+        asked = self.options
+        if asked.reasons:
+            reasons = self.kind.reasons(self.model, frame, asked.reasons, asked.language, asked.seed)
+            predictions = predictions.join(reasons.set_axis(predictions.index))
         predictions["model_version"] = self.version
-        if CUTOFF in frame:
-            predictions[CUTOFF] = frame[CUTOFF].to_numpy()
-        return predictions
+        ids = [name for name in self.kind.ids if name in frame and name not in predictions]
+        return predictions.assign(**{name: frame[name].to_numpy() for name in ids})
 
 
 def _log(output: Path) -> None:

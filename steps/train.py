@@ -13,7 +13,8 @@ from mlflow.data.pandas_dataset import from_pandas
 from tqdm import tqdm
 
 from purchasing_power.kinds import registry as kinds
-from purchasing_power.kinds.kind import FitOptions, Kind
+from purchasing_power.kinds.case import FitOptions
+from purchasing_power.kinds.kind import Kind
 from purchasing_power.model.protocol import Model, Table
 from purchasing_power.reference.measure import measure
 from purchasing_power.snapshot.target import TARGETS

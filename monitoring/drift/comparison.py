@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
 from monitoring.drift.results import QualityCheck
 from monitoring.drift.row_quality import check_rows, schema
-from purchasing_power.model.purchasing_model import PurchasingModel
-from purchasing_power.reference.columns import feature_columns, score_columns
+from purchasing_power.kinds.kind import Kind
+from purchasing_power.model.protocol import Model, Table
 from purchasing_power.reference.measure import Reference, count_column
 from purchasing_power.reference.sketch import Counts
 from purchasing_power.reference.texts import Vectors, sampled_bag, user_vectors
-from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, UserTable
+from purchasing_power.snapshot.user_table import DOCUMENTS
 from purchasing_power.text.bag import Bag
 
 
@@ -50,7 +51,7 @@ class WindowComparison:
     described: dict[str, str]
 
 
-def compare(model: PurchasingModel, reference: Reference, current: UserTable, seed: int) -> WindowComparison:
+def compare(kind: Kind, model: Model, reference: Reference, current: Table, seed: int) -> WindowComparison:
     """Count the current rows of a model as its reference statistics are counted.
 
     Raises
@@ -59,22 +60,25 @@ def compare(model: PurchasingModel, reference: Reference, current: UserTable, se
         If the current rows lack a feature of the model.
     """
     # The model refuses rows that lack a feature.
-    scores = score_columns(model.predict(current.frame))
-    features, shape = feature_columns(current, model.meta), schema(current, model.meta)
+    scores = kind.watched_predictions(model.predict(current.frame))
+    features, shape = kind.watched_columns(model, current), schema(current, model.meta)
     # A table without documents has no text descriptors: what is not there is not compared.
     columns = {
         name: count_column(sketch, features[name])
         for name, sketch in reference.columns.items()
         if name in features
     }
-    moment = current.frame[CUTOFF].iloc[0] if CUTOFF in current.frame else None
-    users, has_texts = len(current.frame), DOCUMENTS in current.frame
+    moment, users = kind.moment(current), len(current.frame)
+    vectors = documents = None
+    if DOCUMENTS in current.frame:
+        vectors = user_vectors(current.frame, kind.group, partial(kind.text_vectors, model), seed)
+        documents = sampled_bag(current.frame, seed)
     return WindowComparison(
         reference=reference,
         columns=columns,
         scores={name: count_column(sketch, scores[name]) for name, sketch in reference.scores.items()},
-        vectors=user_vectors(model, current, seed) if has_texts else None,
-        documents=sampled_bag(current, seed) if has_texts else None,
+        vectors=vectors,
+        documents=documents,
         quality=(shape, *check_rows(reference, columns, users, None if moment is None else moment.date())),
         users=users,
         moment=moment,

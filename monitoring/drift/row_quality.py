@@ -9,6 +9,7 @@ import numpy as np
 
 from monitoring.drift.results import QualityCheck
 from monitoring.drift.sample_tests import homogeneity
+from purchasing_power.model.protocol import Table, TableMeta
 from purchasing_power.reference.measure import Reference
 from purchasing_power.reference.sketch import (
     CategoryCounts,
@@ -17,7 +18,6 @@ from purchasing_power.reference.sketch import (
     NumericCounts,
     NumericSketch,
 )
-from purchasing_power.snapshot.user_table import UserTable, UserTableMeta
 
 GOOD, LOOK, BAD = "good", "look", "bad"
 # Shares of users from which a column is named, and from which it is bad.
@@ -52,7 +52,7 @@ def check_rows(
     return tuple(checks)
 
 
-def schema(table: UserTable, meta: UserTableMeta) -> QualityCheck:
+def schema(table: Table, meta: TableMeta) -> QualityCheck:
     """Whether the columns are the model's: missing ones cannot be scored, further ones are not looked at."""
     features = {*table.meta.features}
     lacking = [name for name in meta.features if name not in table.frame]

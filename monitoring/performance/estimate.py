@@ -17,8 +17,9 @@ from purchasing_power.evaluation.bootstrap import (
     percentiles,
     weighted_metric,
 )
-from purchasing_power.model.purchasing_model import PurchasingModel
-from purchasing_power.reference.held_back import HeldBack
+from purchasing_power.kinds.kind import Kind
+from purchasing_power.model.protocol import Model
+from purchasing_power.reference.held_out import HeldOut
 
 METRICS: tuple[MetricName, ...] = ("average_precision", "auc")
 REPLICATES = 500
@@ -55,24 +56,25 @@ def expected_interval(metric: MetricName, probability: np.ndarray, seed: int) ->
 
 
 def estimated_performance(
-    model: PurchasingModel, held: HeldBack, outputs: np.ndarray, seed: int
+    kind: Kind, model: Model, held: HeldOut, outputs: np.ndarray, seed: int
 ) -> tuple[EstimatedFigure, ...]:
-    """Expected figures of the current users, corrected by the estimate's error on the held-back rows.
+    """Expected figures of the current users, corrected by the estimate's error on the held-out rows.
 
-    Empty where the score is no probability of a positive class, or the version has no held-back rows.
+    Empty where outputs are no probability of an outcome that is sought, or the version has no held-out rows.
 
     Parameters
     ----------
     held
-        Predictions on the held-back rows.
+        Predictions on the held-out rows.
     outputs
-        The model's outputs for the current users, see ``PurchasingModel.outputs``.
+        The model's outputs for the current rows.
     """
-    positive, predictions = model.target.positive, held.predictions
-    if positive is None or model.target.task == "regression" or predictions is None:
+    predictions, current = held.predictions, kind.probability(model, outputs)
+    if predictions is None or current is None:
         return ()
-    outcomes = (predictions.y == positive).astype(np.int64)
-    current, reference = outputs[:, positive], predictions.model[:, positive]
+    reference = kind.probability(model, predictions.outputs)
+    assert reference is not None, "a model gives probabilities for all rows or for none"
+    outcomes = kind.positives(model, predictions.y)
     return tuple(_estimate(metric, current, reference, outcomes, seed) for metric in METRICS)
 
 

@@ -1,4 +1,4 @@
-"""Realised performance: the model against its reference performance and the naive baseline, once labels matured."""
+"""Realised performance: the model against its reference performance and the baseline, once labels matured."""
 
 from __future__ import annotations
 
@@ -10,123 +10,79 @@ import pandas as pd
 from monitoring.performance.reference_performance import ReferencePerformance
 from monitoring.performance.results import Performance, RealisedFigure
 from purchasing_power.errors import DataError
-from purchasing_power.evaluation.bootstrap import (
-    Comparison,
-    Interval,
-    MetricName,
-    Resampling,
-    compare_measures,
-    weighted_metric,
-)
-from purchasing_power.evaluation.cross_validation import primary_metric
-from purchasing_power.evaluation.holdout import Answered, answered, comparable, naive_outputs
-from purchasing_power.model.purchasing_model import PurchasingModel, unseen
-from purchasing_power.model.splits import known_outcomes
-from purchasing_power.reference.held_back import HeldBack, later_rows
-from purchasing_power.snapshot.target import Target
-from purchasing_power.snapshot.user_table import CUTOFF, UserTable
+from purchasing_power.evaluation.bootstrap import Resampling
+from purchasing_power.evaluation.holdout import HeldOutFigure, Predictions, evaluated
+from purchasing_power.kinds.kind import Kind
+from purchasing_power.model.protocol import Model, Table
+from purchasing_power.reference.held_out import HeldOut, matured_rows
 
 REPLICATES = 1000
 
 
 def realised_performance(
-    model: PurchasingModel,
-    held: HeldBack,
-    table: UserTable,
+    kind: Kind,
+    model: Model,
+    held: HeldOut,
+    table: Table,
     latest: pd.Timestamp | None,
     seed: int,
     recorded: Mapping[str, ReferencePerformance] | None = None,
 ) -> Performance:
     """Evaluate the model on the newest rows whose labels matured after its reference performance was measured.
 
-    A panel is evaluated at its newest cutoff of matured labels up to ``latest``, a flat table on all its rows.
-    Rows that the model was fitted, calibrated or promoted on do not count.
+    A table with cutoffs is evaluated at its newest cutoff of matured labels up to ``latest``, another one on all its
+    rows. Rows that the model was fitted, calibrated or promoted on do not count.
 
     Parameters
     ----------
     held
-        Predictions on the held-back rows: the reference performance of a figure that is not in ``recorded``.
+        Predictions on the held-out rows: the reference performance of a figure that is not in ``recorded``.
     table
-        The current user table.
+        The current table.
     recorded
         Reference performance that the gate recorded, by metric, see ``reference_performance.recorded_performance``.
     """
-    rows = matured_rows(model, held, table, latest)
+    if not kind.metrics(model):
+        return Performance(
+            (), f"A {kind.name} model learns without labels: no outcome can tell how right it is.", 0
+        )
+    rows = matured_rows(kind, model, held, table, latest)
     if not len(rows.frame):
-        return Performance((), _not_matured(table, latest), 0)
+        why = f"No label has matured since the model was promoted: {kind.matures(table, latest)}"
+        return Performance((), why, 0)
     try:
-        predictions = answered(model, rows, held.prior)
+        figures = _figures(
+            kind, model, kind.predictions(model, rows, held.constants), held, seed, recorded or {}
+        )
     except DataError as error:
         return Performance((), f"The rows cannot be evaluated: {error}", 0)
-    known = {**_recomputed(model.target, held.predictions, seed), **(recorded or {})}
-    figures = tuple(
-        RealisedFigure(*figure(model.target, name, predictions, seed), known.get(name))
-        for name in figure_names(model.target)
-    )
     if not np.isfinite(figures[0].figure.low):
         return Performance((), f"The {len(rows.frame):,} rows of matured labels hold a single class.", 0)
-    users = len(set(predictions.users))
-    moment = f"{rows.frame[CUTOFF].iloc[0]:%Y-%m-%d}" if CUTOFF in rows.frame else ""
-    at = f" at cutoff {moment}" if moment else ""
-    return Performance(
-        figures, f"Evaluated on {len(rows.frame):,} rows of {users:,} users{at}.", users, moment
+    users, moment = int(rows.frame[kind.group].nunique()), kind.moment(rows)
+    day = "" if moment is None else f"{moment:%Y-%m-%d}"
+    at = f" at cutoff {day}" if day and kind.has_cutoffs(rows) else f" up to {day}" if day else ""
+    return Performance(figures, f"Evaluated on {len(rows.frame):,} rows of {users:,} users{at}.", users, day)
+
+
+def _figures(
+    kind: Kind,
+    model: Model,
+    predictions: Predictions,
+    held: HeldOut,
+    seed: int,
+    recorded: Mapping[str, ReferencePerformance],
+) -> tuple[RealisedFigure, ...]:
+    """Every figure of the rows, each with its reference: as the gate recorded it, else on the held-out rows."""
+
+    def figure(name: str, of: Predictions) -> HeldOutFigure:
+        return evaluated(kind, model, name, of, Resampling(REPLICATES, seed))
+
+    known = dict(recorded)
+    for name in kind.metrics(model):
+        if name not in known and held.predictions is not None:
+            before = figure(name, held.predictions)
+            known[name] = ReferencePerformance(before.figure, before.against_baseline)
+    now = {name: figure(name, predictions) for name in kind.metrics(model)}
+    return tuple(
+        RealisedFigure(one.figure, one.against_baseline, known.get(name)) for name, one in now.items()
     )
-
-
-def matured_rows(
-    model: PurchasingModel, held: HeldBack, table: UserTable, latest: pd.Timestamp | None
-) -> UserTable:
-    """The newest rows of matured labels that neither training nor the reference performance has used."""
-    fresh = np.intersect1d(later_rows(held, table), unseen(model, table))
-    rows = np.intersect1d(fresh, known_outcomes(table))
-    if table.meta.kind == "panel" and len(rows):
-        moments = table.frame[CUTOFF].iloc[rows]
-        in_time = moments if latest is None else moments[moments <= latest]
-        rows = rows[(moments == in_time.max()).to_numpy()]
-    return table.rows(rows)
-
-
-def figure_names(target: Target) -> tuple[MetricName, ...]:
-    """The figure that the model was chosen by, then others."""
-    if target.task == "regression":
-        return "r2", "neg_mae"
-    if primary_metric(target) == "auc_macro":
-        return "auc_macro", "neg_log_loss"
-    return "average_precision", "auc", "calibration_error", "lift_10"
-
-
-def figure(
-    target: Target, metric: MetricName, predictions: Answered, seed: int
-) -> tuple[Interval, Comparison]:
-    """A figure of the model on rows of known labels, and its comparison with the naive baseline there."""
-    # An amount spent is no probability: there the baseline predicts the share of the training rows for everyone.
-    asked = "auc" if metric == "lift_10" else metric
-    if metric == "calibration_error":
-        y, score, naive = (
-            (predictions.y == target.positive).astype(np.int64),
-            predictions.model[:, target.positive],
-            predictions.prior[:, target.positive],
-        )
-    else:
-        y, score = comparable(target, asked, predictions.y, predictions.model)
-        _, naive = comparable(target, asked, predictions.y, naive_outputs(target, asked, predictions))
-    measures = (weighted_metric(metric, y, score), weighted_metric(metric, y, naive))
-    return compare_measures(metric, *measures, predictions.users, Resampling(REPLICATES, seed))
-
-
-def _recomputed(target: Target, predictions: Answered | None, seed: int) -> dict[str, ReferencePerformance]:
-    """Figures on the held-back rows; none where there are none."""
-    if predictions is None:
-        return {}
-    return {
-        name: ReferencePerformance(*figure(target, name, predictions, seed)) for name in figure_names(target)
-    }
-
-
-def _not_matured(table: UserTable, latest: pd.Timestamp | None) -> str:
-    if table.meta.kind == "flat":
-        return "Every row with a label was used in training or promotion."
-    over = (table.frame[CUTOFF].max() if latest is None else latest) + pd.Timedelta(
-        days=int(table.meta.horizon_days or 0)
-    )
-    return f"No label has matured since the model was promoted; those of this cutoff are complete on {over:%Y-%m-%d}."

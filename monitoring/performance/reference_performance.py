@@ -23,9 +23,13 @@ def recorded_performance(records: Sequence[Record], version: str) -> dict[str, R
     """The figure by which the gate to staging last moved a version, by metric; empty without a record."""
     for record in reversed(records):
         if (record.action, record.to_stage, record.version) == ("promote", registry.STAGING, version):
-            challenger, floor = record.figures.get("challenger"), record.figures.get("floor")
+            challenger = record.figures.get("challenger")
+            # Records of the gate before kinds of model called the baseline the floor.
+            baseline = record.figures.get("baseline") or record.figures.get("floor")
             if challenger is not None and _complete(Interval, challenger):
-                naive = Comparison(**floor) if floor is not None and _complete(Comparison, floor) else None
+                naive = None
+                if baseline is not None and _complete(Comparison, baseline):
+                    naive = Comparison(**baseline)
                 return {challenger["metric"]: ReferencePerformance(Interval(**challenger), naive)}
     return {}
 

@@ -11,8 +11,8 @@ from mlflow.entities.model_registry import ModelVersion
 
 from monitoring.policy.retraining import ENTRY_POINT
 from monitoring.policy.window_history import MonitoredWindow, WindowHistory, latest_of_each
-from purchasing_power.model.purchasing_model import PurchasingModel
-from purchasing_power.snapshot.user_table import CUTOFF, UserTable
+from purchasing_power.kinds.kind import Kind
+from purchasing_power.model.protocol import Model, Table
 
 # Names of tags are stored: jobs of every earlier version of the project are read by them.
 MODEL, VERSION, KEY, CONTENT, MOMENT, STATE = (
@@ -39,22 +39,21 @@ def jobs(model: str) -> list[Run]:
     return [run for run in found if active is None or run.info.run_id != active.info.run_id]
 
 
-def key_of(current: UserTable) -> str:
-    """The key of a window: its cutoff, or the content of rows that know no time."""
-    if CUTOFF in current.frame:
-        return f"{current.frame[CUTOFF].iloc[0]:%Y-%m-%d}"
-    return current.digest()
+def key_of(kind: Kind, current: Table) -> str:
+    """The key of a window: the day at which it stands, or the content of rows that know no time."""
+    moment = kind.moment(current)
+    return current.digest() if moment is None else f"{moment:%Y-%m-%d}"
 
 
-def moment_of(key: str, current: UserTable, earlier: list[Run]) -> str:
+def moment_of(key: str, kind: Kind, current: Table, earlier: list[Run]) -> str:
     """ISO date of a window; rows that know no time have that of the first job on them, to the second."""
-    if CUTOFF in current.frame:
+    if kind.moment(current) is not None:
         return key
     known = [run.data.tags[MOMENT] for run in earlier if run.data.tags[KEY] == key]
     return known[0] if known else datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def history(version: ModelVersion, model: PurchasingModel, moment: str, earlier: list[Run]) -> WindowHistory:
+def history(version: ModelVersion, model: Model, moment: str, earlier: list[Run]) -> WindowHistory:
     """What came before a window of a version."""
     windows = latest_of_each(window(run) for run in earlier if run.data.tags[VERSION] == str(version.version))
     at = {run.info.run_id: run.data.tags[MOMENT] for run in earlier}

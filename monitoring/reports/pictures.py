@@ -30,15 +30,21 @@ def scores_then_and_now(reference: ComparedColumns, current: ComparedColumns) ->
     with matplotlib.rc_context(SETTINGS):
         figure = Figure(figsize=(11, 3.8), layout="constrained")
         if SCORE in reference:
-            left, right = figure.subplots(1, 2, width_ratios=(1.7, 1))
+            left, right = (
+                figure.subplots(1, 2, width_ratios=(1.7, 1))
+                if TIER in reference
+                else (figure.subplots(), None)
+            )
             _histogram(left, reference[SCORE], current[SCORE])
-            _bars(right, reference[TIER], current[TIER], list(TIERS))
-            right.set_title("Purchasing power that the model sees")
+            if right is not None:
+                _bars(right, reference[TIER], current[TIER], list(TIERS))
+                right.set_title("Purchasing power that the model sees")
         else:
-            before, now = reference[PREDICTED], current[PREDICTED]
+            name = next(iter(reference))
+            before, now = reference[name], current[name]
             axes = figure.subplots()
             _bars(axes, before, now, list(pd.concat([before, now]).value_counts().index[:MOST_CLASSES]))
-            axes.set_title("The likeliest class")
+            axes.set_title("The likeliest class" if name == PREDICTED else name)
             axes.legend(loc="upper right")
         return _data_uri(figure)
 

@@ -9,106 +9,27 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from purchasing_power import page
+from purchasing_power.actions.campaign_list import CampaignList
 from purchasing_power.errors import DataError
-from purchasing_power.evaluation.bootstrap import Comparison, Interval, Measure, Resampling, metric_name
+from purchasing_power.evaluation.bootstrap import Interval, Measure, metric_name
 from purchasing_power.evaluation.holdout import Constants, Predictions
 from purchasing_power.gates.staging import GatePolicy, OwnEvidence
+from purchasing_power.kinds.case import Evaluated, FitLog, FitOptions, GateCase
 from purchasing_power.model.protocol import Model, Table
+from purchasing_power.reference.columns import ComparedColumns, as_strings, feature_columns
+from purchasing_power.reference.rows import one_per_group
+from purchasing_power.serving.batch.parts import FrameSource, RowSource
 
 ONLINE, BATCH = "online", "batch"
-
-
-@dataclass(frozen=True)
-class FitOptions:
-    """What a training run is asked for.
-
-    Attributes
-    ----------
-    params
-        JSON file of the model's parameters; ``None`` for the kind's defaults.
-    target, positive
-        What to predict, for a kind that leaves a choice.
-    folds
-        Folds of the cross-validation that is logged beside the model; 0 leaves it out.
-    workspace
-        Folder of caches and checkpoints.
-    """
-
-    params: Path | None
-    target: str
-    positive: str
-    folds: int
-    seed: int
-    workspace: Path
-
-
-class FitLog(Protocol):
-    """What a training run tells while it is at work."""
-
-    def params(self, values: Mapping[str, object]) -> None:
-        """The resolved parameters of the model, by name."""
-
-    def metric(self, name: str, value: float, step: int = 0) -> None:
-        """A figure, such as a loss at a step."""
-
-    def part(self) -> None:
-        """One part of the work is done."""
-
-
-@dataclass(frozen=True)
-class GateCase:
-    """What a kind's own checks may look at, beside the figure that the gate compares.
-
-    Attributes
-    ----------
-    champion, champion_outputs
-        The model in production, and what it computes for the rows; ``None`` for the first version.
-    predictions
-        What the challenger says of the rows; ``None`` for a kind without labels.
-    slice_users
-        Fewest users of a slice.
-    """
-
-    challenger: Any
-    champion: Any
-    rows: Any
-    predictions: Any
-    champion_outputs: Any
-    metric: str
-    slice_users: int
-    resampling: Resampling
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """A model on held-out rows: what its evaluation report is made of.
-
-    Attributes
-    ----------
-    rows
-        The held-out rows.
-    figures
-        Every figure of ``"model"`` and of each baseline, by name.
-    intervals
-        Bootstrap intervals of the model's figures, by name, of those that have one.
-    against_baseline
-        Paired comparison of the first figure with the baseline.
-    """
-
-    model: Any
-    rows: Any
-    predictions: Predictions
-    figures: Mapping[str, Mapping[str, float]]
-    intervals: Mapping[str, Interval]
-    against_baseline: Comparison
 
 
 class Kind(ABC):
@@ -126,6 +47,8 @@ class Kind(ABC):
         Which outcome matures when, in words.
     baseline_name
         What a model must beat, in words.
+    ids
+        Columns that predictions of ``score`` are told apart by.
     group
         Column whose rows depend on one another: the bootstrap draws them together, drift counts them once.
     responder
@@ -140,6 +63,7 @@ class Kind(ABC):
     holdout: ClassVar[str]
     outcome: ClassVar[str]
     baseline_name: ClassVar[str] = "the naive baseline"
+    ids: ClassVar[tuple[str, ...]] = ("user_id",)
     group: ClassVar[str] = "user_id"
     responder: ClassVar[str | None] = None
     retraining: ClassVar[tuple[str, ...]] = ("train", "evaluate", "promote")
@@ -304,6 +228,113 @@ class Kind(ABC):
         names = [name for name in (self.group, *model.meta.features) if name in rows.frame]
         plain = rows.frame[names].astype(object).where(rows.frame[names].notna(), None)
         return list(plain.to_dict("records"))
+
+    # Scoring in batch.
+
+    def row_source(self, folder: Path) -> RowSource:
+        """The table as ``score`` reads it; a kind whose tables do not fit in memory reads them in parts."""
+        table = self.read(folder)
+        return FrameSource(table.frame, table.digest())
+
+    def scored_cutoff(self, rows: Any, cutoff: date | None) -> pd.Timestamp | None:
+        """The moment whose rows are scored; ``None`` scores all."""
+        return None
+
+    def reasons(self, model: Any, frame: pd.DataFrame, most: int, language: str, seed: int) -> pd.DataFrame:
+        """The strongest reasons of each row's score in words, as columns that are joined to the predictions."""
+        raise DataError(f"reasons: got {most}; a {self.name} model gives no reasons. Set reasons=0.")
+
+    # Drift and outcomes.
+
+    def moments(self, table: Any) -> pd.Series | None:
+        """When each row stands; ``None`` for a table without time."""
+        return None
+
+    def has_cutoffs(self, table: Any) -> bool:
+        """Whether rows stand at a few moments, many at each."""
+        return False
+
+    def reference_rows(self, model: Any, table: Any) -> np.ndarray:
+        """The rows that it has learned from."""
+        return np.setdiff1d(np.arange(len(table.frame)), model.unseen(table))
+
+    def score_rows(self, model: Any, table: Any) -> np.ndarray:
+        """The held-out rows."""
+        return self.test_rows(table, model.training.seed)
+
+    def watched_columns(self, model: Any, table: Any) -> ComparedColumns:
+        """The features, and of texts how many and how long they are."""
+        return feature_columns(table.frame, model.meta)
+
+    def watched_predictions(self, predictions: pd.DataFrame) -> ComparedColumns:
+        """Every column of a prediction."""
+        return {
+            str(name): column.astype(np.float64)
+            if pd.api.types.is_numeric_dtype(column)
+            else as_strings(column)
+            for name, column in predictions.items()
+            if name != self.group
+        }
+
+    def importance(self, model: Any, table: Any, seed: int) -> dict[str, float]:
+        """The same for every feature."""
+        names = model.meta.features
+        return dict.fromkeys(names, 1 / len(names))
+
+    def text_vectors(self, model: Any, frame: pd.DataFrame) -> np.ndarray | None:
+        """Nothing: words are hashed."""
+        return None
+
+    def anonymous(self, model: Any, predictions: Predictions) -> Predictions:
+        """The same with users as codes from 0 on."""
+        return replace(predictions, users=pd.factorize(predictions.users)[0].astype(np.int64))
+
+    def current_rows(self, model: Any, table: Any, cutoff: date | None, seed: int) -> Any:
+        """The rows that a monitoring job compares: one of each group among those that the model has not learned from.
+
+        Raises
+        ------
+        DataError
+            If there are none.
+        """
+        new = model.unseen(table)
+        if not len(new):
+            raise DataError(
+                f"monitor: got {len(table.frame)} rows, all of which the model was trained on; new rows are needed. "
+                "Give a later table."
+            )
+        return one_per_group(table, new, self.group, seed)
+
+    def moment(self, rows: Any) -> pd.Timestamp | None:
+        """When a window of rows stands: its newest row; ``None`` without time."""
+        moments = self.moments(rows)
+        return None if moments is None else moments.max()
+
+    def matures(self, table: Any, latest: pd.Timestamp | None = None) -> str:
+        """When the outcome of the newest rows is known, in a sentence."""
+        return self.outcome
+
+    def probability(self, model: Any, outputs: np.ndarray) -> np.ndarray | None:
+        """Calibrated probability of the outcome that is sought, shape (n,); ``None`` where outputs are none."""
+        return None
+
+    def positives(self, model: Any, y: np.ndarray) -> np.ndarray:
+        """Whether the outcome that is sought came, 0 or 1, shape (n,); of a kind whose outputs are probabilities."""
+        return y.astype(np.int64)
+
+    def campaign(self, model: Any, table: Any, current: Any) -> CampaignList | None:
+        """What drift does to the campaign list; ``None`` for a kind that makes none."""
+        return None
+
+    def retraining_parameters(self, model: Any, users: str, tables: str) -> dict[str, str]:
+        """Parameters of the entry point ``retrain`` for a version like this one.
+
+        Parameters
+        ----------
+        users, tables
+            The table that a monitoring job looked at, and the checked tables that a snapshot is taken of.
+        """
+        return {"users": users}
 
 
 def _figure(value: float) -> str:

@@ -2,46 +2,56 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from purchasing_power.actions.campaign_list import CampaignList, campaign_list
 from purchasing_power.errors import DataError
 from purchasing_power.evaluation.baselines import naive_score, prior_prediction, rfm_proba
 from purchasing_power.evaluation.bootstrap import Measure
-from purchasing_power.evaluation.cross_validation import CrossValidation
-from purchasing_power.evaluation.evaluation import Evaluation
+from purchasing_power.evaluation.evaluation import Evaluation, sought
 from purchasing_power.evaluation.holdout import Constants, Predictions
 from purchasing_power.evaluation.metrics import classification_metrics, ranking_metrics, regression_metrics
 from purchasing_power.evaluation.report import evaluation_report
 from purchasing_power.evaluation.slices import SliceComparison, profile_columns, slice_comparisons
 from purchasing_power.evaluation.target_metrics import (
     check_metric,
-    primary_metric,
     target_measure,
     target_metrics,
 )
 from purchasing_power.explain.model_explanation import explain_model
+from purchasing_power.explain.reasons_table import reason_columns
 from purchasing_power.gates.checks import calibration_check, calibration_evidence, slices_check
 from purchasing_power.gates.staging import GatePolicy, OwnEvidence
-from purchasing_power.kinds.kind import Evaluated, FitLog, FitOptions, GateCase, Kind
+from purchasing_power.kinds.case import Evaluated, FitLog, FitOptions, GateCase
+from purchasing_power.kinds.kind import Kind
+from purchasing_power.kinds.purchase_training import train
 from purchasing_power.model import bundle
-from purchasing_power.model.params import ModelParams
-from purchasing_power.model.params_file import read_params
-from purchasing_power.model.purchasing_model import PurchasingModel, fit, row_keys
+from purchasing_power.model.purchasing_model import PurchasingModel, row_keys
 from purchasing_power.model.replies import ranking
-from purchasing_power.model.splits import folds, known_outcomes, split
+from purchasing_power.model.splits import known_outcomes, split
+from purchasing_power.reference.columns import ComparedColumns, score_columns
+from purchasing_power.reference.measure import shap_importance
+from purchasing_power.reference.rows import current_rows, usable_rows
+from purchasing_power.reference.texts import text_block
 from purchasing_power.snapshot import user_table
-from purchasing_power.snapshot.target import Target, fit_target
-from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, USER, UserTable, distinct_texts
+from purchasing_power.snapshot.cutoffs import chosen_cutoff
+from purchasing_power.snapshot.target import Target
+from purchasing_power.snapshot.user_table import (
+    CUTOFF,
+    DOCUMENTS,
+    USER,
+    UserTable,
+    UserTableFile,
+    distinct_texts,
+)
 from purchasing_power.text.encoder_spec import parse
-from purchasing_power.text.runtime_choice import resolve
-from purchasing_power.text.store import warm
 
 NAIVE, PRIOR, RFM = "naive", "prior", "rfm"
 EXAMPLE_DOCUMENT = "a text that the user wrote, or the title of a product that the user bought"
@@ -56,6 +66,7 @@ class Purchase(Kind):
     unit = "user × cutoff, or a row of a flat file"
     holdout = "forward in time; by user, at random, for a flat file, which has no time"
     outcome = "What a user spends in the horizon is known once the horizon after the cutoff is over."
+    ids = (USER, CUTOFF)
     group = USER
     responder = "purchasing_power.serving.responder"
     retraining = ("snapshot", "tune", "train", "evaluate", "promote")
@@ -66,29 +77,7 @@ class Purchase(Kind):
 
     def fit(self, table: UserTable, options: FitOptions, log: FitLog) -> PurchasingModel:
         """Resolve encoders, cross-validate, and fit and calibrate on the rows that the split does not hold out."""
-        params = ModelParams() if options.params is None else read_params(options.params)
-        parts = split(table, options.seed)
-        target = fit_target(options.target, table, parts.train, options.positive)
-        store, texts = str(options.workspace / "vectors"), distinct_texts(table, parts.known)
-        params = _resolved(params, texts, options.workspace)
-        for encoder in params.encoders:
-            warm(encoder, texts, store)
-        log.params(_flat_params(params))
-        if options.folds:
-            _log_cross_validation(table, parts.known, params, options, log)
-        model = fit(
-            table,
-            parts,
-            target,
-            params,
-            options.seed,
-            store,
-            workspace=str(options.workspace),
-            progress=True,
-            curve=log.metric,
-        )
-        log.part()
-        return model
+        return train(table, options, log)
 
     def save(self, model: PurchasingModel, folder: Path, table: UserTable, options: FitOptions) -> Path:
         """Write the bundle, with the vectors of the texts that it was trained on."""
@@ -206,7 +195,7 @@ class Purchase(Kind):
         return evaluation_report(
             Evaluation(
                 title=title,
-                sought=sought(model),
+                sought=sought(target, model.meta.horizon_days),
                 task=target.task,
                 model=made,
                 rows=len(predictions.y),
@@ -275,65 +264,94 @@ class Purchase(Kind):
                 row[DOCUMENTS] = list(texts)
         return found
 
+    def row_source(self, folder: Path) -> UserTableFile:
+        """Row group by row group: never the whole of it is in memory."""
+        return UserTableFile.open(folder)
+
+    def scored_cutoff(self, rows: UserTableFile, cutoff: date | None) -> pd.Timestamp | None:
+        """By default the latest; all rows of a flat table."""
+        return chosen_cutoff(rows, cutoff)
+
+    def reasons(
+        self, model: PurchasingModel, frame: pd.DataFrame, most: int, language: str, seed: int
+    ) -> pd.DataFrame:
+        """By Shapley values."""
+        return reason_columns(model, frame, most, language, seed, progress=True)
+
+    def moments(self, table: UserTable) -> pd.Series | None:
+        """Cutoffs; a flat table has no time."""
+        return table.frame.get(CUTOFF)
+
+    def has_cutoffs(self, table: UserTable) -> bool:
+        """Those of a panel."""
+        return CUTOFF in table.frame
+
+    def reference_rows(self, model: PurchasingModel, table: UserTable) -> np.ndarray:
+        """Rows that it was fitted or calibrated on, whose windows are filled."""
+        return usable_rows(model, table)
+
+    def score_rows(self, model: PurchasingModel, table: UserTable) -> np.ndarray:
+        """The calibration rows: a model is surer of rows that it was fitted on."""
+        return split(table, model.training.seed).calibrate
+
+    def watched_predictions(self, predictions: pd.DataFrame) -> ComparedColumns:
+        """Score and tier, or the likeliest class."""
+        return score_columns(predictions)
+
+    def importance(self, model: PurchasingModel, table: UserTable, seed: int) -> dict[str, float]:
+        """By SHAP values."""
+        return shap_importance(model, table, seed)
+
+    def text_vectors(self, model: PurchasingModel, frame: pd.DataFrame) -> np.ndarray | None:
+        """Of its encoder or TF-IDF block."""
+        return text_block(model, frame)
+
+    def anonymous(self, model: PurchasingModel, predictions: Predictions) -> Predictions:
+        """Users as codes; last month's spend as ranks where it only ranks them."""
+        predictions = super().anonymous(model, predictions)
+        if model.target.name == "spend":
+            return predictions
+        ranks = np.unique(predictions.baselines[NAIVE], return_inverse=True)[1].astype(np.float64)
+        return replace(predictions, baselines={**predictions.baselines, NAIVE: ranks})
+
+    def current_rows(
+        self, model: PurchasingModel, table: UserTable, cutoff: date | None, seed: int
+    ) -> UserTable:
+        """Of one later cutoff, by default the last; of a flat table one row per user that is new."""
+        self.check_table(model, table)
+        return current_rows(model, table, cutoff, seed)
+
+    def matures(self, table: UserTable, latest: pd.Timestamp | None = None) -> str:
+        """When the horizon after the newest cutoff is over."""
+        if table.meta.kind == "flat":
+            return "every row with a label was used in training or promotion."
+        over = table.frame[CUTOFF].max() if latest is None else latest
+        over += pd.Timedelta(days=int(table.meta.horizon_days or 0))
+        return f"the outcome of this cutoff is complete on {over:%Y-%m-%d}."
+
+    def probability(self, model: PurchasingModel, outputs: np.ndarray) -> np.ndarray | None:
+        """Of the positive class."""
+        positive = model.target.positive
+        return None if positive is None or model.target.task == "regression" else outputs[:, positive]
+
+    def positives(self, model: PurchasingModel, y: np.ndarray) -> np.ndarray:
+        """Rows of the positive class."""
+        return (y == model.target.positive).astype(np.int64)
+
+    def campaign(self, model: PurchasingModel, table: UserTable, current: UserTable) -> CampaignList | None:
+        """The users of the high tier now, and at the cutoff before."""
+        return campaign_list(current, table, lambda rows: model.predict(rows.frame).get("tier"))
+
+    def retraining_parameters(self, model: PurchasingModel, users: str, tables: str) -> dict[str, str]:
+        """A new snapshot of the shop's tables, or the flat table itself; the same target."""
+        flat, target = model.meta.kind == "flat", model.target
+        source = {"users": users} if flat else {"tables": tables, "last_cutoff": "auto"}
+        named = flat and target.positive is not None
+        positive = target.classes[int(target.positive or 0)] if named else "auto"
+        return {**source, "target": target.name, "positive": positive}
+
 
 KIND = Purchase()
-
-
-def sought(model: PurchasingModel) -> str:
-    """Whom the score finds, in words that follow "finds 62 % of"."""
-    days, target = model.meta.horizon_days, model.target
-    if target.name == "label":
-        named = "" if target.positive is None else f" = {target.classes[target.positive]}"
-        return f"{target.column}{named}" if target.classes else f"the total {target.column}"
-    return {
-        "tier": f"the top-fifth spenders of the next {days} days",
-        "intent": f"those who buy in the next {days} days",
-        "spend": f"the spend of the next {days} days",
-    }[target.name]
-
-
-def _resolved(params: ModelParams, texts: list[str], workspace: Path) -> ModelParams:
-    """Parameters whose encoders name their runtimes; what the study exported to the workspace is read again."""
-    if params.members:
-        parts = [replace(one, params=_resolved(one.params, texts, workspace)) for one in params.members]
-        return replace(params, members=tuple(parts))
-    if not params.reads_model:
-        return params
-    return replace(params, encoder=resolve(params.encoder, texts, cache=workspace / "encoders").reference)
-
-
-def _flat_params(params: ModelParams) -> dict[str, object]:
-    """Parameters as a run keeps them, each value a short one: a blend's members have their own."""
-    values = {name: value for name, value in params.to_dict().items() if name != "members"}
-    for number, member in enumerate(params.members):
-        values[f"member_{number}.weight"] = member.weight
-        own = member.params.to_dict().items()
-        values |= {f"member_{number}.{name}": value for name, value in own if name != "members"}
-    return values
-
-
-def _log_cross_validation(
-    table: UserTable, known: np.ndarray, params: ModelParams, options: FitOptions, log: FitLog
-) -> None:
-    validation = CrossValidation(
-        table,
-        folds(table, known, options.folds, options.seed),
-        options.target,
-        options.positive,
-        options.seed,
-        str(options.workspace / "vectors"),
-        workspace=str(options.workspace),
-        progress=True,
-    )
-    metric, start = primary_metric(validation.target(0)), time.perf_counter()
-
-    def after_fold(number: int, score: float) -> None:
-        log.metric(f"cv.fold_{number}.{metric}", score)
-        log.part()
-
-    scores = validation.scores(params, after_fold)
-    log.metric(f"cv.mean.{metric}", float(np.mean(scores)))
-    log.metric("cv.seconds", time.perf_counter() - start)
 
 
 def _slices(case: GateCase) -> tuple[SliceComparison, ...] | None:

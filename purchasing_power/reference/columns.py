@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from purchasing_power.snapshot.user_table import DOCUMENTS, UserTable, UserTableMeta, document_codes
+from purchasing_power.model.protocol import TableMeta
+from purchasing_power.snapshot.user_table import DOCUMENTS, document_codes
 from purchasing_power.text.words import words
 
 SCORE, TIER, PREDICTED = "score", "tier", "predicted"
@@ -23,14 +24,13 @@ SCORES = {
 ComparedColumns = dict[str, pd.Series]
 
 
-def meanings(meta: UserTableMeta) -> dict[str, str]:
+def meanings(meta: TableMeta) -> dict[str, str]:
     """What each compared column says, in one sentence, where that is known."""
     return {**DESCRIPTORS, **SCORES, **meta.meanings}
 
 
-def feature_columns(table: UserTable, meta: UserTableMeta) -> ComparedColumns:
+def feature_columns(frame: pd.DataFrame, meta: TableMeta) -> ComparedColumns:
     """The model's features as float64 (infinite as missing) and object strings, and the text descriptors."""
-    frame = table.frame
     numeric = {
         name: frame[name].astype(np.float64).replace([np.inf, -np.inf], np.nan).reset_index(drop=True)
         for name in meta.numeric

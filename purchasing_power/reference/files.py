@@ -12,8 +12,8 @@ from safetensors.numpy import load_file, save_file
 
 from purchasing_power.atomic_folder import atomic_folder
 from purchasing_power.errors import DataError
-from purchasing_power.evaluation.holdout import Answered
-from purchasing_power.reference.held_back import HeldBack
+from purchasing_power.evaluation.holdout import Predictions
+from purchasing_power.reference.held_out import HeldOut
 from purchasing_power.reference.measure import Reference
 from purchasing_power.reference.sketch import CategorySketch, NumericSketch, Sketch
 from purchasing_power.reference.texts import Terms, Vectors
@@ -21,7 +21,8 @@ from purchasing_power.reference.texts import Terms, Vectors
 FORMAT = 2
 JSON_FILE, ARRAYS_FILE = "reference.json", "reference.safetensors"
 PARTS = ("columns", "scores")
-HELD_BACK, PREDICTIONS = "held_back", ("y", "model", "naive", "users")
+# Names in the files are those of the first version of this format.
+HELD_OUT, OUTPUTS, NAIVE, PRIOR = "held_back", "model", "naive", "prior"
 PLAIN = ("users", "score_users", "cutoffs", "cutoff_users", "score_cutoffs", "importance")
 # Fields whose name in the files is another one: files of this format were written with it before.
 STORED = {"importance": "use", "median_share": "lean", "users_above": "leaning"}
@@ -67,7 +68,7 @@ def load(folder: Path) -> Reference:
         **plain,
         vectors=vectors,
         terms=_terms(content["terms"], arrays),
-        held_back=_held_back(content[HELD_BACK]["until"], _of_part(HELD_BACK, arrays)),
+        held_out=_held_out(content[HELD_OUT], _of_part(HELD_OUT, arrays)),
     )
 
 
@@ -86,8 +87,13 @@ def _write(reference: Reference, folder: Path) -> None:
     if reference.terms is not None:
         content["terms"] = {"names": reference.terms.names, "total": reference.terms.total}
         arrays |= {f"terms.{_stored(key)}": value for key, value in _arrays(reference.terms).items()}
-    content[HELD_BACK] = {"until": reference.held_back.until}
-    arrays |= {f"{HELD_BACK}.{key}": value for key, value in _held_back_arrays(reference.held_back).items()}
+    held = reference.held_out
+    content[HELD_OUT] = {
+        "until": held.until,
+        "constants": sorted(held.constants),
+        "baselines": _baselines(held),
+    }
+    arrays |= {f"{HELD_OUT}.{key}": value for key, value in _held_out_arrays(held).items()}
     (folder / JSON_FILE).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
     save_file({key: np.ascontiguousarray(value) for key, value in arrays.items()}, folder / ARRAYS_FILE)
 
@@ -96,10 +102,18 @@ def _stored(name: str) -> str:
     return STORED.get(name, name)
 
 
-def _held_back_arrays(held: HeldBack) -> Arrays:
-    found = held.predictions
-    predictions = {} if found is None else {name: getattr(found, name) for name in PREDICTIONS}
-    return {"prior": held.prior, **predictions, **({} if held.keys is None else {"keys": held.keys})}
+def _baselines(held: HeldOut) -> list[str]:
+    """Names of the baselines that are no constants."""
+    return [] if held.predictions is None else sorted(set(held.predictions.baselines) - set(held.constants))
+
+
+def _held_out_arrays(held: HeldOut) -> Arrays:
+    arrays = {**held.constants, **({} if held.keys is None else {"keys": held.keys})}
+    if held.predictions is None:
+        return arrays
+    one = held.predictions
+    baselines = {name: one.baselines[name] for name in _baselines(held)}
+    return {**arrays, **baselines, "y": one.y, OUTPUTS: one.outputs, "users": one.users}
 
 
 def _arrays(part: Sketch | Terms) -> Arrays:
@@ -136,12 +150,13 @@ def _terms(content: dict[str, Any] | None, arrays: Arrays) -> Terms | None:
     return Terms(names=tuple(content["names"]), total=content["total"], **values)
 
 
-def _held_back(until: str | None, values: Arrays) -> HeldBack:
-    prior, predictions = values["prior"], None
+def _held_out(content: dict[str, Any], values: Arrays) -> HeldOut:
+    constants = {name: values[name] for name in content.get("constants", (PRIOR,))}
+    predictions = None
     if "y" in values:
-        everyone = np.repeat(prior, len(values["y"]), axis=0)
-        predictions = Answered(**{name: values[name] for name in PREDICTIONS}, prior=everyone)
-    return HeldBack(prior, predictions, until, values.get("keys"))
+        baselines = {name: values[name] for name in content.get("baselines", (NAIVE,))}
+        predictions = Predictions(values["y"], values[OUTPUTS], {**baselines, **constants}, values["users"])
+    return HeldOut(constants, predictions, content["until"], values.get("keys"))
 
 
 def _of_part(part: str, arrays: Arrays) -> Arrays:

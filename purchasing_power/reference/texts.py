@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from purchasing_power.explain.heads import members
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.reference.sketch import LEAST_USERS
-from purchasing_power.snapshot.user_table import DOCUMENTS, USER, UserTable, document_codes
+from purchasing_power.snapshot.user_table import DOCUMENTS, document_codes
 from purchasing_power.text.bag import Bag, bag
 from purchasing_power.text.words import words
 
@@ -69,17 +69,28 @@ class Terms:
     total: int
 
 
-def user_vectors(model: PurchasingModel, table: UserTable, seed: int) -> Vectors:
+def user_vectors(
+    frame: pd.DataFrame, group: str, encode: Callable[[pd.DataFrame], np.ndarray | None], seed: int
+) -> Vectors:
     """Projected vectors of random users who have texts.
 
-    The vectors are those of the model's own encoder or TF-IDF block; where it has neither, hashed counts of words.
+    Parameters
+    ----------
+    frame
+        Rows with ``documents``, one per user.
+    group
+        Column of the users.
+    encode
+        What the model makes of each row's documents; where it gives ``None``, hashed counts of words are taken.
     """
-    lengths = np.diff(document_codes(table.frame[DOCUMENTS])[0])
+    lengths = np.diff(document_codes(frame[DOCUMENTS])[0])
     chosen = np.random.default_rng(seed).permutation(np.flatnonzero(lengths))[:MOST_VECTORS]
-    frame = table.frame.iloc[np.sort(chosen)]
+    frame = frame.iloc[np.sort(chosen)]
     if not len(frame):
         return Vectors(np.zeros((0, 1), np.float16), np.zeros(0, np.uint8))
-    return Vectors(projected(_of_model(model, frame)), fold_codes(frame[USER]))
+    values = encode(frame)
+    values = hashed_words(bag(frame[DOCUMENTS])) if values is None else values
+    return Vectors(projected(values), fold_codes(frame[group]))
 
 
 def projected(values: np.ndarray) -> np.ndarray:
@@ -99,10 +110,10 @@ def fold_codes(users: pd.Series) -> np.ndarray:
     return (np.asarray(hashed, np.uint64) % FOLDS).astype(np.uint8)
 
 
-def sampled_bag(table: UserTable, seed: int) -> Bag:
+def sampled_bag(frame: pd.DataFrame, seed: int) -> Bag:
     """Documents of at most 20,000 random users."""
-    chosen = np.random.default_rng(seed).permutation(len(table.frame))[:MOST_READ]
-    return bag(table.frame[DOCUMENTS].iloc[np.sort(chosen)])
+    chosen = np.random.default_rng(seed).permutation(len(frame))[:MOST_READ]
+    return bag(frame[DOCUMENTS].iloc[np.sort(chosen)])
 
 
 def known_terms(documents: Bag) -> Terms:
@@ -145,7 +156,8 @@ def users_above(shares: sparse.csc_matrix, median_share: np.ndarray) -> np.ndarr
     return np.bincount(column[above], minlength=shares.shape[1]).astype(np.int64)
 
 
-def _of_model(model: PurchasingModel, frame: pd.DataFrame) -> np.ndarray:
+def text_block(model: PurchasingModel, frame: pd.DataFrame) -> np.ndarray | None:
+    """What a model's own encoder or TF-IDF block makes of rows, shape (n_rows, dimension); ``None`` without either."""
     scorers, _ = members(model.scorer)
     for name in ("encoder", "tfidf"):
         for scorer in scorers:
@@ -154,7 +166,7 @@ def _of_model(model: PurchasingModel, frame: pd.DataFrame) -> np.ndarray:
                 values = fitted[name].transform(model.prepared(frame)[[DOCUMENTS]])
                 if not sparse.issparse(values) and values.shape[1] > 1:
                     return np.asarray(values, np.float64)
-    return hashed_words(bag(frame[DOCUMENTS]))
+    return None
 
 
 def hashed_words(documents: Bag) -> np.ndarray:

@@ -12,7 +12,8 @@ from purchasing_power.evaluation.bootstrap import Resampling, compare_measures, 
 from purchasing_power.evaluation.holdout import Predictions, evaluated
 from purchasing_power.gates.level import corrected_level
 from purchasing_power.gates.staging import Advantage, GateEvidence, GatePolicy
-from purchasing_power.kinds.kind import GateCase, Kind
+from purchasing_power.kinds.case import GateCase
+from purchasing_power.kinds.kind import Kind
 from purchasing_power.model.protocol import Model, Table
 from steps.promotion.options import Options
 

@@ -83,8 +83,9 @@ def _realised(
         _, realised = compare_measures(metric, after, replaced, predictions.users, resampling)
     except DataError as error:
         return None, f"Not measured: {error}"
-    users = rows.frame[kind.group].nunique()
-    return realised, f"On {len(rows.frame):,} rows of {users:,} users{kind.span(rows)}."
+    users, newest = rows.frame[kind.group].nunique(), kind.moment(rows)
+    until = "" if newest is None else f", up to {newest:%Y-%m-%d}"
+    return realised, f"On {len(rows.frame):,} rows of {users:,} users{until}."
 
 
 def fresh_rows(kind: Kind, table: Table, looked_at: Table, models: Sequence[Any]) -> Table:

@@ -17,7 +17,8 @@ import pandas as pd
 from purchasing_power.atomic_folder import replaced
 from purchasing_power.evaluation.bootstrap import Measure, weighted_metric
 from purchasing_power.evaluation.holdout import Constants, Predictions
-from purchasing_power.kinds.kind import FitLog, FitOptions, Kind
+from purchasing_power.kinds.case import FitLog, FitOptions
+from purchasing_power.kinds.kind import Kind
 from purchasing_power.model import bundle_files
 from purchasing_power.serving.deployed import Deployed
 from purchasing_power.serving.limits import Limits

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from purchasing_power.reference.held_back import HeldBack
 from tables import changed, panel
 
 from monitoring.detect import DriftResult, detect
@@ -18,7 +19,6 @@ from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.reference.columns import feature_columns, meanings, score_columns
-from purchasing_power.reference.held_back import HeldBack
 from purchasing_power.reference.measure import Reference, measure, sketches
 from purchasing_power.reference.texts import known_terms, sampled_bag, user_vectors
 from purchasing_power.snapshot.target import fit_target

@@ -9,14 +9,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
-
-from purchasing_power.snapshot.user_table import UserTableFile
 
 log = logging.getLogger(__name__)
 
@@ -24,14 +24,52 @@ STAMP = b"purchasing_power.part"
 Predict = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def run_digest(table: UserTableFile, size: int, **settings: str) -> str:
+class RowSource(Protocol):
+    """Rows to be scored, read in batches; a ``UserTableFile`` is one."""
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """Rows of each group that batches are read from."""
+
+    @property
+    def digest(self) -> str:
+        """Hex digest of the rows."""
+
+    def batches(
+        self, group: int, size: int, cutoff: pd.Timestamp | None
+    ) -> Iterator[tuple[int, pd.DataFrame]]:
+        """Rows of a cutoff in each batch of a group, and how many rows the batch has with those of other cutoffs."""
+
+
+@dataclass(frozen=True)
+class FrameSource:
+    """Rows that are in memory as one group, all of which are scored."""
+
+    frame: pd.DataFrame
+    digest: str
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """All rows."""
+        return (len(self.frame),)
+
+    def batches(
+        self, group: int, size: int, cutoff: pd.Timestamp | None
+    ) -> Iterator[tuple[int, pd.DataFrame]]:
+        """Slices of at most ``size`` rows."""
+        for start in range(0, len(self.frame), size):
+            part = self.frame.iloc[start : start + size]
+            yield len(part), part
+
+
+def run_digest(table: RowSource, size: int, **settings: str) -> str:
     """Hex digest (16 characters) of all that decides the parts of a run: table, batch size, version, options."""
     stated = json.dumps({"table": table.digest, "size": size, **settings}, sort_keys=True)
     return hashlib.sha256(stated.encode()).hexdigest()[:16]
 
 
 def score_parts(
-    table: UserTableFile, cutoff: pd.Timestamp | None, size: int, predict: Predict, home: Path, digest: str
+    table: RowSource, cutoff: pd.Timestamp | None, size: int, predict: Predict, home: Path, digest: str
 ) -> list[Path]:
     """Predict a table batch by batch into ``home``; a part that is there, complete and of the same run is reused.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from purchasing_power.reference.held_back import measure_held_back
 from sklearn.metrics import average_precision_score, roc_auc_score
 from tables import flat, panel
 from watched import trained
@@ -11,7 +12,6 @@ from watched import trained
 from monitoring.performance.estimate import estimated_performance, expected, expected_interval
 from monitoring.policy.window_history import MonitoredWindow, estimate_error
 from purchasing_power.evaluation.holdout import held_back
-from purchasing_power.reference.held_back import measure_held_back
 
 REALISED = {"auc": roc_auc_score, "average_precision": average_precision_score}
 

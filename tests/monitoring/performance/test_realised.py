@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from purchasing_power.reference.held_back import measure_held_back
 from sklearn.metrics import average_precision_score, roc_auc_score
 from tables import changed, flat, panel
 from watched import next_month, trained
@@ -15,7 +16,6 @@ from monitoring.performance.results import RealisedFigure
 from purchasing_power.evaluation.bootstrap import Comparison, Interval
 from purchasing_power.evaluation.holdout import held_back, judge
 from purchasing_power.evaluation.metrics import calibration_error, ranking_metrics
-from purchasing_power.reference.held_back import measure_held_back
 from purchasing_power.snapshot.user_table import CUTOFF, UserTable
 from tracking.ledger_record import Record, plain
 

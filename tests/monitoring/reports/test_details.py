@@ -9,6 +9,7 @@ from html import unescape
 
 import numpy as np
 import pytest
+from purchasing_power.reference.held_back import measure_held_back
 from tables import TEXTS, flat, panel
 from watched import drift_of, next_month, trained
 
@@ -26,7 +27,6 @@ from monitoring.reports import record
 from monitoring.reports.details import DetailsPage, most_drifted, render
 from monitoring.reports.pictures import scores_then_and_now
 from monitoring.reports.synthetic_sample import synthetic_samples
-from purchasing_power.reference.held_back import measure_held_back
 from purchasing_power.reference.measure import measure
 
 POLICY = Policy(0.3, 100, "when_needed")

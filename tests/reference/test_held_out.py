@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from purchasing_power.reference.held_back import HeldBack, later_rows, measure_held_back
 from tables import flat, panel
 from watched import next_month, stored, trained
 
@@ -15,7 +16,6 @@ from purchasing_power.evaluation.holdout import held_back
 from purchasing_power.model.purchasing_model import row_keys, unseen
 from purchasing_power.model.splits import known_outcomes
 from purchasing_power.reference import files
-from purchasing_power.reference.held_back import HeldBack, later_rows, measure_held_back
 from purchasing_power.snapshot.user_table import CUTOFF, UserTable
 
 
