@@ -66,9 +66,8 @@ def write_rows(path: Path, rows: int, seed: int) -> None:
 
 def store_reference(rows: Path, folder: Path) -> None:
     """What the train step stores, of columns alone."""
-    from purchasing_power.reference.held_back import HeldBack
-
     from purchasing_power.reference import files
+    from purchasing_power.reference.held_out import HeldOut
     from purchasing_power.reference.measure import Reference, sketches
 
     frame = pd.read_parquet(rows)
@@ -88,7 +87,7 @@ def store_reference(rows: Path, folder: Path) -> None:
         importance=importance,
         vectors=None,
         terms=None,
-        held_back=HeldBack(prior=np.zeros(1)),
+        held_out=HeldOut({"prior": np.zeros(1)}),
     )
     files.save(found, folder)
 

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from purchasing_power.reference.held_back import HeldBack
 
 from monitoring.detect import detect
 from monitoring.drift.comparison import WindowComparison
@@ -34,7 +33,8 @@ from purchasing_power.reference.columns import (
     meanings,
     score_columns,
 )
-from purchasing_power.reference.measure import Reference, column_importance, count_column, sketches
+from purchasing_power.reference.held_out import HeldOut
+from purchasing_power.reference.measure import Reference, count_column, shap_importance, sketches
 from purchasing_power.reference.texts import (
     MOST_VECTORS,
     Vectors,
@@ -103,7 +103,7 @@ def population(model: PurchasingModel, table: UserTable) -> Population:
     documents = bag(table.frame["documents"])
     return Population(
         table=table,
-        columns=feature_columns(table, model.meta),
+        columns=feature_columns(table.frame, model.meta),
         scores=score_columns(model.predict(table.frame)),
         vectors=projected(hashed_words(documents)),
         folds=fold_codes(table.frame[USER]),
@@ -132,7 +132,7 @@ def our_window(
         importance=dict(importance),
         vectors=_vectors(before, then),
         terms=known_terms(documents),
-        held_back=HeldBack(prior=np.zeros(1)),
+        held_out=HeldOut({"prior": np.zeros(1)}),
     )
     comparison = WindowComparison(
         reference=reference,
@@ -194,7 +194,7 @@ def evidently_preset_share(before: Population, then: np.ndarray, now: Population
 
 def feature_importance(model: PurchasingModel, table: UserTable) -> dict[str, float]:
     """Feature importance of each column, once for all windows."""
-    return column_importance(model, table, 0)
+    return shap_importance(model, table, 0)
 
 
 def drawn_documents(side: Population, rows: np.ndarray) -> Bag:

@@ -38,7 +38,8 @@ from purchasing_power.evaluation.bootstrap import (
     percentiles,
     weighted_metric,
 )
-from purchasing_power.evaluation.holdout import held_back
+from purchasing_power.evaluation.holdout import held_out
+from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.snapshot.user_table import USER, UserTable
 from tracking.chain import entry_points
@@ -132,7 +133,7 @@ def _month(course: Course, known: UserTable, moment: pd.Timestamp) -> None:
 
 def is_better(made: PurchasingModel, before: PurchasingModel, known: UserTable) -> bool:
     """Whether a new version's average precision lies above the old one's on held-back rows, as the gate asks."""
-    rows = held_back(known, [made, before])
+    rows = held_out(KIND, known, [made, before])
     y = (made.target.labels(rows.frame) == made.target.positive).astype(np.int64)
     mine, theirs = (model.outputs(rows.frame)[:, model.target.positive] for model in (made, before))
     users = rows.frame[USER].to_numpy()

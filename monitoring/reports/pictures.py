@@ -30,15 +30,12 @@ def scores_then_and_now(reference: ComparedColumns, current: ComparedColumns) ->
     with matplotlib.rc_context(SETTINGS):
         figure = Figure(figsize=(11, 3.8), layout="constrained")
         if SCORE in reference:
-            left, right = (
-                figure.subplots(1, 2, width_ratios=(1.7, 1))
-                if TIER in reference
-                else (figure.subplots(), None)
-            )
-            _histogram(left, reference[SCORE], current[SCORE])
-            if right is not None:
-                _bars(right, reference[TIER], current[TIER], list(TIERS))
-                right.set_title("Purchasing power that the model sees")
+            count = 2 if TIER in reference else 1
+            sides = figure.subplots(1, count, width_ratios=(1.7, 1)[:count], squeeze=False)[0]
+            _histogram(sides[0], reference[SCORE], current[SCORE])
+            if TIER in reference:
+                _bars(sides[1], reference[TIER], current[TIER], list(TIERS))
+                sides[1].set_title("Purchasing power that the model sees")
         else:
             name = next(iter(reference))
             before, now = reference[name], current[name]

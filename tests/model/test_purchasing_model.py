@@ -13,7 +13,7 @@ from tables import flat, panel
 from purchasing_power.errors import DataError
 from purchasing_power.model import bundle, description
 from purchasing_power.model.params import TABLE_HEADS, ModelParams
-from purchasing_power.model.purchasing_model import PurchasingModel, fit, unseen
+from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.model.table_scorer import FEATURES
 from purchasing_power.snapshot.target import fit_target
@@ -116,7 +116,7 @@ def test_calibrated_probabilities_match_frequencies() -> None:
 def test_rows_that_a_model_trained_on_are_not_unseen() -> None:
     for table in (panel(), flat()):
         model, parts = trained(table), split(table)
-        found = unseen(model, table)
+        found = model.unseen(table)
         assert not set(found) & set(parts.known)
         assert set(parts.test) <= set(found)
 

@@ -42,7 +42,7 @@ def test_stored_reference_statistics_have_the_importance_and_the_words_that_they
     assert sum(reference.importance.values()) == pytest.approx(1) and reference.importance["spend_28d"] > 0.1
     assert reference.terms is not None and 0 < reference.terms.median_share.min() <= 1
     assert (reference.terms.users_above <= reference.terms.users).all()
-    assert reference.held_back.predictions is not None and len(reference.held_back.predictions.y)
+    assert reference.held_out.predictions is not None and len(reference.held_out.predictions.y)
 
 
 @pytest.mark.slow

@@ -11,10 +11,11 @@ from tables import TEXTS, changed, flat
 from watched import stored, trained
 
 from purchasing_power.errors import DataError
+from purchasing_power.kinds.purchase import KIND
 from purchasing_power.reference import files
 from purchasing_power.reference.columns import DESCRIPTORS, feature_columns
 from purchasing_power.reference.measure import count_column, measure
-from purchasing_power.reference.rows import one_per_user, usable_rows
+from purchasing_power.reference.rows import one_per_group, usable_rows
 from purchasing_power.snapshot.user_table import DOCUMENTS
 
 
@@ -31,8 +32,8 @@ def test_every_feature_and_descriptor_and_the_scores_are_sketched() -> None:
 
 def test_the_rows_that_were_sketched_are_counted_alike() -> None:
     table, model, reference = stored()
-    rows = one_per_user(table, usable_rows(model, table), 0)
-    for name, column in feature_columns(rows, model.meta).items():
+    rows = one_per_group(table, usable_rows(model, table), "user_id", 0)
+    for name, column in feature_columns(rows.frame, model.meta).items():
         sketch = reference.columns[name]
         assert (count_column(sketch, column).counts == sketch.counts).all()
 
@@ -75,12 +76,12 @@ def test_files_hold_no_user_no_text_and_no_pickle(tmp_path: Path) -> None:
 
 def test_a_flat_table_and_one_without_documents_are_measured(tmp_path: Path) -> None:
     table = flat()
-    reference = measure(trained(table), table, 0)
+    reference = measure(KIND, trained(table), table, 0)
     assert (reference.cutoffs, reference.cutoff_users) == ((), ())
     table, _, _ = stored()
     without = changed(table)
     without.frame.drop(columns=DOCUMENTS, inplace=True)
-    bare = measure(trained(without), without, 0)
+    bare = measure(KIND, trained(without), without, 0)
     assert bare.vectors is None and bare.terms is None
     assert files.load(files.save(bare, tmp_path / "bare")).terms is None
 
@@ -88,7 +89,7 @@ def test_a_flat_table_and_one_without_documents_are_measured(tmp_path: Path) -> 
 def test_another_table_or_another_format_is_refused(tmp_path: Path) -> None:
     table, model, reference = stored()
     with pytest.raises(DataError, match="digest"):
-        measure(model, changed(table, noise=0.0), 0)
+        measure(KIND, model, changed(table, noise=0.0), 0)
     folder = files.save(reference, tmp_path / "reference")
     content = json.loads((folder / files.JSON_FILE).read_text())
     for other in (1, 99):

@@ -11,6 +11,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 from project import Project
 
+from purchasing_power.kinds.purchase import KIND
 from purchasing_power.reference.measure import measure
 from purchasing_power.snapshot import user_table
 from tracking import registry, runs
@@ -32,12 +33,12 @@ def version(
 def test_a_version_carries_the_statistics_of_its_own_training_rows(version) -> None:
     model, stored = registry.open_bundle(version), open_reference(version)
     table = user_table.read(runs.fetch(version.tags[registry.USERS_TAG], "users")[0])
-    again = measure(model, table, 0)
+    again = measure(KIND, model, table, 0)
     assert list(stored.columns) == list(again.columns) and stored.users == again.users
     for name, sketch in again.columns.items():
         np.testing.assert_array_equal(stored.columns[name].counts, sketch.counts)
     assert sum(stored.importance.values()) == pytest.approx(1)
-    predictions, recomputed = stored.held_back.predictions, again.held_back.predictions
+    predictions, recomputed = stored.held_out.predictions, again.held_out.predictions
     np.testing.assert_array_equal(predictions.y, recomputed.y)
     np.testing.assert_allclose(predictions.model, recomputed.model, rtol=1e-9)
 

@@ -18,6 +18,7 @@ from tables import changed, panel
 from watched import trained
 
 from monitoring import monitor
+from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model import bundle
 from purchasing_power.model.splits import split
 from purchasing_power.reference.measure import measure
@@ -82,7 +83,7 @@ def _made() -> Path:
             "target": model.target.name,
             # Where nothing lies: watching a version needs no row that it was trained on.
             "users": str(folder / TRAINED_ON),
-            **log_reference(measure(model, table, 0)),
+            **log_reference(measure(KIND, model, table, 0)),
         }
         made = log_and_register(model, kept, example(model, table, split(table).known), MODEL, tags)
     registry.set_stage(made, registry.PRODUCTION)

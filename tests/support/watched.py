@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from purchasing_power.reference.held_back import HeldBack
 from tables import changed, panel
 
 from monitoring.detect import DriftResult, detect
@@ -15,12 +14,14 @@ from monitoring.drift.comparison import compare
 from monitoring.performance.results import Performance
 from monitoring.policy.window_history import MonitoredWindow
 from monitoring.reports.synthetic_sample import synthetic_samples
+from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.reference.columns import feature_columns, meanings, score_columns
+from purchasing_power.reference.held_out import HeldOut
 from purchasing_power.reference.measure import Reference, measure, sketches
-from purchasing_power.reference.texts import known_terms, sampled_bag, user_vectors
+from purchasing_power.reference.texts import known_terms, sampled_bag, text_block, user_vectors
 from purchasing_power.snapshot.target import fit_target
 from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, UserTable, documents_array
 
@@ -68,7 +69,7 @@ def stored(users: int = 300) -> tuple[UserTable, PurchasingModel, Reference]:
     """A panel, a tiny model of it, and the model's reference statistics."""
     table = panel(users=users)
     model = trained(table)
-    return table, model, measure(model, table, 0)
+    return table, model, measure(KIND, model, table, 0)
 
 
 def drift_of(
@@ -76,7 +77,9 @@ def drift_of(
 ) -> DriftResult:
     """What a job detects in the current rows of a model."""
     unknown = Performance((), "Nothing is known yet.", 0)
-    return detect(compare(model, reference, current, 0), meanings(model.meta), performance or unknown, 0)
+    return detect(
+        compare(KIND, model, reference, current, 0), meanings(model.meta), performance or unknown, 0
+    )
 
 
 @cache
@@ -101,7 +104,7 @@ def reported(window: MonitoredWindow | None = None, version: str = "") -> tuple[
 def of_sample(model: PurchasingModel, rows: UserTable) -> Reference:
     """Reference statistics of a sample of users, whatever the model was trained on."""
     return Reference(
-        columns=sketches(feature_columns(rows, model.meta)),
+        columns=sketches(feature_columns(rows.frame, model.meta)),
         scores=sketches(score_columns(model.predict(rows.frame))),
         users=len(rows.frame),
         score_users=len(rows.frame),
@@ -109,7 +112,9 @@ def of_sample(model: PurchasingModel, rows: UserTable) -> Reference:
         cutoff_users=(),
         score_cutoffs=(),
         importance={name: 1 / len(model.meta.features) for name in model.meta.features},
-        vectors=user_vectors(model, rows, 0) if DOCUMENTS in rows.frame else None,
-        terms=known_terms(sampled_bag(rows, 0)) if DOCUMENTS in rows.frame else None,
-        held_back=HeldBack(prior=np.zeros(1)),
+        vectors=user_vectors(rows.frame, "user_id", partial(text_block, model), 0)
+        if DOCUMENTS in rows.frame
+        else None,
+        terms=known_terms(sampled_bag(rows.frame, 0)) if DOCUMENTS in rows.frame else None,
+        held_out=HeldOut({"prior": np.zeros(1)}),
     )

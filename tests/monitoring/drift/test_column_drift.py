@@ -104,7 +104,7 @@ def test_the_same_weeks_are_those_of_the_newest_earlier_year_within_two_weeks() 
 
 def test_what_was_so_in_the_same_weeks_of_last_year_is_no_drift_and_what_was_not_is() -> None:
     before, now = halves(1000, 6)
-    usual, christmas = (feature_columns(rows, MODEL.meta) for rows in (before, changed(before)))
+    usual, christmas = (feature_columns(rows.frame, MODEL.meta) for rows in (before, changed(before)))
     christmas["spend_28d"] = christmas["spend_28d"] * 2
     every = {name: pd.concat([usual[name], christmas[name]], ignore_index=True) for name in usual}
     reference = replace(

@@ -11,18 +11,18 @@ from tables import changed
 from watched import next_month, stored
 
 from monitoring.drift.comparison import compare
-from monitoring.drift.current_rows import current_rows
 from monitoring.drift.results import QualityCheck
 from monitoring.drift.row_quality import check_rows, schema
 from purchasing_power.errors import DataError
+from purchasing_power.kinds.purchase import KIND
 from purchasing_power.snapshot.user_table import UserTable
 
 TABLE, MODEL, REFERENCE = stored()
-NOW = current_rows(MODEL, next_month(TABLE), None, 0)
+NOW = KIND.current_rows(MODEL, next_month(TABLE), None, 0)
 
 
 def checks(current: UserTable) -> dict[str, QualityCheck]:
-    return {check.name: check for check in compare(MODEL, REFERENCE, current, 0).quality}
+    return {check.name: check for check in compare(KIND, MODEL, REFERENCE, current, 0).quality}
 
 
 def test_good_rows_pass_every_check() -> None:
@@ -59,7 +59,7 @@ def test_half_the_users_and_old_orders_are_named() -> None:
     assert found["volume"].status == "look" and "120 users" in found["volume"].message
     old = checks(changed(NOW, days_since_order=NOW.frame["days_since_order"] + 20))
     assert old["freshness"].status == "bad" and "days older" in old["freshness"].message
-    counts = compare(MODEL, REFERENCE, NOW, 0).columns
+    counts = compare(KIND, MODEL, REFERENCE, NOW, 0).columns
     late = {check.name: check for check in check_rows(REFERENCE, counts, 300, date(2026, 1, 1))}
     assert late["freshness"].status == "look" and late["freshness"].value > 365
 
@@ -68,7 +68,7 @@ def test_a_missing_column_is_refused_and_a_further_or_changed_one_is_named() -> 
     lacking = UserTable(NOW.frame.drop(columns="noise"), NOW.meta)
     assert schema(lacking, MODEL.meta).status == "bad"
     with pytest.raises(DataError, match="noise"):
-        compare(MODEL, REFERENCE, lacking, 0)
+        compare(KIND, MODEL, REFERENCE, lacking, 0)
     meta = vars(NOW.meta)
     further = UserTable(
         NOW.frame.assign(extra=1.0), type(NOW.meta)(**{**meta, "numeric": (*NOW.meta.numeric, "extra")})
@@ -79,7 +79,7 @@ def test_a_missing_column_is_refused_and_a_further_or_changed_one_is_named() -> 
 
 
 def test_a_flat_table_has_neither_volume_nor_freshness() -> None:
-    counts = compare(MODEL, REFERENCE, NOW, 0).columns
+    counts = compare(KIND, MODEL, REFERENCE, NOW, 0).columns
     assert [check.name for check in check_rows(REFERENCE, counts, 300, None)] == [
         "nulls",
         "ranges",

@@ -10,15 +10,15 @@ from watched import drift_of, next_month, stored, trained
 
 from monitoring.drift.column_drift import tier_shares
 from monitoring.drift.comparison import compare
-from monitoring.drift.current_rows import current_rows
+from purchasing_power.kinds.purchase import KIND
 from purchasing_power.reference.measure import measure
 
 TABLE, MODEL, REFERENCE = stored()
-NOW = current_rows(MODEL, next_month(TABLE), None, 0)
+NOW = KIND.current_rows(MODEL, next_month(TABLE), None, 0)
 
 
 def test_shares_are_those_of_the_predictions_and_add_up() -> None:
-    shares = tier_shares(REFERENCE, compare(MODEL, REFERENCE, NOW, 0).scores)
+    shares = tier_shares(REFERENCE, compare(KIND, MODEL, REFERENCE, NOW, 0).scores)
     tiers = MODEL.predict(NOW.frame)["tier"]
     assert [share.tier for share in shares] == ["low", "middle", "high"]
     for share in shares:
@@ -38,5 +38,5 @@ def test_a_campaign_list_that_grows_is_seen() -> None:
 def test_a_model_without_tiers_has_no_shares() -> None:
     table = flat(classes=3)
     model = trained(table)
-    reference = measure(model, table, 0)
-    assert tier_shares(reference, compare(model, reference, table.rows(np.arange(50)), 0).scores) == ()
+    reference = measure(KIND, model, table, 0)
+    assert tier_shares(reference, compare(KIND, model, reference, table.rows(np.arange(50)), 0).scores) == ()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from purchasing_power.reference.held_back import measure_held_back
 from sklearn.metrics import average_precision_score, roc_auc_score
 from tables import flat, panel
 from watched import trained
 
 from monitoring.performance.estimate import estimated_performance, expected, expected_interval
 from monitoring.policy.window_history import MonitoredWindow, estimate_error
-from purchasing_power.evaluation.holdout import held_back
+from purchasing_power.evaluation.holdout import held_out
+from purchasing_power.kinds.purchase import KIND
+from purchasing_power.reference.held_out import measure_held_out
 
 REALISED = {"auc": roc_auc_score, "average_precision": average_precision_score}
 
@@ -33,12 +34,12 @@ def test_of_calibrated_probabilities_the_estimate_is_what_is_realised_on_average
 def test_users_who_are_harder_to_tell_apart_lower_the_estimate_without_a_label() -> None:
     table = panel(users=400)
     model = trained(table)
-    held = measure_held_back(model, table)
+    held = measure_held_out(KIND, model, table)
     rows = table.frame[table.frame["cutoff"] == table.frame["cutoff"].max()]
     assert rows["spend_next_28d"].isna().all()
-    same = estimated_performance(model, held, model.outputs(rows), 0)
+    same = estimated_performance(KIND, model, held, model.outputs(rows), 0)
     assert [one.current.metric for one in same] == ["average_precision", "auc"] and not same[0].dropped
-    held_rows = held_back(table, [model]).frame
+    held_rows = held_out(KIND, table, [model]).frame
     outcomes, score = model.target.labels(held_rows) == 2, model.predict(held_rows)["score"].to_numpy()
     assert same[0].reference.value == pytest.approx(average_precision_score(outcomes, score))
     assert same[0].uncorrected_reference == pytest.approx(expected("average_precision", score))
@@ -47,15 +48,15 @@ def test_users_who_are_harder_to_tell_apart_lower_the_estimate_without_a_label()
     )
     assert same[0].current.value == pytest.approx(same[0].reference.value + change)
     alike = rows.assign(spend_28d=rows["spend_28d"].median(), orders_28d=rows["orders_28d"].median())
-    assert estimated_performance(model, held, model.outputs(alike), 0)[0].dropped
+    assert estimated_performance(KIND, model, held, model.outputs(alike), 0)[0].dropped
 
 
 @pytest.mark.parametrize("classes", [3, 0])
 def test_no_estimate_is_made_where_the_score_is_no_probability_of_one_class(classes: int) -> None:
     table = flat(classes=classes)
     model = trained(table)
-    held = measure_held_back(model, table)
-    assert estimated_performance(model, held, model.outputs(table.frame), 0) == ()
+    held = measure_held_out(KIND, model, table)
+    assert estimated_performance(KIND, model, held, model.outputs(table.frame), 0) == ()
 
 
 def window(

@@ -9,12 +9,10 @@ from html import unescape
 
 import numpy as np
 import pytest
-from purchasing_power.reference.held_back import measure_held_back
 from tables import TEXTS, flat, panel
 from watched import drift_of, next_month, trained
 
 from monitoring.detect import DriftResult
-from monitoring.drift.current_rows import current_rows
 from monitoring.drift.results import ColumnDrift
 from monitoring.drift.window_drift import window_drift
 from monitoring.evidence import Evidence
@@ -27,6 +25,8 @@ from monitoring.reports import record
 from monitoring.reports.details import DetailsPage, most_drifted, render
 from monitoring.reports.pictures import scores_then_and_now
 from monitoring.reports.synthetic_sample import synthetic_samples
+from purchasing_power.kinds.purchase import KIND
+from purchasing_power.reference.held_out import measure_held_out
 from purchasing_power.reference.measure import measure
 
 POLICY = Policy(0.3, 100, "when_needed")
@@ -36,11 +36,11 @@ POLICY = Policy(0.3, 100, "when_needed")
 def watched(factor: float) -> tuple[DetailsPage, DriftResult, Evidence]:
     table = panel(users=300)
     model, later = trained(table), next_month(table, factor=factor)
-    now = current_rows(model, later, None, 0)
+    now = KIND.current_rows(model, later, None, 0)
     performance = realised_performance(
-        model, measure_held_back(model, table), later, now.frame["cutoff"].iloc[0], 0
+        KIND, model, measure_held_out(KIND, model, table), later, now.frame["cutoff"].iloc[0], 0
     )
-    found = drift_of(model, measure(model, table, 0), now, performance)
+    found = drift_of(model, measure(KIND, model, table, 0), now, performance)
     both, evidence = found.comparison, found.evidence
     decision = decide(evidence, POLICY)
     picture = scores_then_and_now(*synthetic_samples(both.reference.scores, both.scores))
@@ -132,7 +132,7 @@ def test_markup_in_a_name_stays_text() -> None:
 def test_a_flat_table_is_monitored_without_cutoffs(classes: int) -> None:
     table = flat(classes=classes)
     model, new = trained(table), flat(rows=200, classes=classes, seed=3)
-    found = drift_of(model, measure(model, table, 0), current_rows(model, new, None, 0))
+    found = drift_of(model, measure(KIND, model, table, 0), KIND.current_rows(model, new, None, 0))
     both, evidence = found.comparison, found.evidence
     assert (both.users, both.moment) == (200, None)
     picture = scores_then_and_now(*synthetic_samples(both.reference.scores, both.scores))

@@ -11,7 +11,6 @@ import pytest
 from tables import panel
 from watched import next_month, trained
 
-from monitoring.drift.current_rows import current_rows
 from monitoring.drift.results import ColumnDrift, QualityCheck, ShareChange, TextDrift, TierShare
 from monitoring.drift.window_drift import window_drift
 from monitoring.evidence import Evidence
@@ -25,8 +24,9 @@ from monitoring.reports import stakeholder_report
 from monitoring.reports.stakeholder_report import LANGUAGES, StakeholderReport, render
 from monitoring.reports.stakeholder_words import WORDS
 from monitoring.reports.trends import Line, picture
-from purchasing_power.actions.campaign_list import CampaignList, campaign_list
+from purchasing_power.actions.campaign_list import CampaignList
 from purchasing_power.evaluation.bootstrap import Comparison, Interval
+from purchasing_power.kinds.purchase import KIND
 
 POLICY = Policy(0.0, 100, "when_needed")
 UNKNOWN = Performance((), "No label has matured.", 0)
@@ -203,8 +203,8 @@ def test_a_trend_is_a_picture_with_the_last_value_of_each_line() -> None:
 def test_the_campaign_list_counts_who_came_and_who_left() -> None:
     table = panel(users=300)
     model, later = trained(table), next_month(table)
-    now = current_rows(model, later, None, 0)
-    found = campaign_list(model, later, now, model.outputs(now.frame))
+    now = KIND.current_rows(model, later, None, 0)
+    found = KIND.campaign(model, later, now)
     assert found is not None
     listed = [
         set(rows.loc[(model.predict(rows)["tier"] == "high").to_numpy(), "user_id"])
@@ -218,7 +218,7 @@ def test_the_campaign_list_counts_who_came_and_who_left() -> None:
         len(listed[0] - listed[1]),
     ) and found.entered
     only = replace(later, frame=now.frame)
-    alone = campaign_list(model, only, now, model.outputs(now.frame))
+    alone = KIND.campaign(model, only, now)
     assert alone is not None and alone.before == "" and alone.users == found.users
 
 
