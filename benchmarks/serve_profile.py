@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 from mlflow.models.utils import _enforce_schema
 from mlflow.pyfunc import scoring_server
-from purchasing_power.serving.answers import Answers
 from serve_models import HERE, new_experiment, requests, trained
 
+from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model import bundle
 from purchasing_power.model.calibration import calibrated
 from purchasing_power.model.heads.fitting import raw_scores
@@ -32,6 +32,7 @@ from purchasing_power.serving.fast.model import QuickModel
 from purchasing_power.serving.fast.sums import _calibration, _head
 from purchasing_power.serving.forms import rows_of
 from purchasing_power.serving.limits import Limits
+from purchasing_power.serving.responder import purchase_responder
 from purchasing_power.serving.rows import check
 from steps.model_logging import signature
 
@@ -74,7 +75,7 @@ def libraries(made, rows: list[dict]) -> list[tuple[str, str, float]]:
     """pandas, MLflow's schema enforcement and scikit-learn."""
     model, who = made.model, "libraries"
     frames = [pd.DataFrame([row]) for row in rows]
-    schema = signature(model, model.predict(made.shown)).inputs
+    schema = signature(KIND, model, made.shown).inputs
     prepared = [model.prepared(frame) for frame in frames]
     found = [
         (who, "frame of the row", spent_ms(lambda row: pd.DataFrame([row]), rows)),
@@ -98,7 +99,10 @@ def libraries(made, rows: list[dict]) -> list[tuple[str, str, float]]:
 
 def ours(model, rows: list[dict]) -> list[tuple[str, str, float]]:
     """The served model's own parts, and all of them together."""
-    answers, who = Answers(QuickModel.of(model), Deployed("1", "production", "now"), Limits()), "served model"
+    answers, who = (
+        purchase_responder(QuickModel.of(model), Deployed("1", "production", "now"), Limits()),
+        "served model",
+    )
     bodies, features = [json.dumps({"inputs": [row]}).encode() for row in rows], model.scorer.features
     checked = [check([row], answers.columns, Limits()) for row in rows]
     found = [

@@ -1,4 +1,4 @@
-"""Entry point ``history``: the ledger of a model, whether it is whole, and what promotions promised and gave."""
+"""Entry point ``history``: the ledger of a model, whether it is complete, and what its promotions gained."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).with_name("history.html.j2")
 RECORDS = ("#", "time (UTC)", "by", "what", "version", "to", "instead of", "try", "why")
-GAINS = ("version", "instead of", "promised", "realised", "measured on")
+GAINS = ("version", "instead of", "expected", "realised", "measured on")
 
 
 @dataclass(frozen=True)
 class Options(ModelOptions):
     """Parameters of ``history``."""
 
-    users: str = parameter("user table with ripe labels: a folder, a runs:/ URI, latest, or none")
+    users: str = parameter("table with matured labels: a folder, a runs:/ URI, latest, or none")
     level: float = parameter("level of the interval of a realised difference", number)
     replicates: int = parameter("bootstrap replicates", whole)
     seed: int = parameter("seed of the bootstrap", whole)
@@ -58,7 +58,7 @@ def run(options: Options) -> Outputs:
     )
     page = Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
     rows = [
-        dict(zip(("version", "before", "promised", "realised", "note"), _row(one), strict=True))
+        dict(zip(("version", "before", "expected", "realised", "note"), _row(one), strict=True))
         for one in found
     ]
     text = page.render(model=options.registered, records=known, gains=rows, faults=faults)
@@ -80,7 +80,7 @@ def _print(model: str, known: list[Record], found: list[Gain], faults: list[str]
     lines = [f"History of {model}", table(RECORDS, [_line(one) for one in known])]
     lines += [f"! {fault}" for fault in faults] or [f"{len(known)} records, none edited, none missing."]
     if found:
-        lines += ["", "Promised and realised", table(GAINS, [_row(one) for one in found])]
+        lines += ["", "Expected and realised", table(GAINS, [_row(one) for one in found])]
     sys.stdout.write("\n".join(lines) + "\n")
 
 

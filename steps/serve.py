@@ -38,12 +38,7 @@ LOOK_S = 0.2
 def run(options: Options) -> Outputs:
     """Serve, follow the stage, and stop every process at the end."""
     options.check()
-    # A registry that is away must not hold the thread that asks it for minutes.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    # It is told in one line where it is met; these loggers add a stack trace or a retry at every look.
-    for noisy in ("mlflow.store.db.utils", "urllib3"):
-        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    _expect_an_absent_registry()
     end = time.monotonic() + options.seconds if options.seconds else float("inf")
     version, where = registry.find(options.registered, options.version), options.folder
     if version.tags.get("serving") == "batch":
@@ -67,6 +62,15 @@ def run(options: Options) -> Outputs:
             processes.end(where, SERVER)
             records.write_or_wait(where)
     return {"url": url}
+
+
+def _expect_an_absent_registry() -> None:
+    # A registry that is away must not hold the thread that asks it for minutes.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    # It is told in one line where it is met; these loggers add a stack trace or a retry at every look.
+    for noisy in ("mlflow.store.db.utils", "urllib3"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
 
 
 def _deploy(options: Options, where: Path, version: ModelVersion) -> Deployment:
@@ -104,14 +108,8 @@ def _around(options: Options, deployment: Deployment) -> Iterator[Watch]:
             staging = partial(watch.seen.get, options.shadow)
             stack.enter_context(shadowing(shadow, held, staging, lambda: deployment.home))
         if options.proxy != NONE:
-            text = proxy.config(
-                where,
-                deployment.port,
-                deployment.inner,
-                max_body_mb=options.max_body_mb,
-                docs=options.docs == "on",
-                mirror=mirror,
-            )
+            limits = (options.max_body_mb, options.docs == "on", mirror)
+            text = proxy.config(where, deployment.port, deployment.inner, *limits)
             proxy.start(where, deployment.port, text)
         elif options.docs == "off":
             log.info("docs=off needs proxy=nginx: without it mlflow leaves /docs and /openapi.json open")

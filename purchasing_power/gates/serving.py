@@ -1,4 +1,4 @@
-"""The gate from staging to production: whether a version, served for real, keeps what was promised."""
+"""The gate from staging to production: whether a version, served for real, answers and performs as it must."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ContractTest:
 
     @property
     def held(self) -> bool:
-        """Whether the answer was as promised."""
+        """Whether the answer was the one due."""
         return self.status == self.wanted and not self.fault
 
 
@@ -117,9 +117,7 @@ def _contract(tests: tuple[ContractTest, ...]) -> Check:
     broken = [one for one in tests if not one.held]
     if not broken:
         names = ", ".join(one.name for one in tests)
-        return Check(
-            "contract", True, f"All {len(tests)} contract requests were answered as promised ({names})."
-        )
+        return Check("contract", True, f"All {len(tests)} contract requests were answered as due ({names}).")
     named = "; ".join(
         f"{one.name}: status {one.status} where {one.wanted} was due{f', {one.fault}' if one.fault else ''}"
         for one in broken

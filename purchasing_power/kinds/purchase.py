@@ -186,37 +186,18 @@ class Purchase(Kind):
 
     def report(self, title: str, made: Mapping[str, str], evaluated: Evaluated) -> str:
         """The report with lift, calibration, confusion and what drives the score."""
-        model, predictions = evaluated.model, evaluated.predictions
-        target, training, naive = model.target, model.training, predictions.baseline(NAIVE)
-        # A naive score that ranks nobody is chance; the report then says so by itself.
-        named = [name for name in evaluated.figures if name != NAIVE or np.ptp(naive) > 0]
-        scores = {NAIVE: naive, RFM: ranking(target, predictions.baseline(RFM))}
-        explained = explain_model(model, evaluated.rows.frame)
-        return evaluation_report(
-            Evaluation(
-                title=title,
-                sought=sought(target, model.meta.horizon_days),
-                task=target.task,
-                model=made,
-                rows=len(predictions.y),
-                users=len(set(predictions.users)),
-                metrics={name: evaluated.figures[name] for name in named},
-                y=predictions.y,
-                outputs=predictions.outputs,
-                baselines={name: scores[name] for name in named if name in scores},
-                trained=training.cutoffs,
-                calibrated=training.calibration_cutoffs,
-                tested=_cutoffs(evaluated.rows),
-                intervals=evaluated.intervals,
-                against_naive=evaluated.against_baseline if NAIVE in named else None,
-                classes=target.classes,
-                positive=target.positive,
-                drivers=explained.drivers,
-                driver_unit="Mean size of its part of the score",
-                effects={"Words": explained.words, "Categories": explained.categories},
-                notes=("Neither the features, the model nor its calibration has seen the tested rows.",),
-            )
+        model, explained = evaluated.model, explain_model(evaluated.model, evaluated.rows.frame)
+        material = replace(
+            _material(title, made, evaluated),
+            trained=model.training.cutoffs,
+            calibrated=model.training.calibration_cutoffs,
+            tested=_cutoffs(evaluated.rows),
+            drivers=explained.drivers,
+            driver_unit="Mean size of its part of the score",
+            effects={"Words": explained.words, "Categories": explained.categories},
+            notes=("Neither the features, the model nor its calibration has seen the tested rows.",),
         )
+        return evaluation_report(material)
 
     def check_comparable(self, challenger: PurchasingModel, champion: PurchasingModel) -> None:
         """Both must predict the same target."""
@@ -376,3 +357,28 @@ def _cutoffs(rows: UserTable) -> tuple[str, ...]:
 
 def _classes(target: Target) -> int:
     return max(len(target.classes), 2)
+
+
+def _material(title: str, made: Mapping[str, str], evaluated: Evaluated) -> Evaluation:
+    """Figures and predictions for the evaluation report."""
+    model, predictions = evaluated.model, evaluated.predictions
+    target, naive = model.target, predictions.baseline(NAIVE)
+    # A naive score that ranks nobody is chance; the report then says so by itself.
+    named = [name for name in evaluated.figures if name != NAIVE or np.ptp(naive) > 0]
+    scores = {NAIVE: naive, RFM: ranking(target, predictions.baseline(RFM))}
+    return Evaluation(
+        title=title,
+        sought=sought(target, model.meta.horizon_days),
+        task=target.task,
+        model=made,
+        rows=len(predictions.y),
+        users=len(set(predictions.users)),
+        metrics={name: evaluated.figures[name] for name in named},
+        y=predictions.y,
+        outputs=predictions.outputs,
+        baselines={name: scores[name] for name in named if name in scores},
+        intervals=evaluated.intervals,
+        against_naive=evaluated.against_baseline if NAIVE in named else None,
+        classes=target.classes,
+        positive=target.positive,
+    )

@@ -27,7 +27,7 @@ def train(table: UserTable, options: FitOptions, log: FitLog) -> PurchasingModel
     parts = split(table, options.seed)
     target = fit_target(options.target, table, parts.train, options.positive)
     store, texts = str(options.workspace / "vectors"), distinct_texts(table, parts.known)
-    params = _resolved(params, texts, options.workspace)
+    params = resolved(params, texts, options.workspace)
     for encoder in params.encoders:
         warm(encoder, texts, store)
     log.params(_flat_params(params))
@@ -48,10 +48,10 @@ def train(table: UserTable, options: FitOptions, log: FitLog) -> PurchasingModel
     return model
 
 
-def _resolved(params: ModelParams, texts: list[str], workspace: Path) -> ModelParams:
+def resolved(params: ModelParams, texts: list[str], workspace: Path) -> ModelParams:
     """Parameters whose encoders name their runtimes; what the study exported to the workspace is read again."""
     if params.members:
-        parts = [replace(one, params=_resolved(one.params, texts, workspace)) for one in params.members]
+        parts = [replace(one, params=resolved(one.params, texts, workspace)) for one in params.members]
         return replace(params, members=tuple(parts))
     if not params.reads_model:
         return params

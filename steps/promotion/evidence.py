@@ -46,38 +46,35 @@ def gather(options: Options, models: Models, table: Table, rows: Table, attempt:
     attempt
         Number of the try against the version in production.
     """
-    kind, challenger = models.kind, models.challenger
-    metrics = kind.metrics(challenger)
-    evidence = GateEvidence(
+    kind, challenger, champion = models.kind, models.challenger, models.champion
+    metrics, resampling = kind.metrics(challenger), _resampling(options)
+    metric = (metrics[0] if metrics else "") if options.metric == "auto" else options.metric
+    if metrics:
+        kind.check_metric(challenger, metric)
+    evidence, predictions = _of_rows(options, models, table, rows, attempt), None
+    outputs = None if champion is None else champion.outputs(rows.frame)
+    if metrics:
+        predictions = kind.predictions(challenger, rows, kind.constants(challenger, table))
+        evidence = _with_figures(evidence, options, models, metric, predictions, outputs)
+    case = GateCase(challenger, champion, rows, predictions, outputs, metric, options.slice_users, resampling)
+    return replace(evidence, own=kind.own_evidence(case, gate_policy(options)))
+
+
+def _of_rows(options: Options, models: Models, table: Table, rows: Table, attempt: int) -> GateEvidence:
+    """What is known of the rows before a model predicts them."""
+    kind = models.kind
+    return GateEvidence(
         challenger=None,
         baseline=None,
         production=None,
         rows=len(rows.frame),
         users=rows.frame[kind.group].nunique(),
         overlap=_overlap(kind, rows, models),
-        left_out=len(kind.test_rows(table, challenger.training.seed)) - len(rows.frame),
+        left_out=len(kind.test_rows(table, models.challenger.training.seed)) - len(rows.frame),
         attempt=attempt,
         advantages=_advantages(options.accept, models, rows) if models.champion is not None else (),
         baseline_name=kind.baseline_name,
     )
-    metric = (metrics[0] if metrics else "") if options.metric == "auto" else options.metric
-    predictions = outputs = None
-    if models.champion is not None:
-        outputs = models.champion.outputs(rows.frame)
-    if metrics:
-        predictions = kind.predictions(challenger, rows, kind.constants(challenger, table))
-        evidence = _with_figures(evidence, options, models, metric, predictions, outputs)
-    case = GateCase(
-        challenger,
-        models.champion,
-        rows,
-        predictions,
-        outputs,
-        metric,
-        options.slice_users,
-        _resampling(options),
-    )
-    return replace(evidence, own=kind.own_evidence(case, gate_policy(options)))
 
 
 def gate_policy(options: Options) -> GatePolicy:

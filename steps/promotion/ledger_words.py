@@ -21,8 +21,10 @@ def sentence(record: Record) -> str:
     compared, load = record.figures.get("production"), record.figures.get("load")
     if compared is not None:
         return forced + comparison(compared, f"version {record.against}")
-    if record.figures.get("floor") is not None:
-        return forced + comparison(record.figures["floor"], "the naive baseline")
+    # Records from before there were kinds of model call the baseline the floor.
+    baseline = record.figures.get("baseline") or record.figures.get("floor")
+    if baseline is not None:
+        return forced + comparison(baseline, record.figures.get("baseline_name", "the naive baseline"))
     if load is not None:
         said = f"served: p99 {_ms(load['p99_ms'])} with {load['clients']} clients, {load['failed']} requests failed"
         return forced + said

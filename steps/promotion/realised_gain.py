@@ -1,4 +1,4 @@
-"""What a promotion promised over the version it replaced, and what came of it once labels matured."""
+"""What a promotion was expected to gain over the version it replaced, and what it gained once labels matured."""
 
 from __future__ import annotations
 

@@ -20,11 +20,10 @@ from watched import trained
 from monitoring import monitor
 from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model import bundle
-from purchasing_power.model.splits import split
 from purchasing_power.reference.measure import measure
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.user_table import CUTOFF, UserTable
-from steps.model_logging import example, log_and_register
+from steps.model_logging import log_and_register
 from tracking import registry, runs
 from tracking.chain import options_of
 from tracking.reference import log_reference
@@ -85,7 +84,7 @@ def _made() -> Path:
             "users": str(folder / TRAINED_ON),
             **log_reference(measure(KIND, model, table, 0)),
         }
-        made = log_and_register(model, kept, example(model, table, split(table).known), MODEL, tags)
+        made = log_and_register(KIND, model, kept, KIND.example(model, table), MODEL, tags)
     registry.set_stage(made, registry.PRODUCTION)
     return folder
 

@@ -17,6 +17,7 @@ import numpy as np
 from project import ROOT
 from tables import changed, panel
 
+from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model import bundle
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import fit
@@ -24,7 +25,7 @@ from purchasing_power.model.splits import split
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.target import fit_target
 from purchasing_power.snapshot.user_table import UserTable
-from steps.model_logging import example, log_and_register
+from steps.model_logging import log_and_register
 from tracking import ledger, registry, runs
 from tracking.chain import options_of
 
@@ -63,7 +64,7 @@ def _made() -> Path:
         with mlflow.start_run():
             kept = bundle.save(model, folder / "bundle")
             tags = {"target": model.target.name, "users": str(folder / "users"), "trained_on": "four cutoffs"}
-            log_and_register(model, kept, example(model, users, parts.known), MODEL, tags)
+            log_and_register(KIND, model, kept, KIND.example(model, users), MODEL, tags)
     return folder
 
 
