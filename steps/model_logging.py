@@ -90,7 +90,7 @@ def log_and_register(
             model_config={"kind": type(kind).__module__, "responder": kind.responder},
             signature=signature(kind, model, example),
             # As a request holds it: the scoring server of a model that checks its own input takes no frame.
-            input_example=example.to_dict("records"),
+            input_example=example if kind.responder is None else example.to_dict("records"),
             pip_requirements=requirements(kind.requirements(model)),
             registered_model_name=name,
         )
@@ -101,6 +101,7 @@ def log_and_register(
 
 
 def code_paths(kind: Kind) -> list[str]:
-    """The library, and the module of a kind that lies outside it: what travels in a version."""
-    module = Path(str(sys.modules[type(kind).__module__].__file__))
-    return [str(LIBRARY)] if LIBRARY in module.parents else [str(LIBRARY), str(module)]
+    """The library, and what of a kind and the classes that it extends lies outside: what travels in a version."""
+    modules = {sys.modules[one.__module__] for one in type(kind).__mro__ if issubclass(one, Kind)}
+    files = {Path(str(module.__file__)) for module in modules}
+    return [str(LIBRARY), *sorted(str(file) for file in files if LIBRARY not in file.parents)]

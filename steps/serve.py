@@ -108,12 +108,22 @@ def _around(options: Options, deployment: Deployment) -> Iterator[Watch]:
             staging = partial(watch.seen.get, options.shadow)
             stack.enter_context(shadowing(shadow, held, staging, lambda: deployment.home))
         if options.proxy != NONE:
-            limits = (options.max_body_mb, options.docs == "on", mirror)
-            text = proxy.config(where, deployment.port, deployment.inner, *limits)
-            proxy.start(where, deployment.port, text)
+            _start_proxy(options, deployment, mirror)
         elif options.docs == "off":
             log.info("docs=off needs proxy=nginx: without it mlflow leaves /docs and /openapi.json open")
         yield watch
+
+
+def _start_proxy(options: Options, deployment: Deployment, mirror: int | None) -> None:
+    text = proxy.config(
+        deployment.folder,
+        deployment.port,
+        deployment.inner,
+        max_body_mb=options.max_body_mb,
+        docs=options.docs == "on",
+        mirror=mirror,
+    )
+    proxy.start(deployment.folder, deployment.port, text)
 
 
 def _go_on(options: Options, deployment: Deployment, watch: Watch, end: float) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from purchasing_power.atomic_folder import replaced
+from purchasing_power.atomic_folder import atomic_folder
 from purchasing_power.evaluation.bootstrap import Measure, weighted_metric
 from purchasing_power.evaluation.holdout import Constants, Predictions
 from purchasing_power.kinds.case import FitLog, FitOptions
@@ -106,6 +106,7 @@ class OrderRanking(Kind):
     holdout = "forward in time"
     outcome = "Whether an order comes back is known 30 days after it."
     baseline_name = "the amount of the order"
+    ids = ("order_id",)
     responder = "order_ranking"
 
     def read(self, folder: Path) -> Orders:
@@ -134,7 +135,7 @@ class OrderRanking(Kind):
 
     def save(self, model: OrderModel, folder: Path, table: Orders, options: FitOptions) -> Path:
         """Weights as JSON."""
-        with replaced(folder) as draft:
+        with atomic_folder(folder) as draft:
             content = {"kind": self.name, "weights": model.weights, "training": model.training.to_dict()}
             (draft / bundle_files.DESCRIPTION).write_text(json.dumps(content))
         return folder
