@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,17 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> UserTable:
     path = tmp_path_factory.mktemp("messy") / "messy.csv"
     messy().to_csv(path, index=False)
     return read_flat(path, key=b"a key of some length")[0]
+
+
+@pytest.mark.parametrize("kind", ["int", "float"])
+def test_encoding_many_categories_warns_of_nothing(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"code": rng.integers(0, 60, 400).astype(str)}, dtype=object)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fitted = Categories()
+        encoded = fitted.fit_transform(X, rng.integers(0, 2, 400).astype(kind))
+    assert "target" in fitted.encoders_.named_transformers_ and np.isfinite(encoded).all()
 
 
 def trained(table: UserTable, head: str) -> PurchasingModel:
