@@ -23,7 +23,7 @@ from monitoring.detect import find
 from monitoring.drift.comparison import Sides
 from monitoring.drift.results import Window
 from monitoring.performance.results import Performance
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.reference.columns import Columns, feature_columns, is_numeric, score_columns
@@ -81,7 +81,7 @@ def sample() -> tuple[PurchasingModel, UserTable]:
         whole = build(scan(folder), SnapshotSettings(), progress=False)
     table = UserTable(whole.frame, narrowed(whole.meta))
     parts = split(table)
-    params = ModelParams(representation="none", head="logistic")
+    params = model_params(representation="none", head="logistic")
     return fit(table, parts, fit_target("auto", table, parts.train), params), table
 
 

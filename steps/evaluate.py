@@ -142,7 +142,7 @@ def _description(version: ModelVersion, model: PurchasingModel) -> dict[str, str
     commit = tags.get("git.commit", "unknown")[:10]
     dirty = {"true": ", with uncommitted changes", "false": ", clean"}.get(tags.get("git.dirty", ""), "")
     return {
-        "Head": model.params.head,
+        "Head": model.params.head.name,
         "Text": model.params.representation,
         "Encoder": model.params.encoder if "encoder" in model.params.text_blocks else "not used",
         "Features": str(len(model.meta.features)),

@@ -16,8 +16,8 @@ from tqdm import tqdm
 
 from purchasing_power.evaluation.cross_validation import CrossValidation, primary_metric
 from purchasing_power.model import bundle
+from purchasing_power.model.flat_params import model_params, read_params
 from purchasing_power.model.params import ModelParams
-from purchasing_power.model.params_file import read_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import folds, split
 from purchasing_power.reference.measure import measure
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> Outputs:
     """Train a model and register it."""
     folder, uri = runs.fetch(args.users, "users")
     table = user_table.read(folder)
-    params = ModelParams() if args.params == "default" else read_params(runs.fetch(args.params, "params")[0])
+    params = model_params() if args.params == "default" else read_params(runs.fetch(args.params, "params")[0])
     parts = split(table, args.seed)
     target = fit_target(args.target, table, parts.train, args.positive)
     store = str(Path(args.workspace) / "vectors")

@@ -12,7 +12,7 @@ import optuna
 
 from purchasing_power.errors import DataError
 from purchasing_power.evaluation.cross_validation import CrossValidation, primary_metric
-from purchasing_power.model.params import CHOICES, REPRESENTATIONS
+from purchasing_power.model.params import REPRESENTATIONS, ModelParams, choices
 from purchasing_power.model.splits import split
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.target import TARGETS, Target, fit_target
@@ -55,10 +55,10 @@ def parser() -> Parser:
             choice("auto", *RUNTIMES),
         )
         .add("device", "where encoders run", choice(*DEVICES))
-        .add("imbalance", "what to try about rare classes", words(*CHOICES["imbalance"]))
-        .add("losses", "losses of a regression to try", words(*CHOICES["loss"]))
-        .add("weightings", "weights of a user's documents to try", words(*CHOICES["weighting"]))
-        .add("reductions", "reductions of encoder vectors to try", words(*CHOICES["reduction"]))
+        .add("imbalance", "what to try about rare classes", words(*choices(ModelParams, "imbalance")))
+        .add("losses", "losses of a regression to try", words(*choices(ModelParams, "loss")))
+        .add("weightings", "weights of a user's documents to try", words(*choices(ModelParams, "weighting")))
+        .add("reductions", "reductions of encoder vectors to try", words(*choices(ModelParams, "reduction")))
         .add("space", "values of further parameters to try, NAME=VALUE|VALUE,… or none", settings)
         .add("blend", "most trials that may enter a blend; 0 makes none", whole)
     )
@@ -139,9 +139,9 @@ def _search(
 
 
 def _made_of(args: argparse.Namespace, digest: str, encoders: list[str]) -> str:
-    return json.dumps(
-        {"users": digest, "encoders": encoders, **{name: getattr(args, name) for name in MADE_OF}}
-    )
+    settings = {name: getattr(args, name) for name in MADE_OF}
+    settings["space"] = space.study_settings(settings["space"])
+    return json.dumps({"users": digest, "encoders": encoders, **settings})
 
 
 def _log(

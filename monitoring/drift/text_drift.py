@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from monitoring.drift import sample_tests
 from monitoring.drift.results import Moved, TextDrift
-from purchasing_power.model.heads.fitting import one_blas_thread
+from purchasing_power.model.scorer import one_blas_thread
 from purchasing_power.reference.sketch import LEAST_USERS
 from purchasing_power.reference.texts import FOLDS, MOST_TERMS, Terms, Vectors, leaning, term_shares
 from purchasing_power.text.bag import Bag

@@ -14,7 +14,7 @@ from purchasing_power.errors import DataError
 from purchasing_power.model import bundle, columns
 from purchasing_power.model.columns import Categories, date_parts, moments
 from purchasing_power.model.features import column_groups, prepare, transformer
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.shop.flat import read_flat
@@ -63,7 +63,7 @@ def test_encoding_many_categories_warns_of_nothing(kind: str) -> None:
 
 
 def trained(table: UserTable, head: str) -> PurchasingModel:
-    params = ModelParams.from_dict({"representation": "none", "head": head, "C": 1.0, "trees": 150})
+    params = model_params({"representation": "none", "head": head, "C": 1.0, "trees": 150})
     parts = split(table)
     return fit(table, parts, fit_target("auto", table, parts.train), params)
 
@@ -89,7 +89,7 @@ def test_a_messy_file_goes_to_a_bundle_that_scores_what_was_never_seen(
 def test_a_row_is_encoded_as_among_others_and_twice_the_same(table: UserTable) -> None:
     frame = prepare(table.frame, table.meta)
     y = (table.frame["label"] == "yes").to_numpy(np.int64)
-    params = ModelParams.from_dict({"representation": "none", "head": "logistic"})
+    params = model_params({"representation": "none", "head": "logistic"})
     one, other = (transformer(params, table.meta, 0) for _ in range(2))
     np.testing.assert_array_equal(one.fit_transform(frame, y), other.fit_transform(frame, y))
     together = one.transform(frame)
@@ -100,7 +100,7 @@ def test_a_row_is_encoded_as_among_others_and_twice_the_same(table: UserTable) -
 @pytest.mark.parametrize("head", ["logistic", "lightgbm"])
 def test_every_column_of_the_matrix_belongs_to_the_column_that_moves_it(table: UserTable, head: str) -> None:
     frame = prepare(table.frame.iloc[:600], table.meta)
-    params = ModelParams.from_dict({"representation": "none", "head": head})
+    params = model_params({"representation": "none", "head": head})
     fitted = transformer(params, table.meta, 0)
     fitted.fit_transform(frame, np.arange(600) % 3)
     groups, before = column_groups(fitted, table.meta), fitted.transform(frame)
