@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from purchasing_power.explain.heads import Rows, column_margins, columns, parts_of
+from purchasing_power.explain.heads import ExplainedRows, column_margins, columns, parts_of
 from purchasing_power.explain.score_path import score_parts
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.model.scorer import one_blas_thread
@@ -69,7 +69,7 @@ def explain(
     starts = range(0, max(len(frame), 1), ROWS_AT_ONCE)
     for start in tqdm(starts, desc="explaining", unit=f"{ROWS_AT_ONCE} rows", disable=not progress):
         prepared = model.prepared(frame.iloc[start : start + ROWS_AT_ONCE])
-        rows = Rows(model.meta, prepared, typical, seed, progress)
+        rows = ExplainedRows(model.meta, prepared, typical, seed, progress)
         margins = [column_margins(part, rows) for part in members]
         done.append(score_parts(model, margins, [part.weight for part in members]))
         widths = tuple(len(one.base) for one in margins)

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.svm import SVC, SVR
+from sklearn.utils.multiclass import _ovr_decision_function
 
-from purchasing_power.explain.kernel_machines import mixed_margins, votes
 from purchasing_power.explain.sampled_shapley import sampled_shapley
 from purchasing_power.explain.score_path import Margins
 from purchasing_power.model.features import column_groups
@@ -19,6 +21,9 @@ from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.model.scorer import Scorer
 from purchasing_power.model.table_scorer import TableScorer
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTableMeta
+
+# Rows whose kernel is in memory at once.
+KERNEL_ROWS = 1_000
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Rows:
+class ExplainedRows:
     """Prepared rows whose margins are taken apart.
 
     Attributes
@@ -61,7 +66,7 @@ def columns(meta: UserTableMeta) -> list[str]:
     return [*meta.features, DOCUMENTS]
 
 
-def column_margins(part: Part, rows: Rows) -> Margins:
+def column_margins(part: Part, rows: ExplainedRows) -> Margins:
     """What each of :func:`columns` adds to the margins of rows.
 
     Trees: SHAP values, against the mean over the fitted rows. All others against the typical row, with the
@@ -83,7 +88,7 @@ def matrix_groups(scorer: TableScorer, meta: UserTableMeta) -> list[np.ndarray]:
     return [*named, np.asarray(texts, np.int64)]
 
 
-def _of_trees(scorer: TableScorer, rows: Rows) -> Margins:
+def _of_trees(scorer: TableScorer, rows: ExplainedRows) -> Margins:
     X, groups = scorer.matrix(rows.frame), matrix_groups(scorer, rows.meta)
     contributions: Any = scorer.fitted.predict(X, pred_contrib=True)
     each = contributions if isinstance(contributions, list) else [contributions]
@@ -93,7 +98,7 @@ def _of_trees(scorer: TableScorer, rows: Rows) -> Margins:
     return Margins(parts, values[0, :, -1], _link(scorer))
 
 
-def _of_linear(scorer: TableScorer, rows: Rows) -> Margins:
+def _of_linear(scorer: TableScorer, rows: ExplainedRows) -> Margins:
     X: Any = scorer.matrix(rows.frame)
     groups = matrix_groups(scorer, rows.meta)
     reference = _reference(scorer, rows.typical, groups[-1])
@@ -104,17 +109,17 @@ def _of_linear(scorer: TableScorer, rows: Rows) -> Margins:
     return Margins(np.stack(parts, axis=1), base, _link(scorer))
 
 
-def _of_kernel(scorer: TableScorer, rows: Rows) -> Margins:
+def _of_kernel(scorer: TableScorer, rows: ExplainedRows) -> Margins:
     parts, base = _sampled(scorer, rows, lambda X: mixed_margins(scorer, X))
     return Margins(parts, base, votes(scorer.fitted) or _link(scorer))
 
 
-def _of_matrix(scorer: TableScorer, rows: Rows) -> Margins:
+def _of_matrix(scorer: TableScorer, rows: ExplainedRows) -> Margins:
     parts, base = _sampled(scorer, rows, scorer.margins)
     return Margins(parts, base, _link(scorer))
 
 
-def _of_frame(scorer: Scorer, rows: Rows) -> Margins:
+def _of_frame(scorer: Scorer, rows: ExplainedRows) -> Margins:
     names, frame = columns(rows.meta), rows.frame
     repeated = rows.typical.iloc[np.zeros(len(frame), np.int64)].set_axis(frame.index)
 
@@ -129,7 +134,7 @@ def _of_frame(scorer: Scorer, rows: Rows) -> Margins:
 
 # The members of a blend are explained each by its own way.
 MEMBERS = "members"
-WAYS: dict[str, Callable[[Any, Rows], Margins]] = {
+WAYS: dict[str, Callable[[Any, ExplainedRows], Margins]] = {
     "trees": _of_trees,
     "linear": _of_linear,
     "kernel": _of_kernel,
@@ -147,7 +152,7 @@ def _reference(scorer: TableScorer, typical: pd.DataFrame, texts: np.ndarray) ->
 
 
 def _sampled(
-    scorer: TableScorer, rows: Rows, margins: Callable[[np.ndarray], np.ndarray]
+    scorer: TableScorer, rows: ExplainedRows, margins: Callable[[np.ndarray], np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sampled Shapley values of each user-table column and the margins of the typical row."""
     X: Any = scorer.matrix(rows.frame)
@@ -170,3 +175,58 @@ def _link(scorer: TableScorer) -> Callable[[np.ndarray], np.ndarray] | None:
 def _two_dimensional(values: np.ndarray) -> np.ndarray:
     values = np.asarray(values, np.float64)
     return values[:, None] if values.ndim == 1 else values
+
+
+def mixed_margins(scorer: TableScorer, X: np.ndarray) -> np.ndarray:
+    """The margins of dense rows of the matrix; those of an RBF machine come from products of matrices.
+
+    libsvm takes one row after another, which is several times slower than a matrix product. Of more than two
+    classes they are the values of each pair of classes, shape (n_rows, pairs): see :func:`votes`.
+    """
+    fitted = scorer.fitted
+    machine: Any = fitted.regressor_ if isinstance(fitted, TransformedTargetRegressor) else fitted
+    if not isinstance(machine, (SVC, SVR)):
+        return scorer.margins(X)
+    parts = [_machine(machine, X[start : start + KERNEL_ROWS]) for start in range(0, len(X), KERNEL_ROWS)]
+    values = np.concatenate(parts)
+    if isinstance(fitted, TransformedTargetRegressor):
+        return fitted.transformer_.inverse_transform(values[:, None])[:, 0]
+    return values
+
+
+def votes(fitted: Any) -> Callable[[np.ndarray], np.ndarray] | None:
+    """How a kernel machine of more than two classes makes raw scores of its pairs; ``None`` for others.
+
+    Each pair votes for a class, so raw scores jump where the pairs' values do not: these are what is shared
+    out among columns.
+    """
+    if not isinstance(fitted, SVC) or len(fitted.classes_) == 2:
+        return None
+    return lambda pairs: _ovr_decision_function(pairs < 0, -pairs, len(fitted.classes_))
+
+
+def _machine(machine: Any, X: np.ndarray) -> np.ndarray:
+    """Decision values, shape (n_rows,), or of more than two classes (n_rows, pairs)."""
+    vectors = _dense(machine.support_vectors_)
+    squares = (X**2).sum(axis=1)[:, None] + (vectors**2).sum(axis=1)[None] - 2 * (X @ vectors.T)
+    kernel = np.exp(-machine.gamma * np.maximum(squares, 0.0))
+    if isinstance(machine, SVR) or len(machine.classes_) == 2:
+        return (kernel @ _dense(machine.dual_coef_).T)[:, 0] + machine.intercept_[0]
+    return _pairs(machine, kernel)
+
+
+def _pairs(machine: Any, kernel: np.ndarray) -> np.ndarray:
+    """Decision values of each pair of classes, shape (n_rows, pairs), in libsvm's order."""
+    ends = np.cumsum(machine.n_support_)
+    spans = [slice(end - size, end) for end, size in zip(ends, machine.n_support_, strict=True)]
+    dual, pairs = _dense(machine.dual_coef_), list[np.ndarray]()
+    for first in range(len(spans)):
+        for second in range(first + 1, len(spans)):
+            one = kernel[:, spans[first]] @ dual[second - 1, spans[first]]
+            two = kernel[:, spans[second]] @ dual[first, spans[second]]
+            pairs.append(one + two + machine.intercept_[len(pairs)])
+    return np.column_stack(pairs)
+
+
+def _dense(values: Any) -> np.ndarray:
+    return values.toarray() if sparse.issparse(values) else values

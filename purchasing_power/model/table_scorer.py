@@ -6,7 +6,7 @@ import json
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 import pandas as pd
@@ -55,7 +55,7 @@ class MatrixHead(Head):
     What it fits is an estimator of scikit-learn, unless it overrides how that is scored, written and read.
     """
 
-    reads: ClassVar[str] = MATRIX
+    reads = MATRIX
 
     @abstractmethod
     def fit_estimator(self, X: Matrix, y: np.ndarray, fitting: MatrixFitting) -> Any:

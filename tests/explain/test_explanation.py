@@ -15,7 +15,7 @@ from tables import TEXTS, changed, flat, panel
 from purchasing_power.evaluation.cross_validation import primary_score
 from purchasing_power.explain import score_path
 from purchasing_power.explain.explanation import explain
-from purchasing_power.explain.kernel_machines import mixed_margins, votes
+from purchasing_power.explain.heads import mixed_margins, votes
 from purchasing_power.explain.model_explanation import explain_model
 from purchasing_power.explain.permutation_importance import permutation_importance
 from purchasing_power.explain.sampled_shapley import sampled_shapley

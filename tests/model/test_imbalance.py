@@ -128,7 +128,7 @@ def test_what_has_no_meaning_is_refused_with_what_is_allowed() -> None:
     check_imbalance(params("over", "textcnn"), "binary")
 
 
-def test_trees_take_missing_values_also_with_made_up_rows() -> None:
+def test_trees_take_missing_values_also_with_synthetic_rows() -> None:
     table = flat()
     frame = table.frame.assign(income=table.frame["income"].mask(np.arange(240) % 5 == 0))
     table = type(table)(frame, table.meta)

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -24,10 +23,10 @@ LEAST = 1e-9
 class Blend(Head):
     """The weighted mean of ``ModelParams.members``, each with a head of its own."""
 
-    name: ClassVar[str] = "blend"
-    reads: ClassVar[str] = MEMBERS
-    losses: ClassVar[tuple[str, ...]] = (SQUARED, TWEEDIE)
-    explained: ClassVar[str] = "members"
+    name = "blend"
+    reads = MEMBERS
+    losses = (SQUARED, TWEEDIE)
+    explained = "members"
 
     def fit(self, params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> BlendScorer:
         """Fit every member on the same rows; the weights are those that ``params`` states."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 from purchasing_power.model.draws import Choice, Draw
 from purchasing_power.model.networks.settings import FinetuneSettings, draw_finetuning
@@ -23,17 +22,16 @@ class Finetuned(FinetuneSettings, Head):
         Documents of a row that are read, newest first.
     """
 
-    name: ClassVar[str] = "finetuned"
-    reads: ClassVar[str] = TEXTS
-    representation: ClassVar[str | None] = FINETUNED
-    losses: ClassVar[tuple[str, ...]] = (SQUARED, TWEEDIE)
-    explained: ClassVar[str] = "texts"
+    name = "finetuned"
+    reads = TEXTS
+    representation = FINETUNED
+    losses = (SQUARED, TWEEDIE)
+    explained = "texts"
 
     row_documents: int = above_zero(8)
 
     @classmethod
     def search(cls, draw: Draw, wide: bool) -> None:
-        """Draw the settings of a trial."""
         draw("row_documents", Choice((8,)))
         draw("dropout", Choice((0.2,)))
         draw("refit", Choice(("auto",)))
@@ -47,7 +45,6 @@ class Finetuned(FinetuneSettings, Head):
         return scorer.fit(self, self.row_documents, params, meta, fitting)
 
     def load(self, folder: Path, params: ModelParams, meta: UserTableMeta) -> Scorer:
-        """Load what was saved."""
         from purchasing_power.model.networks.finetune import scorer
 
         return scorer.load(folder, self.row_documents)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,10 +31,10 @@ class LightGBM(MatrixHead):
     Source: Ke et al. (2017), LightGBM: a highly efficient gradient boosting decision tree, NeurIPS.
     """
 
-    name: ClassVar[str] = "lightgbm"
-    losses: ClassVar[tuple[str, ...]] = (SQUARED, TWEEDIE)
-    scaled: ClassVar[bool] = False
-    explained: ClassVar[str] = "trees"
+    name = "lightgbm"
+    losses = (SQUARED, TWEEDIE)
+    scaled = False
+    explained = "trees"
 
     trees: int = above_zero(300)
     learning_rate: float = above_zero(0.03)
@@ -46,7 +46,6 @@ class LightGBM(MatrixHead):
 
     @classmethod
     def search(cls, draw: Draw, wide: bool) -> None:
-        """Draw the settings of a trial."""
         draw("trees", Range(100, 400, 250))
         draw("learning_rate", Range(0.01, 0.1, 0.03, log=True))
         draw("leaves", Range(4, 31, 15, log=True))
@@ -87,11 +86,9 @@ class LightGBM(MatrixHead):
         return str(fitted.params.get("objective", "")).split(" ")[0] == TWEEDIE
 
     def write(self, fitted: Booster, folder: Path) -> None:
-        """Write LightGBM's text."""
         (folder / TREES).write_text(fitted.model_to_string(), encoding="utf-8")
 
     def read(self, folder: Path) -> Booster:
-        """Read LightGBM's text."""
         import lightgbm
 
         return lightgbm.Booster(model_str=(folder / TREES).read_text(encoding="utf-8"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,11 +26,11 @@ class Logistic(MatrixHead):
         Inverse strength of regularisation.
     """
 
-    name: ClassVar[str] = "logistic"
-    losses: ClassVar[tuple[str, ...]] = (SQUARED, TWEEDIE)
-    linear: ClassVar[bool] = True
-    explained: ClassVar[str] = "linear"
-    trusted: ClassVar[tuple[str, ...]] = (
+    name = "logistic"
+    losses = (SQUARED, TWEEDIE)
+    linear = True
+    explained = "linear"
+    trusted = (
         "sklearn._loss.loss.HalfTweedieLoss",
         "sklearn.linear_model._glm.glm.TweedieRegressor",
         "sklearn.linear_model._ridge.Ridge",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
@@ -38,13 +37,12 @@ class FittedMlp:
 class Mlp(TrainingSettings, MatrixHead):
     """A perceptron with one hidden layer, stopped early on a part of the rows held out."""
 
-    name: ClassVar[str] = "mlp"
-    losses: ClassVar[tuple[str, ...]] = (SQUARED, TWEEDIE)
-    explained: ClassVar[str] = "sampled"
+    name = "mlp"
+    losses = (SQUARED, TWEEDIE)
+    explained = "sampled"
 
     @classmethod
     def search(cls, draw: Draw, wide: bool) -> None:
-        """Draw the settings of a trial."""
         draw_training(draw)
 
     def fit_estimator(self, X: Matrix, y: np.ndarray, fitting: MatrixFitting) -> FittedMlp:
@@ -63,7 +61,6 @@ class Mlp(TrainingSettings, MatrixHead):
         return FittedMlp(module.fitted(), goal)
 
     def raw(self, fitted: FittedMlp, X: Matrix) -> np.ndarray:
-        """Uncalibrated scores; see :meth:`MatrixHead.raw`."""
         return fitted.raw(X)
 
     def log_link(self, fitted: FittedMlp) -> bool:
@@ -78,7 +75,6 @@ class Mlp(TrainingSettings, MatrixHead):
         (home / OBJECTIVE_FILE).write_text(json.dumps(fitted.objective.to_dict()))
 
     def read(self, folder: Path) -> FittedMlp:
-        """Read what :meth:`write` wrote."""
         home = folder / NETWORK
         values = json.loads((home / OBJECTIVE_FILE).read_text())
         return FittedMlp(Perceptron.load(home / WEIGHTS_FILE), Objective.from_dict(values))

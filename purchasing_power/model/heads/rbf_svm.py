@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,9 +37,9 @@ class RbfSvm(MatrixHead):
     Source: Williams & Seeger (2001), Using the Nystroem method to speed up kernel machines, NeurIPS 13.
     """
 
-    name: ClassVar[str] = "rbf_svm"
-    explained: ClassVar[str] = "kernel"
-    trusted: ClassVar[tuple[str, ...]] = (
+    name = "rbf_svm"
+    explained = "kernel"
+    trusted = (
         *Svm.trusted,
         "sklearn.compose._target.TransformedTargetRegressor",
         "sklearn.kernel_approximation.Nystroem",
@@ -52,7 +52,6 @@ class RbfSvm(MatrixHead):
 
     @classmethod
     def search(cls, draw: Draw, wide: bool) -> None:
-        """Draw the settings of a trial."""
         draw("C", Range(0.1, 100.0, 1.0, log=True), name="rbf_svm.C")
         draw("gamma", Range(1e-4, 0.1, 0.01, log=True))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 from purchasing_power.model.draws import Choice, Draw
 from purchasing_power.model.networks.settings import (
@@ -23,14 +22,13 @@ from purchasing_power.snapshot.user_table import UserTableMeta
 class TextCnn(TextCnnSettings, Head):
     """Filters over the token vectors of a language model, which are left as they are or trained with them."""
 
-    name: ClassVar[str] = "textcnn"
-    reads: ClassVar[str] = TEXTS
-    losses: ClassVar[tuple[str, ...]] = (SQUARED, TWEEDIE)
-    explained: ClassVar[str] = "texts"
+    name = "textcnn"
+    reads = TEXTS
+    losses = (SQUARED, TWEEDIE)
+    explained = "texts"
 
     @classmethod
     def search(cls, draw: Draw, wide: bool) -> None:
-        """Draw the settings of a trial."""
         draw_training(draw)
         vectors = draw("token_vectors", Choice((TABLE,)))
         draw("filters", Choice((64, 32, 128)))
@@ -46,7 +44,6 @@ class TextCnn(TextCnnSettings, Head):
         return text_cnn.fit(self, params, meta, fitting)
 
     def load(self, folder: Path, params: ModelParams, meta: UserTableMeta) -> Scorer:
-        """Load what was saved."""
         from purchasing_power.model.networks import text_cnn
 
         return text_cnn.load(self, folder)

@@ -195,7 +195,7 @@ def test_the_newest_documents_tokens_come_first_and_no_more_than_allowed(tiny_be
     assert row_tokens.first_tokens(documents.iloc[1:2], tokens, 6, 4).ids.shape == (1, 4)
 
 
-def test_imbalance_lifts_the_rare_class_and_made_up_rows_are_refused(tiny_bert: Path) -> None:
+def test_imbalance_lifts_the_rare_class_and_synthetic_rows_are_refused(tiny_bert: Path) -> None:
     fitting = _fitting(rare=0.15)
     means = {
         imbalance: _fit(_params(tiny_bert, imbalance=imbalance, epochs=2), fitting).raw(fitting.frame).mean()
