@@ -23,7 +23,7 @@ from monitoring.detect import detect
 from monitoring.drift.comparison import WindowComparison
 from monitoring.drift.results import WindowDrift
 from monitoring.performance.results import Performance
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.reference.columns import (
@@ -87,7 +87,7 @@ def sample() -> tuple[PurchasingModel, UserTable]:
         whole = build(scan(folder), SnapshotSettings(), progress=False)
     table = UserTable(whole.frame, narrowed(whole.meta))
     parts = split(table)
-    params = ModelParams(representation="none", head="logistic")
+    params = model_params(representation="none", head="logistic")
     return fit(table, parts, fit_target("auto", table, parts.train), params), table
 
 

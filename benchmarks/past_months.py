@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.shop.intake import ingest
@@ -25,7 +25,7 @@ LOOKBACK_DAYS, HORIZON_DAYS = 84, 28
 FIRST_MONTH = 3
 MONTHS, SHIFT_MONTH = 16, 7
 SIGNALS = 5
-PARAMS = ModelParams(representation="none", head="lightgbm", trees=100)
+PARAMS = model_params(representation="none", head="lightgbm", trees=100)
 
 
 def sample(users: int) -> UserTable:

@@ -156,8 +156,8 @@ def report(demo: Demo, income: Income, took: dict[str, float]) -> None:
     ways = {
         "spend of the last 28 days": demo.figures["naive"],
         "recency, frequency, money": demo.figures["rfm"],
-        f"with text ({demo.params.representation}, {demo.params.head})": demo.figures["model"],
-        f"without text ({demo.plain_params.head})": demo.plain["model"],
+        f"with text ({demo.params.representation}, {demo.params.head.name})": demo.figures["model"],
+        f"without text ({demo.plain_params.head.name})": demo.plain["model"],
     }
     for name, found in ways.items():
         print(f"{name:<44}{found['auc']:>18.4f}{found['average_precision']:>22.4f}")

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model import bundle
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.shop.samples import small_shop
@@ -66,7 +66,7 @@ def trained(folder: Path, users: int, runtime: str) -> Trained:
     encoder = f"minilm?runtime={runtime}"
     store, texts = str(folder / "vectors"), distinct_texts(table, parts.known)
     warm(encoder, texts, store)
-    params = ModelParams(representation="encoder", head="logistic", encoder=encoder)
+    params = model_params(representation="encoder", head="logistic", encoder=encoder)
     model = fit(table, parts, fit_target("tier", table, parts.train), params, store=store)
     return Trained(
         model, table, parts.train, parts.known, bundle.save(model, folder / "bundle", texts, store)

@@ -25,7 +25,6 @@ from serve_models import HERE, new_experiment, requests, trained
 from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model import bundle
 from purchasing_power.model.calibration import calibrated
-from purchasing_power.model.heads.fitting import raw_scores
 from purchasing_power.serving.deployed import Deployed
 from purchasing_power.serving.fast.blocks import block
 from purchasing_power.serving.fast.model import QuickModel
@@ -88,8 +87,8 @@ def libraries(made, rows: list[dict]) -> list[tuple[str, str, float]]:
             parts = [frame[columns] for frame in prepared]
             found.append((who, f"block {name}", spent_ms(transformer.transform, parts)))
     matrices = [model.scorer.matrix(frame) for frame in prepared]
-    raws = [raw_scores(model.scorer.head, matrix) for matrix in matrices]
-    found.append((who, "head", spent_ms(lambda matrix: raw_scores(model.scorer.head, matrix), matrices)))
+    raws = [model.scorer.scores(matrix) for matrix in matrices]
+    found.append((who, "head", spent_ms(model.scorer.scores, matrices)))
     task = model.target.task
     found.append((who, "calibration", spent_ms(lambda raw: calibrated(model.calibrator, raw, task), raws)))
     answers = [model.predict(frame) for frame in frames]
@@ -99,10 +98,8 @@ def libraries(made, rows: list[dict]) -> list[tuple[str, str, float]]:
 
 def ours(model, rows: list[dict]) -> list[tuple[str, str, float]]:
     """The served model's own parts, and all of them together."""
-    answers, who = (
-        purchase_responder(QuickModel.of(model), Deployed("1", "production", "now"), Limits()),
-        "served model",
-    )
+    deployed, who = Deployed("1", "production", "now"), "served model"
+    answers = purchase_responder(QuickModel.of(model), deployed, Limits())
     bodies, features = [json.dumps({"inputs": [row]}).encode() for row in rows], model.scorer.features
     checked = [check([row], answers.columns, Limits()) for row in rows]
     found = [
@@ -114,7 +111,7 @@ def ours(model, rows: list[dict]) -> list[tuple[str, str, float]]:
             quick = block(name, fitted, columns, answers.columns)
             found.append((who, f"block {name}", spent_ms(quick, checked)))
     matrices = [model.scorer.matrix(model.prepared(one.frame)) for one in checked]
-    head, calibrate = _head(model.scorer.head), _calibration(model.calibrator, model.target.task)
+    head, calibrate = _head(model.scorer), _calibration(model.calibrator, model.target.task)
     found.append((who, "head and calibration", spent_ms(lambda matrix: calibrate(head(matrix)), matrices)))
     said = [answers.records([row]) for row in rows]
     found.append((who, "reply to JSON", spent_ms(json.dumps, said)))

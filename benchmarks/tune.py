@@ -40,9 +40,9 @@ from tqdm import tqdm
 from purchasing_power.evaluation.cross_validation import CrossValidation
 from purchasing_power.model.calibration import calibrated
 from purchasing_power.model.features import blocks, prepare
-from purchasing_power.model.heads.fitting import fit_head, raw_scores
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.splits import split
+from purchasing_power.model.table_scorer import MatrixFitting, MatrixHead
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTable, distinct_texts
 from purchasing_power.text.encoder import Encoder
@@ -112,9 +112,11 @@ def plain_objective(
             target = validation.target(number)
             y = target.labels(table.frame.iloc[rows[0]])
             columns = plain_columns(params, table.meta, model)
-            head = fit_head(params, columns.fit_transform(before, y), y, target.task, len(target.classes), 0)
-            said = calibrated(None, raw_scores(head, columns.transform(later)), target.task)
-            scores.append(validation.score(number, said))
+            head, given = params.head, MatrixFitting(params, target.task, len(target.classes))
+            assert isinstance(head, MatrixHead)
+            fitted = head.fit_matrix(columns.fit_transform(before, y), y, given)
+            outputs = calibrated(None, head.raw(fitted, columns.transform(later)), target.task)
+            scores.append(validation.score(number, outputs))
         return float(np.mean(scores))
 
     return objective

@@ -93,9 +93,9 @@ def _search(
 
 
 def _made_of(options: Options, digest: str, encoders: list[str]) -> str:
-    return json.dumps(
-        {"users": digest, "encoders": encoders, **{name: getattr(options, name) for name in MADE_OF}}
-    )
+    settings = {name: getattr(options, name) for name in MADE_OF}
+    settings["space"] = space.study_settings(settings["space"])
+    return json.dumps({"users": digest, "encoders": encoders, **settings})
 
 
 def _log(

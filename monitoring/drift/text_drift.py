@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from monitoring.drift import sample_tests
 from monitoring.drift.results import ShareChange, TextDrift
-from purchasing_power.model.heads.fitting import one_blas_thread
+from purchasing_power.model.scorer import one_blas_thread
 from purchasing_power.reference.sketch import LEAST_USERS
 from purchasing_power.reference.texts import FOLDS, MOST_TERMS, Terms, Vectors, term_shares, users_above
 from purchasing_power.text.bag import Bag

@@ -10,15 +10,15 @@ import numpy as np
 from sklearn.base import clone
 
 from purchasing_power.evaluation.target_metrics import primary_score
-from purchasing_power.model.cache import recalled
+from purchasing_power.model.cache import cached
 from purchasing_power.model.calibration import calibrated
 from purchasing_power.model.features import block_key, block_weight, blocks, prepare, stacked
 from purchasing_power.model.heads import blend
-from purchasing_power.model.heads.fitting import fit_head, one_blas_thread, raw_scores
 from purchasing_power.model.imbalance import resampled
-from purchasing_power.model.params import TABLE_HEADS, ModelParams
+from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import rows_to_fit
-from purchasing_power.model.scorer import Fitting, fit_scorer
+from purchasing_power.model.scorer import Fitting, one_blas_thread
+from purchasing_power.model.table_scorer import MatrixFitting, MatrixHead
 from purchasing_power.snapshot.target import Target, fit_target
 from purchasing_power.snapshot.user_table import UserTable
 
@@ -92,18 +92,21 @@ class CrossValidation:
 
         They are remembered up to ``OUTPUT_BYTES``, so that a blend of models that were tried before costs nothing.
         """
-        return recalled(
+        return cached(
             self._outputs, (number, params), lambda: self._fresh_outputs(number, params), OUTPUT_BYTES
         )
 
     def _fresh_outputs(self, number: int, params: ModelParams) -> np.ndarray:
-        if params.head == "blend":
+        if params.members:
             parts = [self.outputs(number, member.params) for member in params.members]
             return blend.mean(parts, [member.weight for member in params.members])
-        raw = self._table_raw if params.head in TABLE_HEADS else self._text_raw
-        return calibrated(None, raw(number, params), self.target(number).task)
+        if isinstance(params.head, MatrixHead):
+            raw = self._matrix_raw(number, params, params.head)
+        else:
+            raw = self._text_raw(number, params)
+        return calibrated(None, raw, self.target(number).task)
 
-    def _table_raw(self, number: int, params: ModelParams) -> np.ndarray:
+    def _matrix_raw(self, number: int, params: ModelParams, head: MatrixHead) -> np.ndarray:
         target, frame = self.target(number), self.table.frame
         pairs = [self._block(number, params, name) for name, _, _ in self._made(params)]
         weights = [block_weight(name, params) for name, _, _ in self._made(params)]
@@ -111,8 +114,8 @@ class CrossValidation:
         y = target.labels(frame.iloc[self.folds[number][0]])
         seed = self.seed + params.seed
         X, y = resampled(params, X, y, target.task, seed)
-        head = fit_head(params, X, y, target.task, len(target.classes), seed, self.threads)
-        return raw_scores(head, later)
+        given = MatrixFitting(params, target.task, len(target.classes), seed, self.threads)
+        return head.raw(head.fit_matrix(X, y, given), later)
 
     def _text_raw(self, number: int, params: ModelParams) -> np.ndarray:
         target, meta = self.target(number), self.table.meta
@@ -128,11 +131,11 @@ class CrossValidation:
             threads=self.threads,
             progress=self.progress,
         )
-        return fit_scorer(params, meta, fitting).raw(prepare(later, meta))
+        return params.head.fit(params, meta, fitting).raw(prepare(later, meta))
 
     def _block(self, number: int, params: ModelParams, name: str) -> BlockPair:
         key = (number, *block_key(name, params))
-        return recalled(self._blocks, key, lambda: self._fresh_block(number, params, name), BLOCK_BYTES)
+        return cached(self._blocks, key, lambda: self._fresh_block(number, params, name), BLOCK_BYTES)
 
     def _fresh_block(self, number: int, params: ModelParams, name: str) -> BlockPair:
         chosen = {block: (made, columns) for block, made, columns in self._made(params)}

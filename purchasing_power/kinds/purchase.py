@@ -96,7 +96,7 @@ class Purchase(Kind):
     def description(self, model: PurchasingModel) -> dict[str, str]:
         """Head, text, encoder and sizes."""
         return {
-            "Head": model.params.head,
+            "Head": model.params.head.name,
             "Text": model.params.representation,
             "Encoder": model.params.encoder if "encoder" in model.params.text_blocks else "not used",
             "Features": str(len(model.meta.features)),

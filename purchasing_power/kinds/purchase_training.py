@@ -11,8 +11,8 @@ import numpy as np
 from purchasing_power.evaluation.cross_validation import CrossValidation
 from purchasing_power.evaluation.target_metrics import primary_metric
 from purchasing_power.kinds.case import FitLog, FitOptions
+from purchasing_power.model.flat_params import model_params, read_params
 from purchasing_power.model.params import ModelParams
-from purchasing_power.model.params_file import read_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import folds, split
 from purchasing_power.snapshot.target import fit_target
@@ -23,7 +23,7 @@ from purchasing_power.text.store import warm
 
 def train(table: UserTable, options: FitOptions, log: FitLog) -> PurchasingModel:
     """Fit and calibrate a model on the rows that the split does not hold out."""
-    params = ModelParams() if options.params is None else read_params(options.params)
+    params = model_params() if options.params is None else read_params(options.params)
     parts = split(table, options.seed)
     target = fit_target(options.target, table, parts.train, options.positive)
     store, texts = str(options.workspace / "vectors"), distinct_texts(table, parts.known)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +12,9 @@ from purchasing_power.errors import DataError
 from purchasing_power.model.calibration import Calibrator, calibrated, fit_calibrator
 from purchasing_power.model.description import Training
 from purchasing_power.model.features import prepare
-from purchasing_power.model.heads.fitting import one_blas_thread
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.replies import Replies, ranking
-from purchasing_power.model.scorer import Fitting, Scorer, fit_scorer
+from purchasing_power.model.scorer import Curve, Fitting, Scorer, one_blas_thread
 from purchasing_power.model.splits import Split
 from purchasing_power.model.typical_user import typical_values
 from purchasing_power.snapshot.target import TIER_QUANTILES, Target
@@ -133,7 +131,7 @@ def fit(
     threads: int = 0,
     workspace: str | None = None,
     progress: bool = False,
-    curve: Callable[[str, float, int], None] | None = None,
+    curve: Curve | None = None,
 ) -> PurchasingModel:
     """Fit the scorer on the training rows, and calibrate it on the calibration rows.
 
@@ -144,7 +142,7 @@ def fit(
     """
     train, later = table.frame.iloc[split.train], table.frame.iloc[split.calibrate]
     classes = len(target.classes)
-    scorer = fit_scorer(
+    scorer = params.head.fit(
         params,
         table.meta,
         Fitting(

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.feature_extraction.text import HashingVectorizer
 
-from purchasing_power.explain.heads import members
+from purchasing_power.explain.heads import parts_of
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.reference.sketch import LEAST_USERS
 from purchasing_power.snapshot.user_table import DOCUMENTS, document_codes
@@ -158,10 +158,9 @@ def users_above(shares: sparse.csc_matrix, median_share: np.ndarray) -> np.ndarr
 
 def text_block(model: PurchasingModel, frame: pd.DataFrame) -> np.ndarray | None:
     """What a model's own encoder or TF-IDF block makes of rows, shape (n_rows, dimension); ``None`` without either."""
-    scorers, _ = members(model.scorer)
     for name in ("encoder", "tfidf"):
-        for scorer in scorers:
-            fitted: dict[str, Any] = getattr(getattr(scorer, "features", None), "named_transformers_", {})
+        for one in parts_of(model):
+            fitted: dict[str, Any] = getattr(getattr(one.scorer, "features", None), "named_transformers_", {})
             if name in fitted:
                 values = fitted[name].transform(model.prepared(frame)[[DOCUMENTS]])
                 if not sparse.issparse(values) and values.shape[1] > 1:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from purchasing_power.errors import DataError
-from purchasing_power.model.params import CHOICES, REPRESENTATIONS
+from purchasing_power.model.params import REPRESENTATIONS, ModelParams, choices
 from purchasing_power.snapshot.target import TARGETS
 from purchasing_power.text.encoder_spec import DEVICES, RUNTIMES
 from purchasing_power.tuning import space
@@ -48,10 +48,16 @@ class Options:
         "how encoders run; auto takes the fastest that is exact enough", choice("auto", *RUNTIMES)
     )
     device: str = parameter("where encoders run", choice(*DEVICES))
-    imbalance: list[str] = parameter("what to try about rare classes", words(*CHOICES["imbalance"]))
-    losses: list[str] = parameter("losses of a regression to try", words(*CHOICES["loss"]))
-    weightings: list[str] = parameter("weights of a user's documents to try", words(*CHOICES["weighting"]))
-    reductions: list[str] = parameter("reductions of encoder vectors to try", words(*CHOICES["reduction"]))
+    imbalance: list[str] = parameter(
+        "what to try about rare classes", words(*choices(ModelParams, "imbalance"))
+    )
+    losses: list[str] = parameter("losses of a regression to try", words(*choices(ModelParams, "loss")))
+    weightings: list[str] = parameter(
+        "weights of a user's documents to try", words(*choices(ModelParams, "weighting"))
+    )
+    reductions: list[str] = parameter(
+        "reductions of encoder vectors to try", words(*choices(ModelParams, "reduction"))
+    )
     space: dict[str, tuple[Any, ...]] = parameter(
         "values of further parameters to try, NAME=VALUE|VALUE,… or none", settings
     )

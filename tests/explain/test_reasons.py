@@ -19,7 +19,7 @@ from purchasing_power.explain.page_words import SAID
 from purchasing_power.explain.reasons import change, column_names, number
 from purchasing_power.explain.reasons_table import reason_columns
 from purchasing_power.explain.user_explanation import explain_user
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.snapshot.target import fit_target
@@ -34,7 +34,7 @@ HAN = re.compile(r"[\u4e00-\u9fff]")
 @pytest.fixture(scope="module")
 def model() -> PurchasingModel:
     parts = split(TABLE)
-    params = ModelParams(representation="tfidf", text_components=4, trees=20, leaf_rows=10)
+    params = model_params(representation="tfidf", text_components=4, trees=20, leaf_rows=10)
     return fit(TABLE, parts, fit_target("tier", TABLE, parts.train), params)
 
 

@@ -9,7 +9,7 @@ import pytest
 from tables import TEXTS, changed, panel
 from watched import as_documents, trained
 
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.reference.texts import (
@@ -64,7 +64,7 @@ def test_a_user_is_in_the_same_fold_in_every_sample_and_users_spread_over_folds(
 def test_vectors_are_the_models_own_or_hashed_words_and_never_wide(representation: str) -> None:
     table = panel()
     parts = split(table)
-    params = ModelParams(representation=representation, head="logistic")
+    params = model_params(representation=representation, head="logistic")
     model = fit(table, parts, fit_target("auto", table, parts.train), params)
     vectors = vectors_of(model, TABLE)
     assert vectors.values.dtype == np.float16 and vectors.values.shape[1] <= DIMENSION

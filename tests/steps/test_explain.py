@@ -12,7 +12,7 @@ import pytest
 from tables import TEXTS, panel
 
 from purchasing_power.errors import DataError
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.snapshot import user_table
@@ -28,7 +28,7 @@ TABLE = panel(users=80)
 @pytest.fixture(scope="module")
 def model() -> PurchasingModel:
     parts = split(TABLE)
-    params = ModelParams(representation="tfidf", text_components=4, trees=20, leaf_rows=10)
+    params = model_params(representation="tfidf", text_components=4, trees=20, leaf_rows=10)
     return fit(TABLE, parts, fit_target("tier", TABLE, parts.train), params)
 
 

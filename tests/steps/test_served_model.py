@@ -20,7 +20,7 @@ from tiny_models import tiny_bert  # noqa: F401
 
 from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model import bundle
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.snapshot.target import fit_target
@@ -53,7 +53,7 @@ class Served:
 def served(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Iterator[Served]:  # noqa: F811
     home = tmp_path_factory.mktemp("served")
     parts = split(TABLE)
-    params = ModelParams(representation="both", head="logistic", text_components=4, encoder=str(tiny_bert))
+    params = model_params(representation="both", head="logistic", text_components=4, encoder=str(tiny_bert))
     model = fit(TABLE, parts, fit_target("tier", TABLE, parts.train), params)
     folder = bundle.save(model, home / "bundle", TEXTS)
     before = mlflow.get_tracking_uri()

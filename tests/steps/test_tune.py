@@ -15,7 +15,7 @@ from mlflow.tracking import MlflowClient
 from project import ROOT
 from tables import panel
 
-from purchasing_power.model.params_file import read_params
+from purchasing_power.model.flat_params import read_params
 from purchasing_power.snapshot import user_table
 from steps import tune
 from tracking import runs
@@ -56,8 +56,8 @@ def test_a_blend_is_a_run_of_its_own_and_is_taken_only_if_it_beats_the_best(tmp_
     params = read_params(runs.fetch(outputs["params"], "params")[0])
     better = blend.data.metrics["score"] > blend.data.metrics["best_alone"]
     assert blend.info.status == "FINISHED"
-    assert (params.head == "blend") == (blend.data.tags["taken"] == "true")
-    if params.head == "blend":
+    assert bool(params.members) == (blend.data.tags["taken"] == "true")
+    if params.members:
         assert better and run.data.metrics["best.average_precision"] == blend.data.metrics["score"]
     held = json.loads(Path(runs.location(f"runs:/{blend.info.run_id}/members.json")).read_text())
     assert sum(one["weight"] for one in held["members"]) == pytest.approx(1.0)

@@ -15,7 +15,7 @@ from monitoring.performance.results import Performance
 from monitoring.policy.window_history import MonitoredWindow
 from monitoring.reports.synthetic_sample import synthetic_samples
 from purchasing_power.kinds.purchase import KIND
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.reference.columns import feature_columns, meanings, score_columns
@@ -29,7 +29,7 @@ from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, UserTable, d
 def trained(table: UserTable, target: str = "auto") -> PurchasingModel:
     """A tiny model without text, fitted and calibrated as the train step does."""
     parts = split(table)
-    params = ModelParams(representation="none", head="logistic")
+    params = model_params(representation="none", head="logistic")
     return fit(table, parts, fit_target(target, table, parts.train), params)
 
 

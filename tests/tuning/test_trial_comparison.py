@@ -7,13 +7,13 @@ import pytest
 from tables import flat, panel
 
 from purchasing_power.evaluation.cross_validation import CrossValidation
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.splits import folds, split
 from purchasing_power.tuning.trial_comparison import compare_trials
 
-GOOD = ModelParams(representation="none", head="logistic")
-NEARLY = ModelParams(representation="none", head="logistic", C=0.11)
-BAD = ModelParams(representation="none", head="lightgbm", trees=1, leaf_rows=30)
+GOOD = model_params(representation="none", head="logistic")
+NEARLY = model_params(representation="none", head="logistic", C=0.11)
+BAD = model_params(representation="none", head="lightgbm", trees=1, leaf_rows=30)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from mlflow.tracking import MlflowClient
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from purchasing_power.errors import DataError
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.params import Member, ModelParams
 from purchasing_power.tuning.blend_search import Blended
 from purchasing_power.tuning.trial_comparison import Standing
@@ -43,7 +44,7 @@ def objective(trial: Trial, after_fold) -> tuple[ModelParams, list[float]]:
     scores = [x, x / 2]
     for number, score in enumerate(scores):
         after_fold(number, score)
-    return ModelParams(C=0.5 + x), scores
+    return model_params(C=0.5 + x), scores
 
 
 def search(study: optuna.Study, parent, trials: int, made=objective) -> list:
@@ -200,15 +201,15 @@ def test_the_report_compares_encoders_and_tells_of_the_blend(parent, tmp_path: P
     first = StudyEncoder("minilm", "minilm?runtime=float32", "float32", 384, 91.0, 350.0)
     second = StudyEncoder("a,b<c>", "a%2Cb?runtime=openvino-int8", "openvino-int8", 768, 440.0, 40.0)
     compared = [
-        ComparedEncoder(first, 1, ModelParams(), Standing(0.81, 0.79, 0.83, 0.0, 0.0, 0.0)),
-        ComparedEncoder(second, None, ModelParams(), Standing(0.80, 0.78, 0.82, -0.01, -0.02, 0.004)),
+        ComparedEncoder(first, 1, model_params(), Standing(0.81, 0.79, 0.83, 0.0, 0.0, 0.0)),
+        ComparedEncoder(second, None, model_params(), Standing(0.80, 0.78, 0.82, -0.01, -0.02, 0.004)),
         ComparedEncoder(
-            None, 2, ModelParams(representation="tfidf"), Standing(0.7, 0.6, 0.8, -0.11, -0.2, -0.1)
+            None, 2, model_params(representation="tfidf"), Standing(0.7, 0.6, 0.8, -0.11, -0.2, -0.1)
         ),
     ]
-    members = (ModelParams(), ModelParams(head="svm"))
+    members = (model_params(), model_params(head="svm"))
     blended = Blended(
-        ModelParams(
+        model_params(
             representation="none", head="blend", members=(Member(0.6, members[0]), Member(0.4, members[1]))
         ),
         members,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.svm import LinearSVC
 
-from purchasing_power.model.heads import newton_svm
+from purchasing_power.model.heads.svm import newton_fit
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(400, 6)) @ RNG.normal(size=(6, 9)) + 0.1 * RNG.normal(size=(400, 9)) + 1.0
@@ -19,7 +19,7 @@ CLASSES = np.digitize(X[:, 0] + RNG.normal(size=400), [0.0, 3.0])
 def test_it_is_the_machine_that_liblinear_finds(C: float, weight: str | None, y: np.ndarray) -> None:
     given = {"C": C, "class_weight": weight, "max_iter": 100_000}
     exact = LinearSVC(dual=False, tol=1e-9, **given).fit(X, y)
-    found = newton_svm.fit(LinearSVC(**given), X, y)
+    found = newton_fit(LinearSVC(**given), X, y)
     np.testing.assert_allclose(found.coef_, exact.coef_, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(found.decision_function(X), exact.decision_function(X), rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(found.predict(X), exact.predict(X))
@@ -27,7 +27,7 @@ def test_it_is_the_machine_that_liblinear_finds(C: float, weight: str | None, y:
 
 def test_the_same_column_twice_and_a_column_of_zeros_pass() -> None:
     wide = np.column_stack([X, X, np.zeros(len(X))])
-    found = newton_svm.fit(LinearSVC(C=0.1), wide, CLASSES)
+    found = newton_fit(LinearSVC(C=0.1), wide, CLASSES)
     np.testing.assert_allclose(found.coef_[:, :9], found.coef_[:, 9:18], atol=1e-6)
     assert (found.coef_[:, 18] == 0).all()
 
@@ -44,6 +44,6 @@ def test_the_same_column_twice_and_a_column_of_zeros_pass() -> None:
     ids=["one class", "nan", "infinite", "no rows", "no columns"],
 )
 def test_what_liblinear_refuses_is_refused(rows: np.ndarray, y: np.ndarray) -> None:
-    for fit in (LinearSVC().fit, lambda X, y: newton_svm.fit(LinearSVC(), X, y)):
+    for fit in (LinearSVC().fit, lambda X, y: newton_fit(LinearSVC(), X, y)):
         with pytest.raises(ValueError, match=r"class|NaN|infinity|sample|feature"):
             fit(rows, y)
