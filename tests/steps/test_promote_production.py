@@ -17,6 +17,7 @@ from project import Project
 from registered import MODEL, QUICK, arguments, fresh, process, run, stand
 from registry_server import registry_server
 
+from purchasing_power.kinds.purchase import KIND
 from purchasing_power.snapshot import user_table
 from steps import promote
 from steps.deploy import shadow_scores
@@ -188,7 +189,7 @@ def test_over_http_of_two_promotions_at_once_the_last_set_wins_and_the_other_is_
         cases = {}
         for version in ("2", "3"):
             args = arguments(promote, users=users, version=version, to="staging")
-            cases[version] = Case(args, registry.find(MODEL, version), MODEL, production, table, users)
+            cases[version] = Case(args, registry.find(MODEL, version), MODEL, production, KIND, table, users)
         gated = {version: run_gate(case, "staging") for version, case in cases.items()}
 
         def moves(version: str) -> Step:

@@ -40,7 +40,7 @@ def test_a_version_carries_the_statistics_of_its_own_training_rows(version) -> N
     assert sum(stored.importance.values()) == pytest.approx(1)
     predictions, recomputed = stored.held_out.predictions, again.held_out.predictions
     np.testing.assert_array_equal(predictions.y, recomputed.y)
-    np.testing.assert_allclose(predictions.model, recomputed.model, rtol=1e-9)
+    np.testing.assert_allclose(predictions.outputs, recomputed.outputs, rtol=1e-9)
 
 
 def test_a_job_records_its_window_texts_tiers_and_checks(version) -> None:

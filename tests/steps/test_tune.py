@@ -18,6 +18,7 @@ from tables import panel
 from purchasing_power.model.flat_params import read_params
 from purchasing_power.snapshot import user_table
 from steps import tune
+from steps.study import options
 from tracking import runs
 from tracking.chain import options_of
 
@@ -71,7 +72,7 @@ def test_a_wrong_space_is_refused_by_the_parser(wrong: str, capsys: pytest.Captu
 
 
 def test_encoder_references_are_split_at_commas() -> None:
-    assert tune.references("minilm, folder/a?prefix=x%2Cy&pooling=cls") == [
+    assert options.references("minilm, folder/a?prefix=x%2Cy&pooling=cls") == [
         "minilm",
         "folder/a?prefix=x%2Cy&pooling=cls",
     ]
@@ -111,8 +112,9 @@ def held(command, **given):
     print(process.pid, flush=True)
     return process
 workers.subprocess.Popen = held
-plan = workers.Plan({}, "", (), "", "", "", "", "")
-with workers.helpers(plan, 1):
+from tracking.chain import options_of
+task = workers.WorkerTask(options_of("tune", {}), "", (), "", "", "", "", "")
+with workers.helpers(task, 1):
     time.sleep(600)
 """
 HELPER = "import sys, time; from steps.study.workers import _watch; _watch(int(sys.argv[1])); time.sleep(600)"

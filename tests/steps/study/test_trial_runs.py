@@ -19,7 +19,7 @@ from purchasing_power.errors import DataError
 from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.params import Member, ModelParams
 from purchasing_power.tuning.blend_search import Blended
-from purchasing_power.tuning.trial_comparison import Standing
+from purchasing_power.tuning.trial_comparison import TrialInterval
 from steps.study import trial_runs
 from steps.study.encoders import ComparedEncoder, StudyEncoder
 from steps.study.report import study_report
@@ -201,10 +201,10 @@ def test_the_report_compares_encoders_and_tells_of_the_blend(parent, tmp_path: P
     first = StudyEncoder("minilm", "minilm?runtime=float32", "float32", 384, 91.0, 350.0)
     second = StudyEncoder("a,b<c>", "a%2Cb?runtime=openvino-int8", "openvino-int8", 768, 440.0, 40.0)
     compared = [
-        ComparedEncoder(first, 1, model_params(), Standing(0.81, 0.79, 0.83, 0.0, 0.0, 0.0)),
-        ComparedEncoder(second, None, model_params(), Standing(0.80, 0.78, 0.82, -0.01, -0.02, 0.004)),
+        ComparedEncoder(first, 1, model_params(), TrialInterval(0.81, 0.79, 0.83, 0.0, 0.0, 0.0)),
+        ComparedEncoder(second, None, model_params(), TrialInterval(0.80, 0.78, 0.82, -0.01, -0.02, 0.004)),
         ComparedEncoder(
-            None, 2, model_params(representation="tfidf"), Standing(0.7, 0.6, 0.8, -0.11, -0.2, -0.1)
+            None, 2, model_params(representation="tfidf"), TrialInterval(0.7, 0.6, 0.8, -0.11, -0.2, -0.1)
         ),
     ]
     members = (model_params(), model_params(head="svm"))
