@@ -15,12 +15,12 @@ import pandas as pd
 from purchasing_power.errors import DataError
 from purchasing_power.evaluation.holdout import held_out
 from purchasing_power.explain.model_explanation import ModelExplanation, explain_model, sampled
-from purchasing_power.explain.page import SHOWN_COLUMNS, UserExplanation, explanation_page
+from purchasing_power.explain.page import MOST_COLUMNS, explanation_page
 from purchasing_power.explain.permutation_importance import permutation_importance
-from purchasing_power.explain.reasons import LANGUAGES
-from purchasing_power.explain.user_explanation import explain_user
+from purchasing_power.explain.user_explanation import UserExplanation, explain_user
 from purchasing_power.kinds import registry as kinds
 from purchasing_power.model.purchasing_model import PurchasingModel
+from purchasing_power.pages.page import LANGUAGES
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.cutoffs import at_cutoff
 from purchasing_power.snapshot.user_table import USER, UserTable
@@ -62,7 +62,7 @@ def run(options: Options) -> Outputs:
         place = row_of(rows, options.user)
         user = explain_user(model, rows.frame, place, options.top, options.language, options.seed, True)
     overall = explain_model(model, rows.frame, options.seed, progress=True)
-    shown = overall.drivers[:SHOWN_COLUMNS]
+    shown = overall.drivers[:MOST_COLUMNS]
     permuted = _permuted(model, table, [driver.feature for driver in shown], options.seed)
     for driver in shown:
         mlflow.log_metric(f"shap.{driver.feature}", driver.importance)

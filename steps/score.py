@@ -12,9 +12,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from purchasing_power.errors import DataError
-from purchasing_power.explain.reasons import LANGUAGES
 from purchasing_power.kinds import registry as kinds
 from purchasing_power.kinds.kind import Kind
+from purchasing_power.pages.page import LANGUAGES
 from purchasing_power.serving.batch.parts import (
     join_parts,
     remove_parts,

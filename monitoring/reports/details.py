@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from importlib.resources import files
 
-from jinja2 import Environment
+from markupsafe import Markup
 
 from monitoring.drift.results import ColumnDrift
 from monitoring.evidence import Evidence
 from monitoring.performance.results import EstimatedFigure, RealisedFigure
 from monitoring.policy.decision import drifted_columns
 from monitoring.policy.reasons import p_text
-from purchasing_power.evaluation.bootstrap import METRIC_NAMES, Interval
+from purchasing_power.evaluation.bootstrap import Interval, metric_name
+from purchasing_power.pages.page import DASH, GREEN, GREY, RED, bold, render, share
 from purchasing_power.reference.columns import MISSING
 
 MOST_ROWS, LEAST_ROWS = 15, 5
-SPACE, DASH = "\N{NO-BREAK SPACE}", "\N{EN DASH}"
-COLOURS = {"Healthy": "#2f855a", "Watch": "#b7791f", "Act": "#c53030"}
-UNKNOWN = "#52606d"
+# By state; grey where there were too few users to tell.
+COLOURS = {"Healthy": GREEN, "Watch": "#b7791f", "Act": RED}
+Cell = str | tuple[str, str]
 
 
 @dataclass(frozen=True)
-class DetailsPage:
-    """The material of one page. It holds no user id and no text of a user.
+class Details:
+    """The material of the page. It holds no user id and no text of a user.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class DetailsPage:
     compared
         Name and value of what is compared, such as the cutoffs.
     picture
-        Data URI of the scores at training and now.
+        The scores at training and now.
     action
         What was done about it.
     evidently
@@ -47,20 +47,23 @@ class DetailsPage:
     reasons: tuple[str, ...]
     evidence: Evidence
     compared: dict[str, str]
-    picture: str
+    picture: Markup
     action: str
     evidently: str
 
 
-def render(page: DetailsPage) -> str:
+def details_page(page: Details) -> str:
     """One HTML document with its picture inside; it fetches nothing and runs no script."""
-    template = files("monitoring.reports").joinpath("details.html.j2").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     drifted = drifted_columns(page.evidence)
-    state, colon, _ = page.verdict.partition(":")
-    return environment.from_string(template).render(
+    state, colon, sentence = page.verdict.partition(":")
+    return render(
+        "monitoring.reports",
+        "details.html.j2",
+        f"{page.title}: {page.verdict}",
+        colour=COLOURS.get(state, GREY) if colon else GREY,
+        heading=page.title,
+        headline=bold(state) + colon + sentence,
         page=page,
-        colour=COLOURS.get(state, UNKNOWN) if colon else UNKNOWN,
         rows=[_row(column, column in drifted) for column in most_drifted(page.evidence)],
         drifted=len(drifted),
         figures=[_figure(realised) for realised in page.evidence.performance.figures],
@@ -79,55 +82,52 @@ def most_drifted(evidence: Evidence) -> list[ColumnDrift]:
 
 
 def _row(column: ColumnDrift, drifted: bool) -> dict[str, str | bool]:
-    shares = f"{_share(column.reference_share)} → {_share(column.current_share)}"
+    shares = f"{share(column.reference_share)} → {share(column.current_share)}"
     return {
         "name": column.column,
         "meaning": column.meaning,
-        "then": _number(column.reference_mean),
-        "now": _number(column.current_mean),
+        "then": number(column.reference_mean),
+        "now": number(column.current_mean),
         "place": "without a value" if column.place == MISSING else column.place,
         "shares": shares if math.isfinite(column.reference_share) else DASH,
-        "moved": _share(column.effect, 1),
+        "moved": share(column.effect, 1),
         "chance": p_text(column.p_value).removeprefix("= "),
         "drifted": drifted,
     }
 
 
-def _figure(realised: RealisedFigure) -> dict[str, object]:
-    figure, naive = realised.figure, realised.naive
-    return {
-        "name": _name(figure.metric),
-        "realised": _interval(figure),
-        "reference": (DASH, "") if realised.reference is None else _interval(realised.reference.figure),
-        "naive": f"{naive.champion:.3f}",
-        "ahead": (f"{naive.difference:+.3f}", f"{naive.low:+.3f} to {naive.high:+.3f}"),
-        "worse": realised.below_reference,
-    }
+def _figure(realised: RealisedFigure) -> list[Cell]:
+    figure, naive, reference = realised.figure, realised.naive, realised.reference
+    return [
+        _name(figure.metric),
+        _interval(figure, "worse" if realised.below_reference else ""),
+        DASH if reference is None else _interval(reference.figure),
+        f"{naive.champion:.3f}",
+        (f"{naive.difference:+.3f}", f"{naive.low:+.3f} to {naive.high:+.3f}"),
+    ]
 
 
-def _estimate(estimate: EstimatedFigure) -> dict[str, object]:
-    return {
-        "name": _name(estimate.current.metric),
-        "current": _interval(estimate.current),
-        "reference": _interval(estimate.reference),
-        "uncorrected": f"{estimate.uncorrected_reference:.3f}",
-        "dropped": estimate.dropped,
-    }
+def _estimate(estimate: EstimatedFigure) -> list[Cell]:
+    return [
+        _name(estimate.current.metric),
+        _interval(estimate.current, "dropped" if estimate.dropped else ""),
+        _interval(estimate.reference),
+        f"{estimate.uncorrected_reference:.3f}",
+    ]
 
 
 def _name(metric: str) -> str:
-    return METRIC_NAMES[metric][:1].upper() + METRIC_NAMES[metric][1:]
+    name = metric_name(metric)
+    return name[:1].upper() + name[1:]
 
 
-def _interval(interval: Interval) -> tuple[str, str]:
-    return f"{interval.value:.3f}", f"{interval.low:.3f} to {interval.high:.3f}"
+def _interval(interval: Interval, remark: str = "") -> tuple[str, str]:
+    value = Markup(f"{interval.value:.3f} ") + bold(remark) if remark else f"{interval.value:.3f}"
+    return value, f"{interval.low:.3f} to {interval.high:.3f}"
 
 
-def _share(value: float, digits: int = 0) -> str:
-    return f"{100 * value:.{digits}f}{SPACE}%"
-
-
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """A number with three digits, or with all of those before the point."""
     if not math.isfinite(value):
         return DASH
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

@@ -340,6 +340,6 @@ def _checked(metric: str, y: np.ndarray, score: np.ndarray) -> tuple[np.ndarray,
     if metric in OF_ONE_CLASS and not np.isin(y, (0, 1)).all():
         raise DataError(
             f"comparison: y holds {y.min():g} to {y.max():g} for {metric}; allowed are 0 and 1. "
-            "Pass 1 for the class sought, 0 for the rest."
+            "Pass 1 for the positive class, 0 for the rest."
         )
     return y, score

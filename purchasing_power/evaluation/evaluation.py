@@ -42,8 +42,8 @@ class Evaluation:
     ----------
     title
         Heading, such as the model's name and version.
-    sought
-        Whom or what the score finds, in plain words that fit after "finds 62 % of": "next month's top-fifth
+    target_phrase
+        Whom or what the score ranks first, in plain words that fit after "finds 62 % of": "next month's top-fifth
         spenders", or for a regression "the spend of the next 28 days".
     task
         ``"binary"``, ``"multiclass"`` or ``"regression"``.
@@ -66,7 +66,7 @@ class Evaluation:
     against_naive
         Paired comparison with the naive baseline.
     classes, positive
-        Class names by code and the code of the class sought; empty and ``None`` for a regression.
+        Class names by code and the code of the positive one; empty and ``None`` for a regression.
     drivers, driver_unit
         Columns that the score depends on, and the unit of their importance.
     effects
@@ -79,7 +79,7 @@ class Evaluation:
     """
 
     title: str
-    sought: str
+    target_phrase: str
     task: str
     model: Mapping[str, str]
     rows: int
@@ -103,19 +103,19 @@ class Evaluation:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse parts that do not speak of the same rows."""
+        """Refuse parts that are not about the same rows."""
         lengths = {"y": len(self.y), "outputs": len(self.outputs)}
         lengths |= {name: len(score) for name, score in self.baselines.items()}
         if self.rows < 1 or set(lengths.values()) != {self.rows} or "model" not in self.metrics:
             raise DataError(
                 f"evaluation: rows {self.rows}, lengths {lengths}, figures of {sorted(self.metrics)}; all "
-                "must speak of the same rows, at least one, and figures of the model must be there. "
+                "must be about the same rows, at least one, and figures of the model must be there. "
                 "Score every part on one table."
             )
 
     @property
     def score(self) -> np.ndarray | None:
-        """What the model ranks users by, shape (n,); ``None`` where no class is sought."""
+        """What the model ranks users by, shape (n,); ``None`` where no class is positive."""
         if self.task == "regression":
             return self.outputs
         return None if self.positive is None else self.outputs[:, self.positive]
@@ -129,7 +129,7 @@ class Evaluation:
 
     @property
     def value(self) -> np.ndarray:
-        """What the ranking is to find in each row: the amount, or 1 for the class sought; shape (n,)."""
+        """What the ranking puts first: the amount of each row, or 1 for the positive class; shape (n,)."""
         return self.y if self.task == "regression" else (self.y == self.positive).astype(np.float64)
 
     @property
@@ -145,8 +145,8 @@ class Evaluation:
         return {key: name for key, name in names.items() if key in self.metrics}
 
 
-def sought(target: Target, horizon_days: int | None) -> str:
-    """Whom the score finds, in words that follow "finds 62 % of"."""
+def target_phrase(target: Target, horizon_days: int | None) -> str:
+    """Whom the score ranks first, in words that follow "finds 62 % of"."""
     if target.name == "label":
         named = "" if target.positive is None else f" = {target.classes[target.positive]}"
         return f"{target.column}{named}" if target.classes else f"the total {target.column}"

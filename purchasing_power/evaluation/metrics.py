@@ -96,7 +96,7 @@ def ranking_metrics(y01: np.ndarray, score: np.ndarray) -> dict[str, float]:
     Parameters
     ----------
     y01
-        1 for the class sought, 0 for the rest, shape (n,).
+        1 for the positive class, 0 for the rest, shape (n,).
     score
         Higher means likelier, shape (n,).
     """

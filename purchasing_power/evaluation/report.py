@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.resources import files
 
-from jinja2 import Environment
-from markupsafe import Markup
-
-from purchasing_power.evaluation import pictures
 from purchasing_power.evaluation.bootstrap import metric_name
-from purchasing_power.evaluation.evaluation import Effect, Evaluation
+from purchasing_power.evaluation.evaluation import Evaluation
+from purchasing_power.evaluation.pictures import pictures
+from purchasing_power.pages.page import DASH, SPACE, bold, code, render, share
 
-SPACE = "\N{NO-BREAK SPACE}"
-DASH = "\N{EN DASH}"
-MINUS = "\N{MINUS SIGN}"
-SHOWN_EFFECTS = 8
+MOST_EFFECTS = 8
 SHORT_TABLE = ("gain_10", "gain_20", "lift_10", "auc", "average_precision", "r2", "mae")
 SHORT_TABLE_OF_CLASSES = ("accuracy", "auc_macro", "f1_macro", "log_loss")
+Cell = str | tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Figure:
-    """How one figure is named, explained and compared."""
+class MetricText:
+    """How a metric is named, explained and compared."""
 
     name: str
     meaning: str
@@ -31,87 +27,106 @@ class Figure:
     lower_is_better: bool = False
 
 
-FIGURES = {
-    "gain_5": Figure("Found in the top 5 %", "share of all sought, among the 5 % ranked highest", "share"),
-    "gain_10": Figure("Found in the top 10 %", "share of all sought, among the 10 % ranked highest", "share"),
-    "gain_20": Figure("Found in the top 20 %", "share of all sought, among the 20 % ranked highest", "share"),
-    "lift_5": Figure("Lift at 5 %", "times more than by chance in the top 5 %", "times"),
-    "lift_10": Figure("Lift at 10 %", "times more than by chance in the top 10 %", "times"),
-    "lift_20": Figure("Lift at 20 %", "times more than by chance in the top 20 %", "times"),
-    "auc": Figure("AUC", "chance that one sought ranks above one not sought; 0.5 is a coin"),
-    "average_precision": Figure(
+METRICS = {
+    "gain_5": MetricText("Gain at 5 %", "share of all positives, or of the amount, in the top 5 %", "share"),
+    "gain_10": MetricText(
+        "Gain at 10 %", "share of all positives, or of the amount, in the top 10 %", "share"
+    ),
+    "gain_20": MetricText(
+        "Gain at 20 %", "share of all positives, or of the amount, in the top 20 %", "share"
+    ),
+    "lift_5": MetricText("Lift at 5 %", "times more than by chance in the top 5 %", "times"),
+    "lift_10": MetricText("Lift at 10 %", "times more than by chance in the top 10 %", "times"),
+    "lift_20": MetricText("Lift at 20 %", "times more than by chance in the top 20 %", "times"),
+    "auc": MetricText("AUC", "chance that a positive ranks above a negative; 0.5 is a coin"),
+    "average_precision": MetricText(
         "Average precision", "purity of the ranking, weighted to its top; 1 is perfect"
     ),
-    "auc_macro": Figure("AUC, mean over classes", "each class against the rest"),
-    "average_precision_macro": Figure("Average precision, mean over classes", "each class against the rest"),
-    "accuracy": Figure("Accuracy", "users put in the right class", "share"),
-    "precision": Figure("Precision", "of those predicted positive, how many are", "share"),
-    "recall": Figure("Recall", "of those who are, how many were predicted positive", "share"),
-    "f1": Figure("F1", "harmonic mean of precision and recall"),
-    "precision_macro": Figure(
+    "auc_macro": MetricText("AUC, mean over classes", "each class against the rest"),
+    "average_precision_macro": MetricText(
+        "Average precision, mean over classes", "each class against the rest"
+    ),
+    "accuracy": MetricText("Accuracy", "users put in the right class", "share"),
+    "precision": MetricText("Precision", "of those predicted positive, how many are", "share"),
+    "recall": MetricText("Recall", "of those who are, how many were predicted positive", "share"),
+    "f1": MetricText("F1", "harmonic mean of precision and recall"),
+    "precision_macro": MetricText(
         "Precision, mean over classes", "of those put in a class, how many belong", "share"
     ),
-    "recall_macro": Figure(
+    "recall_macro": MetricText(
         "Recall, mean over classes", "of those in a class, how many were put there", "share"
     ),
-    "f1_macro": Figure("F1, mean over classes", "harmonic mean of precision and recall"),
-    "log_loss": Figure("Log loss", "surprise at what happened; 0 is perfect", lower_is_better=True),
-    "brier": Figure("Brier score", "squared error of the probability; 0 is perfect", lower_is_better=True),
-    "calibration_error": Figure(
+    "f1_macro": MetricText("F1, mean over classes", "harmonic mean of precision and recall"),
+    "log_loss": MetricText("Log loss", "surprise at what happened; 0 is perfect", lower_is_better=True),
+    "brier": MetricText(
+        "Brier score", "squared error of the probability; 0 is perfect", lower_is_better=True
+    ),
+    "calibration_error": MetricText(
         "Calibration error", "mean distance of predicted and observed rate, ten bins", lower_is_better=True
     ),
-    "r2": Figure("R²", "share of the differences explained; 1 is perfect"),
-    "mae": Figure("Mean absolute error", "in the unit of the amount", "amount", lower_is_better=True),
-    "rmse": Figure("Root mean squared error", "in the unit of the amount", "amount", lower_is_better=True),
-    "spearman": Figure("Rank correlation", "Spearman; 1 is the right order throughout"),
+    "r2": MetricText("R²", "share of the differences explained; 1 is perfect"),
+    "mae": MetricText("Mean absolute error", "in the unit of the amount", "amount", lower_is_better=True),
+    "rmse": MetricText(
+        "Root mean squared error", "in the unit of the amount", "amount", lower_is_better=True
+    ),
+    "spearman": MetricText("Rank correlation", "Spearman; 1 is the right order throughout"),
 }
-SAID_BY_ALIAS = {"precision": "precision_macro", "recall": "recall_macro", "f1": "f1_macro"}
+# Of more than two classes both names hold the same figure: one is enough.
+SAME = {"precision": "precision_macro", "recall": "recall_macro", "f1": "f1_macro"}
 
 
 def evaluation_report(evaluation: Evaluation) -> str:
     """One HTML document with every picture inside; it fetches nothing and runs no script."""
-    template = files("purchasing_power.evaluation").joinpath("report.html.j2").read_text(encoding="utf-8")
-    page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template)
     ranks = evaluation.score is not None
-    return page.render(
-        e=evaluation,
-        verdict=verdict(evaluation),
-        comparison=against_naive(evaluation),
-        short=_table(evaluation, SHORT_TABLE if ranks else SHORT_TABLE_OF_CLASSES),
-        full=_table(evaluation, tuple(FIGURES)),
-        pictures={name: Markup(svg) for name, svg in _pictures(evaluation).items()},
-        dates=_dates(evaluation),
-        effects=_effects(evaluation),
+    return render(
+        "purchasing_power.evaluation",
+        "report.html.j2",
+        title=evaluation.title,
+        headline=headline(evaluation),
+        lead=against_naive(evaluation),
+        facts=_facts(evaluation),
+        head=["Figure", *evaluation.names.values()],
+        short=_metric_rows(evaluation, SHORT_TABLE if ranks else SHORT_TABLE_OF_CLASSES),
+        full=_metric_rows(evaluation, METRICS),
+        pictures=pictures(evaluation),
+        positive="" if evaluation.positive is None else evaluation.classes[evaluation.positive],
+        classes=len(evaluation.classes),
+        driver_unit=evaluation.driver_unit,
+        drivers=_driver_rows(evaluation),
+        counted=evaluation.counted.capitalize(),
+        effects=_effect_rows(evaluation),
+        made=[(name, code(value)) for name, value in evaluation.model.items()],
+        notes=evaluation.notes,
     )
 
 
-def verdict(evaluation: Evaluation) -> str:
+def headline(evaluation: Evaluation) -> str:
     """What the model is worth, in one sentence without a technical word."""
     model = evaluation.metrics["model"]
     if evaluation.score is None:
-        return f"The model names the right class for {_share(model['accuracy'])} of users."
+        return f"The model names the right class for {share(model['accuracy'])} of users."
     if math.isfinite(model["gain_20"]):
-        return _verdict_of_ranking(evaluation, model["gain_20"])
+        return _headline_of_ranking(evaluation, model["gain_20"])
     if evaluation.task == "regression":
         error = _text(model["mae"], "amount")
-        return (
-            f"The model's prediction of {evaluation.sought} is off by {error} {evaluation.unit} on average."
-        )
-    return f"These rows hold none of {evaluation.sought}, so nothing can be said about finding them."
+        target, unit = evaluation.target_phrase, evaluation.unit
+        return f"The model's prediction of {target} is off by {error} {unit} on average."
+    return f"These rows hold none of {evaluation.target_phrase}, so the ranking cannot be evaluated on them."
 
 
-def _verdict_of_ranking(evaluation: Evaluation, found: float) -> str:
-    known = evaluation.metrics.get("naive", {}).get("gain_20", math.nan)
+def _headline_of_ranking(evaluation: Evaluation, gain: float) -> str:
+    naive = evaluation.metrics.get("naive", {}).get("gain_20", math.nan)
     top = f"the 20{SPACE}% of users"
     if evaluation.task == "regression":
-        text = f"{top.capitalize()} whom the model ranks highest bring {_share(found)} of {evaluation.sought}"
+        text = f"{top.capitalize()} whom the model ranks highest bring {share(gain)} of {evaluation.target_phrase}"
         others, verb = f"those ranked highest by {evaluation.naive_name}", "bring"
     else:
-        text = f"The model finds {_share(found)} of {evaluation.sought} in {top} it ranks highest"
+        text = f"The model finds {share(gain)} of {evaluation.target_phrase} in {top} it ranks highest"
         others, verb = f"ranking by {evaluation.naive_name}", "finds"
-    if not math.isfinite(known):
+    if not math.isfinite(naive):
         return f"{text}; as many users chosen at random would hold 20{SPACE}%."
-    return f"{text}; {others} {verb} {_share(known)}{_but(found, known)}."
+    as_printed = ", no less" if share(gain) == share(naive) else "" if gain > naive else ", which is better"
+    return f"{text}; {others} {verb} {share(naive)}{as_printed}."
 
 
 def against_naive(evaluation: Evaluation) -> str:
@@ -119,65 +134,33 @@ def against_naive(evaluation: Evaluation) -> str:
     against = evaluation.against_naive
     if against is None:
         return ""
-    figures_text = (
-        f"{metric_name(against.metric)} {against.difference:+.3f}, {100 * against.level:.0f}{SPACE}% "
+    figures = (
+        f"{metric_name(against.metric)} {against.difference:+.3f}, {share(against.level)} "
         f"interval {against.low:+.3f} to {against.high:+.3f}"
     )
     if against.low > 0:
-        return f"The model is better than {evaluation.naive_name} by more than chance ({figures_text})."
+        return f"The model is better than {evaluation.naive_name} by more than chance ({figures})."
     if against.high < 0:
-        return f"The model is worse than {evaluation.naive_name} ({figures_text}): do not use it."
-    return f"On these rows the model cannot be told apart from {evaluation.naive_name} ({figures_text})."
+        return f"The model is worse than {evaluation.naive_name} ({figures}): do not use it."
+    return f"On these rows the model cannot be distinguished from {evaluation.naive_name} ({figures})."
 
 
-def _but(model: float, naive: float) -> str:
-    if _share(model) == _share(naive):
-        return ", no less"
-    return "" if model > naive else ", which is better"
-
-
-def _effects(evaluation: Evaluation) -> dict[str, list[Effect]]:
-    """By kind, the categories and words that raise the score most, then those that lower it most."""
-    shown = {
-        kind: [one for at, one in enumerate(rows) if min(at, len(rows) - 1 - at) < SHOWN_EFFECTS]
-        for kind, rows in evaluation.effects.items()
-    }
-    return {kind: rows for kind, rows in shown.items() if rows}
-
-
-def _pictures(evaluation: Evaluation) -> dict[str, str]:
-    drawn = {}
-    if evaluation.score is not None and math.isfinite(evaluation.metrics["model"]["gain_20"]):
-        drawn["gain"] = pictures.gain_and_lift(evaluation)
-    if evaluation.task == "regression":
-        drawn["amounts"] = pictures.amounts(evaluation)
-    else:
-        drawn["confusion"] = pictures.confusion(evaluation)
-        if evaluation.score is not None:
-            drawn["calibration"] = pictures.calibration(evaluation)
-    if evaluation.drivers:
-        drawn["drivers"] = pictures.drivers(evaluation)
-    return drawn
-
-
-def _table(evaluation: Evaluation, wanted: tuple[str, ...]) -> list[dict[str, object]]:
-    """Rows of a table of figures: name, meaning, and for each model its text and whether it is best."""
+def _metric_rows(evaluation: Evaluation, metrics: Iterable[str]) -> list[list[Cell]]:
+    """Rows of a table of metrics: name and meaning, then the figure of each model, the best of them in bold."""
     model = evaluation.metrics["model"]
-    rows: list[dict[str, object]] = []
-    for key in wanted:
-        if key not in model or SAID_BY_ALIAS.get(key) in model:
+    rows: list[list[Cell]] = []
+    for key in metrics:
+        if key not in model or SAME.get(key) in model:
             continue
-        figure = FIGURES[key]
+        metric = METRICS[key]
         values = [evaluation.metrics[name].get(key, math.nan) for name in evaluation.names]
         finite = [value for value in values if math.isfinite(value)]
-        best = (min if figure.lower_is_better else max)(finite) if len(finite) > 1 else math.nan
-        top = _text(best, figure.style) if math.isfinite(best) else None
+        best = (min if metric.lower_is_better else max)(finite) if len(finite) > 1 else math.nan
         # Compared as printed: figures that read alike are alike best.
-        cells = [
-            {"text": text, "best": text == top} for text in (_text(value, figure.style) for value in values)
-        ]
-        row: dict[str, object] = {"name": figure.name, "meaning": figure.meaning, "cells": cells}
-        rows.append(row | {"interval": _interval(evaluation, key)})
+        top = _text(best, metric.style) if math.isfinite(best) else None
+        texts = [_text(value, metric.style) for value in values]
+        cells = [bold(text) if text == top else text for text in texts]
+        rows.append([(metric.name, metric.meaning), (cells[0], _interval(evaluation, key)), *cells[1:]])
     return rows
 
 
@@ -185,36 +168,44 @@ def _interval(evaluation: Evaluation, key: str) -> str:
     interval = evaluation.intervals.get(key)
     if interval is None or not math.isfinite(interval.low):
         return ""
-    style = FIGURES[key].style
-    return (
-        f"{100 * interval.level:.0f}{SPACE}%: {_text(interval.low, style)} to {_text(interval.high, style)}"
-    )
+    low, high = (_text(bound, METRICS[key].style) for bound in (interval.low, interval.high))
+    return f"{share(interval.level)}: {low} to {high}"
 
 
-def _dates(evaluation: Evaluation) -> list[tuple[str, str]]:
-    parts = {
-        "Trained on": evaluation.trained,
-        "Calibrated on": evaluation.calibrated,
-        "Tested on": evaluation.tested,
-    }
-    return [(name, _span(dates)) for name, dates in parts.items() if dates]
+def _driver_rows(evaluation: Evaluation) -> list[list[Cell]]:
+    ordered = sorted(evaluation.drivers, key=lambda one: one.importance, reverse=True)
+    return [
+        [(code(one.feature), one.meaning), f"{one.importance:.4f}", f"{one.low:.4f} to {one.high:.4f}"]
+        for one in ordered
+    ]
 
 
-def _span(dates: tuple[str, ...]) -> str:
-    if len(dates) < 3:
-        return " and ".join(dates)
-    return f"{dates[0]} to {dates[-1]} ({len(dates)} cutoffs)"
+def _effect_rows(evaluation: Evaluation) -> list[list[Cell]]:
+    """The words and categories that raise the score most, then those that lower it most."""
+    return [
+        [(one.name, kind), f"{one.part:+.4f}", f"{one.low:+.4f} to {one.high:+.4f}", f"{one.rows:,}"]
+        for kind, effects in evaluation.effects.items()
+        for place, one in enumerate(effects)
+        if min(place, len(effects) - 1 - place) < MOST_EFFECTS
+    ]
 
 
-def _share(value: float) -> str:
-    return f"{100 * value:.0f}{SPACE}%"
+def _facts(evaluation: Evaluation) -> dict[str, str]:
+    facts = {"Users tested": f"{evaluation.users:,}"}
+    if evaluation.rows != evaluation.users:
+        facts["Rows tested"] = f"{evaluation.rows:,}"
+    for part in ("trained", "calibrated", "tested"):
+        dates = getattr(evaluation, part)
+        span = " and ".join(dates) if len(dates) < 3 else f"{dates[0]} to {dates[-1]} ({len(dates)} cutoffs)"
+        facts |= {f"{part.capitalize()} on": span} if dates else {}
+    return facts
 
 
 def _text(value: float, style: str) -> str:
     if not math.isfinite(value):
         return DASH
     if style == "share":
-        return f"{100 * value:.1f}{SPACE}%"
+        return share(value, 1)
     if style == "times":
         return f"{value:.2f}{SPACE}×"
-    return (f"{value:,.2f}" if style == "amount" else f"{value:.3f}").replace("-", MINUS)
+    return f"{value:,.2f}" if style == "amount" else f"{value:.3f}"

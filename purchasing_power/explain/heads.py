@@ -12,8 +12,8 @@ from scipy import sparse
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.svm import SVC, SVR
 from sklearn.utils.multiclass import _ovr_decision_function
+from tqdm import tqdm
 
-from purchasing_power.explain.sampled_shapley import sampled_shapley
 from purchasing_power.explain.score_path import Margins
 from purchasing_power.model.features import column_groups
 from purchasing_power.model.params import Head
@@ -166,6 +166,54 @@ def _sampled(
         return _two_dimensional(margins(mixed))
 
     return sampled_shapley(evaluate, len(groups), rows.seed, progress=rows.progress)
+
+
+def sampled_shapley(
+    evaluate: Callable[[np.ndarray], np.ndarray],
+    players: int,
+    seed: int,
+    draws: int = 2,
+    progress: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean change of the score as each column goes from the reference to the row, over random orders.
+
+    All rows walk together, so a step is one call for all of them. Each order is also walked backwards, which
+    makes the values exact where columns act alone or in pairs. Along any order the changes sum to the whole
+    difference, so the values add up whatever the number of draws.
+
+    Parameters
+    ----------
+    evaluate
+        Scores of every row, shape (n_rows, n_margins), when the columns of a mask, shape (players,), are taken
+        from the row and the others from the reference.
+    draws
+        Pairs of orders.
+
+    Returns
+    -------
+    tuple
+        Values, shape (n_rows, players, n_margins), and scores of the reference, shape (n_margins,).
+
+    Source: Castro, Gómez & Tejada (2009), Polynomial calculation of the Shapley value based on sampling;
+    Mitchell, Cooper, Frank & Holmes (2022), Sampling permutations for Shapley value estimation, JMLR 23.
+    """
+    rng = np.random.default_rng(seed)
+    at_reference = evaluate(np.zeros(players, bool))
+    at_row = evaluate(np.ones(players, bool))
+    total = np.zeros((len(at_reference), players, at_reference.shape[1]))
+    forwards = [rng.permutation(players) for _ in range(draws)]
+    orders = [each for order in forwards for each in (order, order[::-1])]
+    bar = tqdm(total=len(orders) * players, desc="columns", unit="column", leave=False, disable=not progress)
+    for order in orders:
+        on, before = np.zeros(players, bool), at_reference
+        for at, player in enumerate(order):
+            on[player] = True
+            after = at_row if at == players - 1 else evaluate(on)
+            total[:, player] += after - before
+            before = after
+            bar.update()
+    bar.close()
+    return total / len(orders), at_reference[0]
 
 
 def _link(scorer: TableScorer) -> Callable[[np.ndarray], np.ndarray] | None:

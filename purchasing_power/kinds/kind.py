@@ -17,7 +17,6 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from purchasing_power import page
 from purchasing_power.actions.campaign_list import CampaignList
 from purchasing_power.errors import DataError
 from purchasing_power.evaluation.bootstrap import Interval, Measure, metric_name
@@ -25,6 +24,7 @@ from purchasing_power.evaluation.holdout import Constants, Predictions
 from purchasing_power.gates.staging import GatePolicy, OwnEvidence
 from purchasing_power.kinds.case import Evaluated, FitLog, FitOptions, GateCase
 from purchasing_power.model.protocol import Model, Table
+from purchasing_power.pages.page import DASH, render
 from purchasing_power.reference.columns import ComparedColumns, as_strings, feature_columns
 from purchasing_power.reference.rows import one_per_group
 from purchasing_power.serving.batch.parts import FrameSource, RowSource
@@ -189,7 +189,7 @@ class Kind(ABC):
             "Unit": self.unit,
             "Held out": self.holdout,
         }
-        return page.render(
+        return render(
             "purchasing_power.kinds",
             "evaluation.html.j2",
             title=title,
@@ -338,7 +338,7 @@ class Kind(ABC):
 
 
 def _figure(value: float) -> str:
-    return f"{value:.4f}" if np.isfinite(value) else "–"
+    return f"{value:.4f}" if np.isfinite(value) else DASH
 
 
 def _interval(interval: Interval | None) -> str:

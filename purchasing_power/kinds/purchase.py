@@ -15,7 +15,7 @@ from purchasing_power.actions.campaign_list import CampaignList, campaign_list
 from purchasing_power.errors import DataError
 from purchasing_power.evaluation.baselines import naive_score, prior_prediction, rfm_proba
 from purchasing_power.evaluation.bootstrap import Measure
-from purchasing_power.evaluation.evaluation import Evaluation, sought
+from purchasing_power.evaluation.evaluation import Evaluation, target_phrase
 from purchasing_power.evaluation.holdout import Constants, Predictions
 from purchasing_power.evaluation.metrics import classification_metrics, ranking_metrics, regression_metrics
 from purchasing_power.evaluation.report import evaluation_report
@@ -26,7 +26,7 @@ from purchasing_power.evaluation.target_metrics import (
     target_metrics,
 )
 from purchasing_power.explain.model_explanation import explain_model
-from purchasing_power.explain.reasons_table import reason_columns
+from purchasing_power.explain.reasons import reason_columns
 from purchasing_power.gates.checks import calibration_check, calibration_evidence, slices_check
 from purchasing_power.gates.staging import GatePolicy, OwnEvidence
 from purchasing_power.kinds.case import Evaluated, FitLog, FitOptions, GateCase
@@ -368,7 +368,7 @@ def _material(title: str, made: Mapping[str, str], evaluated: Evaluated) -> Eval
     scores = {NAIVE: naive, RFM: ranking(target, predictions.baseline(RFM))}
     return Evaluation(
         title=title,
-        sought=sought(target, model.meta.horizon_days),
+        target_phrase=target_phrase(target, model.meta.horizon_days),
         task=target.task,
         model=made,
         rows=len(predictions.y),

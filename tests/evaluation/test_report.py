@@ -12,7 +12,7 @@ from purchasing_power.evaluation.bootstrap import Resampling, interval, paired_b
 from purchasing_power.evaluation.evaluation import Driver, Effect, Evaluation
 from purchasing_power.evaluation.metrics import classification_metrics, ranking_metrics, regression_metrics
 from purchasing_power.evaluation.pictures import confusion_counts, decile_means
-from purchasing_power.evaluation.report import against_naive, evaluation_report, verdict
+from purchasing_power.evaluation.report import against_naive, evaluation_report, headline
 
 SPACE = "\N{NO-BREAK SPACE}"
 DRIVERS = (
@@ -31,7 +31,7 @@ def two_classes(rows: int = 400, seed: int = 0) -> Evaluation:
     users = np.arange(rows)
     return Evaluation(
         title="Version 3",
-        sought="next month's top-fifth spenders",
+        target_phrase="next month's top-fifth spenders",
         task="binary",
         model={"head": "LightGBM", "digest": "9f1c2e77"},
         trained=("2017-08-13", "2017-09-10", "2017-10-08"),
@@ -68,7 +68,7 @@ def amounts() -> Evaluation:
     shared = {"rows": 300, "users": 300, "metrics": metrics, "y": y, "outputs": rate}
     return replace(
         two_classes(),
-        sought="the spend of the next 28 days",
+        target_phrase="the spend of the next 28 days",
         task="regression",
         classes=(),
         positive=None,
@@ -114,7 +114,7 @@ def test_the_tables_print_the_given_figures() -> None:
     model, naive = evaluation.metrics["model"], evaluation.metrics["naive"]
     full = rows_of_table(evaluation_report(evaluation), 2)
     assert full["AUC"] == [f"{model['auc']:.3f}", f"{naive['auc']:.3f}"]
-    assert full["Found in the top 5 %"][0] == f"{100 * model['gain_5']:.1f}{SPACE}%"
+    assert full["Gain at 5 %"][0] == f"{100 * model['gain_5']:.1f}{SPACE}%"
     assert full["Lift at 10 %"][1] == f"{naive['lift_10']:.2f}{SPACE}×"
     assert full["Recall"][0] == f"{100 * model['recall']:.1f}{SPACE}%"
     assert full["Brier score"] == [f"{model['brier']:.3f}", "–"]
@@ -135,31 +135,31 @@ def test_the_best_of_each_row_is_marked_and_less_is_better_for_errors() -> None:
     page = evaluation_report(replace(evaluation, metrics={"model": base | better, "naive": base | worse}))
     assert "<b>0.500</b>" in page and "<b>0.400</b>" not in page
     assert "<b>10.00</b>" in page and "<b>20.00</b>" not in page
-    found = page[page.index("Found in the top 10 %") :]
+    found = page[page.index("Gain at 10 %") :]
     assert found[: found.index("</tr>")].count("<b>") == 2  # alike as printed, so both
 
 
-def test_the_verdict_speaks_of_the_top_fifth_found() -> None:
+def test_the_headline_tells_the_gain_of_the_top_fifth() -> None:
     evaluation = two_classes()
     model, naive = {"gain_20": 0.62}, {"gain_20": 0.58}
-    assert verdict(replace(evaluation, metrics={"model": model, "naive": naive})).replace(SPACE, " ") == (
+    assert headline(replace(evaluation, metrics={"model": model, "naive": naive})).replace(SPACE, " ") == (
         "The model finds 62 % of next month's top-fifth spenders in the 20 % of users it ranks highest; "
         "ranking by last month's spend finds 58 %."
     )
-    assert "58 %, which is better." in verdict(
+    assert "58 %, which is better." in headline(
         replace(evaluation, metrics={"model": {"gain_20": 0.5}, "naive": naive})
     ).replace(SPACE, " ")
-    assert "at random" in verdict(replace(evaluation, metrics={"model": model}))
+    assert "at random" in headline(replace(evaluation, metrics={"model": model}))
 
 
-def test_the_verdict_of_an_amount_speaks_of_the_spend_held() -> None:
+def test_the_headline_of_an_amount_speaks_of_the_spend_held() -> None:
     evaluation = amounts()
-    text = verdict(evaluation).replace(SPACE, " ")
+    text = headline(evaluation).replace(SPACE, " ")
     assert (
         f"bring {100 * evaluation.metrics['model']['gain_20']:.0f} % of the spend of the next 28 days" in text
     )
     undefined = evaluation.metrics["model"] | {"gain_20": float("nan"), "mae": 12.5}
-    assert "off by 12.50 dollars" in verdict(replace(evaluation, metrics={"model": undefined}))
+    assert "off by 12.50 dollars" in headline(replace(evaluation, metrics={"model": undefined}))
 
 
 def test_the_report_says_so_where_the_model_is_no_better() -> None:
@@ -167,22 +167,22 @@ def test_the_report_says_so_where_the_model_is_no_better() -> None:
     assert evaluation.against_naive is not None
     tie = replace(evaluation.against_naive, difference=0.0, low=-0.01, high=0.01)
     worse = replace(evaluation.against_naive, difference=-0.1, low=-0.2, high=-0.05)
-    assert "cannot be told apart" in against_naive(replace(evaluation, against_naive=tie))
+    assert "cannot be distinguished" in against_naive(replace(evaluation, against_naive=tie))
     assert "do not use it" in against_naive(replace(evaluation, against_naive=worse))
     assert "better than last month's spend by more than chance" in evaluation_report(evaluation).replace(
         "&#39;", "'"
     )
 
 
-def test_rows_without_the_class_sought_still_make_a_report() -> None:
+def test_rows_without_the_positive_class_still_make_a_report() -> None:
     evaluation = two_classes()
     none = np.zeros(400, int)
     metrics = {"model": classification_metrics(none, evaluation.outputs, 1)}
     page = evaluation_report(replace(evaluation, y=none, metrics=metrics, intervals={}, against_naive=None))
-    assert "nothing can be said" in page and "nan" not in re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL)
+    assert "cannot be evaluated" in page and "nan" not in re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL)
 
 
-def test_classes_without_one_that_is_sought_make_a_report() -> None:
+def test_classes_without_a_positive_one_make_a_report() -> None:
     evaluation = three_classes()
     metrics = {"model": classification_metrics(evaluation.y, evaluation.outputs, None)}
     page = evaluation_report(

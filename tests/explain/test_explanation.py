@@ -15,10 +15,9 @@ from tables import TEXTS, changed, flat, panel
 from purchasing_power.evaluation.target_metrics import primary_score
 from purchasing_power.explain import score_path
 from purchasing_power.explain.explanation import explain
-from purchasing_power.explain.heads import mixed_margins, votes
+from purchasing_power.explain.heads import mixed_margins, sampled_shapley, votes
 from purchasing_power.explain.model_explanation import explain_model
 from purchasing_power.explain.permutation_importance import permutation_importance
-from purchasing_power.explain.sampled_shapley import sampled_shapley
 from purchasing_power.explain.texts import read_texts, without_word
 from purchasing_power.explain.words import document_parts, spread, word_parts
 from purchasing_power.model.flat_params import model_params

@@ -14,10 +14,8 @@ import pytest
 from tables import TEXTS, panel
 
 from purchasing_power.explain.model_explanation import explain_model
-from purchasing_power.explain.page import explanation_page
-from purchasing_power.explain.page_words import SAID
-from purchasing_power.explain.reasons import change, column_names, number
-from purchasing_power.explain.reasons_table import reason_columns
+from purchasing_power.explain.page import WORDS, explanation_page
+from purchasing_power.explain.reasons import change, column_names, number, reason_columns
 from purchasing_power.explain.user_explanation import explain_user
 from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
@@ -130,10 +128,10 @@ def test_the_page_adds_up_fetches_nothing_and_names_no_user_and_no_text(
     page = explanation_page("Shop, version 1", model, overall, None, user, language)
     assert "://" not in page and "<script" not in page and "user-0" not in page
     assert not any(text in page for text in TEXTS if " " in text)
-    assert SAID[language]["adds"] in page and SAID[language]["no_outcomes"] in page
+    assert WORDS[language]["adds"] in page and WORDS[language]["no_outcomes"] in page
     drops = pd.DataFrame(0.125, index=[driver.feature for driver in overall.drivers], columns=[0, 1])
     assert "0.1250" in explanation_page("Shop", model, overall, drops, None, language)
 
 
 def test_both_languages_say_the_same_things() -> None:
-    assert SAID["en"].keys() == SAID["zh"].keys()
+    assert WORDS["en"].keys() == WORDS["zh"].keys()
