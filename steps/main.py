@@ -33,7 +33,7 @@ def parser() -> Parser:
         .add("representations", "text representations to try")
         .add("heads", "heads to try")
         .add("encoder", "encoders to try: minilm, model folders, hub names, with ?options")
-        .add("runtime", "how encoders run; auto takes the fastest that is exact enough")
+        .add("runtime", "how encoders run; exact and auto leave it to the processor")
         .add("device", "where encoders and networks run")
         .add("imbalance", "what to try about rare classes")
         .add("losses", "losses of a regression to try")

@@ -17,7 +17,7 @@ from purchasing_power.model.splits import split
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.target import TARGETS, Target, fit_target
 from purchasing_power.snapshot.user_table import UserTable, distinct_texts
-from purchasing_power.text.encoder_spec import DEVICES, RUNTIMES
+from purchasing_power.text.encoder_spec import DEVICES, RUNTIME_CHOICES
 from purchasing_power.text.store import prune
 from purchasing_power.tuning import space
 from steps.study import encoders as study_encoders
@@ -50,9 +50,7 @@ def parser() -> Parser:
         .add("heads", "heads to try", words(*space.STUDY_HEADS))
         .add("encoder", "encoders to try: minilm, model folders, hub names, with ?options", references)
         .add(
-            "runtime",
-            "how encoders run; auto takes the fastest that is exact enough",
-            choice("auto", *RUNTIMES),
+            "runtime", "how encoders run; exact and auto leave it to the processor", choice(*RUNTIME_CHOICES)
         )
         .add("device", "where encoders run", choice(*DEVICES))
         .add("imbalance", "what to try about rare classes", words(*CHOICES["imbalance"]))

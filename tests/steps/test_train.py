@@ -13,7 +13,7 @@ def test_a_runtime_that_is_left_open_is_named_before_the_fit(tmp_path: Path) -> 
     blend = ModelParams(representation="none", head="blend", members=(Member(1.0, asked), Member(2.0, asked)))
     for params in (asked, blend):
         found = train._resolved(params, [], tmp_path)
-        assert found.encoders == ("minilm?runtime=float32",)
+        assert found.encoders == ("minilm?runtime=onnx-float32",)
         assert [part.head for part in found.parts] == [part.head for part in params.parts]
 
 

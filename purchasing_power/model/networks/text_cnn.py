@@ -29,7 +29,8 @@ from purchasing_power.snapshot.user_table import DOCUMENTS, UserTableMeta
 from purchasing_power.text import checkpoint
 from purchasing_power.text.checkpoint import Checkpoint
 from purchasing_power.text.encoder import Encoder
-from purchasing_power.text.runtime.padded import load_model
+from purchasing_power.text.encoder_spec import OPENVINO_BF16
+from purchasing_power.text.runtime.torch import load_model
 from purchasing_power.text.token_states import TokenStates, Window
 from purchasing_power.text.tokens import Tokens, open_tokens
 
@@ -125,7 +126,7 @@ def fit(params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> TextCnn:
         return _fit_with_layers(params, meta, fitting, features, table)
     goal = objective(params, fitting.y, fitting.task, fitting.classes)
     encoder = Encoder.open(params.encoder)
-    source, half = encoder.source, encoder.precision == "bfloat16"
+    source, half = encoder.source, encoder.runtime == OPENVINO_BF16
     tokens = open_tokens(source)
     kept = None if fitting.workspace is None else TokenStates.of(fitting.workspace, source, half)
     read = row_tokens.read(fitting.frame[DOCUMENTS], tokens, params.text_tokens, LEAST)
@@ -164,7 +165,7 @@ def _fit_with_layers(
     from purchasing_power.model.networks.finetune.lower_states import LowerStates
 
     encoder = Encoder.open(params.encoder)
-    half, lower = encoder.precision == "bfloat16", None
+    half, lower = encoder.runtime == OPENVINO_BF16, None
     if params.frozen_layers and fitting.workspace is not None:
         lower = LowerStates.open(encoder.source, params.frozen_layers, half, fitting.workspace)
     home = tempfile.TemporaryDirectory(prefix="tuned-")

@@ -24,6 +24,7 @@ from purchasing_power.model.scorer import Fitting, reseeded
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTableMeta
 from purchasing_power.text import checkpoint
 from purchasing_power.text.encoder import Encoder
+from purchasing_power.text.encoder_spec import FLOAT32
 from purchasing_power.text.store import VectorStore, vectors
 
 FEATURES, TOLD = "features.skops", "network.json"
@@ -102,10 +103,9 @@ def fit(params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> TunedScor
     goal = tuned(params, meta, reseeded(fitting, params), table, Path(home.name))
     source = checkpoint.find(str(Path(home.name, ENCODER)))
     wanted = Encoder.open(params.encoder)
-    # A quantised graph was judged by the frozen model's vectors: the tuned model runs in torch.
-    precision = wanted.precision if wanted.precision == "bfloat16" else "float32"
-    # Not opened for the whole process: the model of every trial of a study would stay in memory.
-    encoder = Encoder(source, source.fingerprint(), precision, wanted.device)
+    # In torch, since an exported graph of every trial's model would be kept. Not opened for the whole process: the
+    # models of all trials of a study would stay in memory.
+    encoder = Encoder(source, source.fingerprint(), FLOAT32, wanted.device)
     return TunedScorer(
         features=features,
         encoder=encoder,
