@@ -1,6 +1,6 @@
 """Times a drift job on 60 columns against stored reference statistics, and Evidently's default preset.
 
-Ours reads the current rows column by column from Parquet, counts them on the stored sketches, tests and judges them,
+Ours reads the current rows column by column from Parquet, counts them on the stored sketches, tests them,
 and makes the whole report (Evidently's HTML and JSON with our figures in it). Evidently reads the same rows and the
 reference's 100,000 rows, runs ``DataDriftPreset`` with its defaults and saves its HTML. Each side runs in a process
 of its own, imports included, the two taking turns; ``peak_mb`` is the largest memory of ours, ``ratio`` ours over
@@ -67,7 +67,7 @@ def write_rows(path: Path, rows: int, seed: int) -> None:
 def store_reference(rows: Path, folder: Path) -> None:
     """What the train step stores, of columns alone."""
     from purchasing_power.reference import files
-    from purchasing_power.reference.held_back import HeldBack
+    from purchasing_power.reference.held_out import HeldOut
     from purchasing_power.reference.measure import Reference, sketches
 
     frame = pd.read_parquet(rows)
@@ -75,7 +75,7 @@ def store_reference(rows: Path, folder: Path) -> None:
         name: frame[name] if frame[name].dtype == np.float64 else frame[name].astype(object) for name in frame
     }
     score = {"score": columns["n04"]}
-    use = {name: 1 / len(columns) for name in columns}
+    importance = {name: 1 / len(columns) for name in columns}
     found = Reference(
         columns=sketches(columns),
         scores=sketches(score),
@@ -84,35 +84,35 @@ def store_reference(rows: Path, folder: Path) -> None:
         cutoffs=(),
         cutoff_users=(),
         score_cutoffs=(),
-        use=use,
+        importance=importance,
         vectors=None,
         terms=None,
-        held_back=HeldBack(prior=np.zeros(1)),
+        held_out=HeldOut({"prior": np.zeros(1)}),
     )
     files.save(found, folder)
 
 
 def ours(current: Path, reference: Path, out: Path) -> None:
-    from monitoring.detect import find
-    from monitoring.drift.comparison import Sides
-    from monitoring.drift.synthetic_sample import shown
+    from monitoring.detect import detect
+    from monitoring.drift.comparison import WindowComparison
     from monitoring.performance.results import Performance
     from monitoring.reports import evidently_report
+    from monitoring.reports.synthetic_sample import synthetic_samples
     from purchasing_power.reference import files
-    from purchasing_power.reference.measure import counted
+    from purchasing_power.reference.measure import count_column
 
     stored, counts = files.load(reference), {}
     for name, sketch in stored.columns.items():
-        counts[name] = counted(sketch, pq.read_table(current, columns=[name]).column(0).to_pandas())
+        counts[name] = count_column(sketch, pq.read_table(current, columns=[name]).column(0).to_pandas())
     scores = {
-        "score": counted(
+        "score": count_column(
             stored.scores["score"], pq.read_table(current, columns=["n04"]).column(0).to_pandas()
         )
     }
     users = pq.ParquetFile(current).metadata.num_rows
-    both = Sides(stored, counts, scores, None, None, (), users, None, {})
-    found = find(both, {}, Performance((), "", 0), 0)
-    drawn = shown({**stored.columns, **stored.scores}, {**counts, **scores})
+    both = WindowComparison(stored, counts, scores, None, None, (), users, None, {})
+    found = detect(both, {}, Performance((), "", 0), 0)
+    drawn = synthetic_samples({**stored.columns, **stored.scores}, {**counts, **scores})
     snapshot = evidently_report.report(*drawn, found.evidence, found.scores, 0.3)
     out.write_text(evidently_report.html(snapshot) + snapshot.json())
 
@@ -121,13 +121,13 @@ def evidently(current: Path, reference: Path, out: Path) -> None:
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
 
-    sides = [pd.read_parquet(path) for path in (current, reference)]
-    numeric = [name for name in sides[0] if sides[0][name].dtype == np.float64]
+    frames = [pd.read_parquet(path) for path in (current, reference)]
+    numeric = [name for name in frames[0] if frames[0][name].dtype == np.float64]
     definition = DataDefinition(
-        numerical_columns=numeric, categorical_columns=[name for name in sides[0] if name not in numeric]
+        numerical_columns=numeric, categorical_columns=[name for name in frames[0] if name not in numeric]
     )
-    plain = [side.astype({name: object for name in side if name not in numeric}) for side in sides]
-    snapshot = Report([DataDriftPreset()]).run(*(Dataset.from_pandas(side, definition) for side in plain))
+    plain = [frame.astype({name: object for name in frame if name not in numeric}) for frame in frames]
+    snapshot = Report([DataDriftPreset()]).run(*(Dataset.from_pandas(frame, definition) for frame in plain))
     snapshot.save_html(str(out))
 
 

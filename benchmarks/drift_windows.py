@@ -1,4 +1,4 @@
-"""Windows of Complete Journey's users for the drift benchmarks, and what either side says of one.
+"""Windows of Complete Journey's users for the drift benchmarks, and what the monitor and Evidently find in one.
 
 The population are the households of one cutoff, with 60 columns of the user table and with their texts. A
 reference and a window are drawn from it anew each time, independently and with replacement: without a planted
@@ -12,23 +12,29 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from monitoring.columns import meanings
-from monitoring.detect import find
-from monitoring.drift.comparison import Sides
-from monitoring.drift.results import Window
+from monitoring.detect import detect
+from monitoring.drift.comparison import WindowComparison
+from monitoring.drift.results import WindowDrift
 from monitoring.performance.results import Performance
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
-from purchasing_power.reference.columns import Columns, feature_columns, is_numeric, score_columns
-from purchasing_power.reference.held_back import HeldBack
-from purchasing_power.reference.measure import Reference, column_use, counted, sketches
+from purchasing_power.reference.columns import (
+    ComparedColumns,
+    feature_columns,
+    is_numeric,
+    meanings,
+    score_columns,
+)
+from purchasing_power.reference.held_out import HeldOut
+from purchasing_power.reference.measure import Reference, count_column, shap_importance, sketches
 from purchasing_power.reference.texts import (
     MOST_VECTORS,
     Vectors,
@@ -37,17 +43,17 @@ from purchasing_power.reference.texts import (
     known_terms,
     projected,
 )
-from purchasing_power.shop.intake import take_in
+from purchasing_power.shop.intake import ingest
 from purchasing_power.shop.samples import complete_journey
 from purchasing_power.shop.tables import scan
 from purchasing_power.snapshot.build import build
 from purchasing_power.snapshot.settings import SnapshotSettings
 from purchasing_power.snapshot.target import fit_target
-from purchasing_power.snapshot.user_table import CUTOFF, USER, UserTable, UserTableMeta
+from purchasing_power.snapshot.user_table import USER, UserTable, UserTableMeta
 from purchasing_power.text.bag import Bag, bag
 
 COLUMNS = 60
-CUTOFF_USED = "2017-10-08"
+CUTOFF_USED = date(2017, 10, 8)
 # Evidently calls a dataset drifted from this share of drifted columns on.
 EVIDENTLY_SHARE = 0.5
 NOTHING_KNOWN = Performance((), "No outcome is looked at.", 0)
@@ -66,8 +72,8 @@ class Population:
     """
 
     table: UserTable
-    columns: Columns
-    scores: Columns
+    columns: ComparedColumns
+    scores: ComparedColumns
     vectors: np.ndarray
     folds: np.ndarray
     documents: Bag
@@ -77,11 +83,11 @@ def sample() -> tuple[PurchasingModel, UserTable]:
     """A model on 60 columns of the Complete Journey sample, and the table it was made from."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "tables"
-        take_in(complete_journey(Path(place) / "raw"), folder, key=b"benchmark key of no secret at all")
+        ingest(complete_journey(Path(place) / "raw"), folder, key=b"benchmark key of no secret at all")
         whole = build(scan(folder), SnapshotSettings(), progress=False)
     table = UserTable(whole.frame, narrowed(whole.meta))
     parts = split(table)
-    params = ModelParams(representation="none", head="logistic")
+    params = model_params(representation="none", head="logistic")
     return fit(table, parts, fit_target("auto", table, parts.train), params), table
 
 
@@ -92,17 +98,12 @@ def narrowed(meta: UserTableMeta) -> UserTableMeta:
     return UserTableMeta(**{**vars(meta), "numeric": tuple(meta.numeric[place] for place in chosen)})
 
 
-def at_cutoff(table: UserTable) -> UserTable:
-    """The households of the one cutoff that windows are drawn from."""
-    return table.rows(np.flatnonzero(table.frame[CUTOFF] == pd.Timestamp(CUTOFF_USED)))
-
-
 def population(model: PurchasingModel, table: UserTable) -> Population:
     """Prepare the rows of one cutoff, shifted or not."""
     documents = bag(table.frame["documents"])
     return Population(
         table=table,
-        columns=feature_columns(table, model.meta),
+        columns=feature_columns(table.frame, model.meta),
         scores=score_columns(model.predict(table.frame)),
         vectors=projected(hashed_words(documents)),
         folds=fold_codes(table.frame[USER]),
@@ -112,13 +113,13 @@ def population(model: PurchasingModel, table: UserTable) -> Population:
 
 def our_window(
     model: PurchasingModel,
-    use: Mapping[str, float],
+    importance: Mapping[str, float],
     before: Population,
     then: np.ndarray,
     now: Population,
     rows: np.ndarray,
-) -> Window:
-    """What the monitor says of the drawn rows ``rows`` of ``now``, against the drawn rows ``then`` of ``before``."""
+) -> WindowDrift:
+    """Drift by the monitor of the drawn rows ``rows`` of ``now``, against the drawn rows ``then`` of ``before``."""
     documents = drawn_documents(before, then)
     reference = Reference(
         columns=sketches(_taken(before.columns, then)),
@@ -128,12 +129,12 @@ def our_window(
         cutoffs=(),
         cutoff_users=(),
         score_cutoffs=(),
-        use=dict(use),
+        importance=dict(importance),
         vectors=_vectors(before, then),
         terms=known_terms(documents),
-        held_back=HeldBack(prior=np.zeros(1)),
+        held_out=HeldOut({"prior": np.zeros(1)}),
     )
-    both = Sides(
+    comparison = WindowComparison(
         reference=reference,
         columns=_counted(reference.columns, now.columns, rows),
         scores=_counted(reference.scores, now.scores, rows),
@@ -144,8 +145,8 @@ def our_window(
         moment=None,
         described={},
     )
-    window = find(both, meanings(model.meta), NOTHING_KNOWN, 0).evidence.window
-    assert window is not None, "a job judges its window"
+    window = detect(comparison, meanings(model.meta), NOTHING_KNOWN, 0).evidence.window
+    assert window is not None, "a job gives its window's drift"
     return window
 
 
@@ -171,17 +172,17 @@ def evidently_preset_share(before: Population, then: np.ndarray, now: Population
     from evidently.presets import DataDriftPreset
 
     features = before.table.meta.features
-    sides = [
+    frames = [
         pd.DataFrame({name: side.columns[name].iloc[at].reset_index(drop=True) for name in features})
         for side, at in ((now, rows), (before, then))
     ]
-    filled = [name for name in features if all(side[name].notna().any() for side in sides)]
-    numeric = [name for name in filled if is_numeric(sides[1][name])]
+    filled = [name for name in features if all(frame[name].notna().any() for frame in frames)]
+    numeric = [name for name in filled if is_numeric(frames[1][name])]
     definition = DataDefinition(
         numerical_columns=numeric, categorical_columns=[name for name in filled if name not in numeric]
     )
     snapshot = Report([DataDriftPreset()]).run(
-        *(Dataset.from_pandas(side[filled], definition) for side in sides)
+        *(Dataset.from_pandas(frame[filled], definition) for frame in frames)
     )
     counted_columns = [
         metric["value"]["count"]
@@ -191,9 +192,9 @@ def evidently_preset_share(before: Population, then: np.ndarray, now: Population
     return float(counted_columns[0]) / COLUMNS
 
 
-def attention(model: PurchasingModel, table: UserTable) -> dict[str, float]:
-    """The model's attention, once for all windows."""
-    return column_use(model, table, 0)
+def feature_importance(model: PurchasingModel, table: UserTable) -> dict[str, float]:
+    """Feature importance of each column, once for all windows."""
+    return shap_importance(model, table, 0)
 
 
 def drawn_documents(side: Population, rows: np.ndarray) -> Bag:
@@ -201,13 +202,14 @@ def drawn_documents(side: Population, rows: np.ndarray) -> Bag:
     return Bag(side.documents.texts, side.documents.counts[rows], side.documents.recency[rows])
 
 
-def _taken(columns: Columns, rows: np.ndarray) -> Columns:
+def _taken(columns: ComparedColumns, rows: np.ndarray) -> ComparedColumns:
     return {name: column.iloc[rows].reset_index(drop=True) for name, column in columns.items()}
 
 
-def _counted(of: Mapping[str, Any], columns: Columns, rows: np.ndarray) -> dict[str, Any]:
+def _counted(of: Mapping[str, Any], columns: ComparedColumns, rows: np.ndarray) -> dict[str, Any]:
     return {
-        name: counted(sketch, columns[name].iloc[rows].reset_index(drop=True)) for name, sketch in of.items()
+        name: count_column(sketch, columns[name].iloc[rows].reset_index(drop=True))
+        for name, sketch in of.items()
     }
 
 

@@ -26,12 +26,12 @@ from purchasing_power.snapshot.user_table import UserTable
 COLUMNS = {"estimated": "estimate", "uncorrected": "uncorrected", "last month": "last_month"}
 
 
-def realised(model: PurchasingModel, rows: UserTable, metric: MetricName) -> float:
+def realised_performance(model: PurchasingModel, rows: UserTable, metric: MetricName) -> float:
     """The figure once the outcome is known."""
     positive = model.target.positive
-    happened = (model.target.labels(rows.frame) == positive).astype(np.int64)
-    said = model.outputs(rows.frame)[:, positive]
-    return float(weighted_metric(metric, happened, said)(np.ones((1, len(said))))[0])
+    outcomes = (model.target.labels(rows.frame) == positive).astype(np.int64)
+    score = model.outputs(rows.frame)[:, positive]
+    return float(weighted_metric(metric, outcomes, score)(np.ones((1, len(score))))[0])
 
 
 def errors(table: UserTable, keep: bool) -> pd.DataFrame:
@@ -51,15 +51,15 @@ def _errors(
 ) -> dict[str, object]:
     now, before, held = rows
     positive = model.target.positive
-    said, then = (model.outputs(one.frame)[:, positive] for one in (now, held))
-    happened = (model.target.labels(held.frame) == positive).astype(np.int64)
+    current, reference = (model.outputs(one.frame)[:, positive] for one in (now, held))
+    outcomes = (model.target.labels(held.frame) == positive).astype(np.int64)
     return {
         "month": month,
         "metric": metric,
-        "realised": realised(model, now, metric),
-        "estimated": corrected(metric, said, then, happened)[0],
-        "uncorrected": expected(metric, said),
-        "last month": realised(model, before, metric),
+        "realised": realised_performance(model, now, metric),
+        "estimated": corrected(metric, current, reference, outcomes)[0],
+        "uncorrected": expected(metric, current),
+        "last month": realised_performance(model, before, metric),
     }
 
 

@@ -29,6 +29,7 @@ from hostile_requests import JSON, Sent, hand_made, random_rows
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from serve_models import new_experiment, requests, trained
 
+from purchasing_power.kinds.purchase import KIND
 from steps.deploy.server_process import HOST, free_port, serving
 from steps.model_logging import log_and_register
 
@@ -76,7 +77,7 @@ def main() -> None:
         experiment, made = new_experiment(Path(scratch)), trained(Path(scratch), args.users, "float32")
         row = requests(made.table.rows(made.known[-1:]))[0]
         with mlflow.start_run(experiment_id=experiment):
-            version = log_and_register(made.model, made.bundle, made.shown, "hostile", {})
+            version = log_and_register(KIND, made.model, made.bundle, made.shown, "hostile", {})
         port = free_port()
         with serving(f"models:/hostile/{version.version}", port, 2):
             good = Sent("good", json.dumps({"inputs": [row]}).encode(), JSON, "")

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
-from purchasing_power.shop.intake import take_in
+from purchasing_power.shop.intake import ingest
 from purchasing_power.shop.samples import complete_journey
 from purchasing_power.shop.tables import scan
 from purchasing_power.snapshot.build import build
@@ -25,14 +25,14 @@ LOOKBACK_DAYS, HORIZON_DAYS = 84, 28
 FIRST_MONTH = 3
 MONTHS, SHIFT_MONTH = 16, 7
 SIGNALS = 5
-PARAMS = ModelParams(representation="none", head="lightgbm", trees=100)
+PARAMS = model_params(representation="none", head="lightgbm", trees=100)
 
 
 def sample(users: int) -> UserTable:
     """Complete Journey at every cutoff, or that many of its households (0 for all), without texts."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "tables"
-        take_in(complete_journey(Path(place) / "raw"), folder, key=b"benchmark key of no secret at all")
+        ingest(complete_journey(Path(place) / "raw"), folder, key=b"benchmark key of no secret at all")
         table = build(scan(folder), SnapshotSettings(lookback=LOOKBACK_DAYS), progress=False)
     frame = table.frame.drop(columns="documents")
     if users:

@@ -7,7 +7,7 @@ and ``concept`` (the features stay and the labels change hands, which no look at
 the share of windows of N users in which the monitor's verdict is drift, ``evidently_SHIFT_N`` that in which
 Evidently's ``DataDriftPreset`` says that the dataset drifted (half of the columns), and ``evidently_any_SHIFT_N`` that
 in which its default tests flag a column at all. ``performance_concept_N`` is what sees a concept: realised average
-precision below the promise, once the labels are known. Run: ``python benchmarks/power.py``; a small try:
+precision below the reference performance, once the labels are known. Run: ``python benchmarks/power.py``; a small try:
 ``--windows 3 --users 200``.
 """
 
@@ -19,19 +19,20 @@ import json
 import numpy as np
 import pandas as pd
 from drift_windows import (
+    CUTOFF_USED,
     EVIDENTLY_SHARE,
     Population,
-    at_cutoff,
-    attention,
     evidently_share,
+    feature_importance,
     our_window,
     population,
     sample,
 )
 from tqdm import tqdm
 
-from purchasing_power.evaluation.bootstrap import Interval, interval
+from purchasing_power.evaluation.bootstrap import Interval, Resampling, interval
 from purchasing_power.model.purchasing_model import PurchasingModel
+from purchasing_power.snapshot.cutoffs import at_cutoff
 from purchasing_power.snapshot.user_table import UserTable, document_codes, documents_array
 
 MEAN_SIZE, POINTS, RISE = 0.2, 0.05, 1.1
@@ -91,9 +92,9 @@ def main() -> None:
     parser.add_argument("--reference", type=int, default=5_000, help="users of the reference")
     args = parser.parse_args()
     model, table = sample()
-    one = at_cutoff(table)
+    one = at_cutoff(table, CUTOFF_USED)
     three = [name for name in amounts(model.meta.numeric) if name.startswith("spend")][:3]
-    before, use = population(model, one), attention(model, one)
+    before, importance = population(model, one), feature_importance(model, one)
     figures: dict[str, float] = {}
     print(
         f"mean: {', '.join(three)}; category: {model.meta.categorical[0]}; reference of {args.reference:,} users"
@@ -104,28 +105,28 @@ def main() -> None:
     for shift in SHIFTS:
         now = population(model, shifted(one, shift, three, model.meta.numeric))
         for users in args.users:
-            figures |= power(model, use, (before, now), shift, args.reference, users, args.windows)
+            figures |= power(model, importance, (before, now), shift, args.reference, users, args.windows)
     print(json.dumps({name: round(value, 4) for name, value in figures.items()}))
 
 
 def power(
     model: PurchasingModel,
-    use: dict[str, float],
-    sides: tuple[Population, Population],
+    importance: dict[str, float],
+    populations: tuple[Population, Population],
     shift: str,
     reference: int,
     users: int,
     windows: int,
 ) -> dict[str, float]:
-    before, now = sides
+    before, now = populations
     rng, whole = np.random.default_rng(users), len(before.table.frame)
     ours, shares, below = [], [], []
     for number in tqdm(range(windows), desc=f"{shift}, {users:,} users", unit="window", leave=False):
         then, rows = rng.integers(0, whole, reference), rng.integers(0, whole, users)
-        ours.append(our_window(model, use, before, then, now, rows).drifted)
+        ours.append(our_window(model, importance, before, then, now, rows).drifted)
         shares.append(evidently_share(before, then, now, rows))
         if shift == "concept":
-            below.append(below_promise(model, before.table, then, rows, number))
+            below.append(below_reference(model, before.table, then, rows, number))
     found = {
         f"ours_{shift}_{users}": float(np.mean(ours)),
         f"evidently_{shift}_{users}": float(np.mean(np.array(shares) >= EVIDENTLY_SHARE)),
@@ -133,27 +134,29 @@ def power(
     }
     if below:
         found[f"performance_{shift}_{users}"] = float(np.mean(below))
-    told = [f"{value:.0%}" for value in found.values()] + ["" if below else "-"]
-    print(f"{shift:<10}{users:>7,}{told[0]:>8}{told[1]:>11}{told[2]:>19}{told[3]:>13}")
+    cells = [f"{value:.0%}" for value in found.values()] + ["" if below else "-"]
+    print(f"{shift:<10}{users:>7,}{cells[0]:>8}{cells[1]:>11}{cells[2]:>19}{cells[3]:>13}")
     return found
 
 
-def below_promise(
+def below_reference(
     model: PurchasingModel, table: UserTable, then: np.ndarray, rows: np.ndarray, seed: int
 ) -> bool:
-    """Whether average precision after the labels changed hands lies below the promise, by the monitor's rule."""
+    """Whether average precision after the labels changed hands is below the reference performance, by our rule."""
     y = (model.target.labels(table.frame) == model.target.positive).astype(int)
     score = model.predict(table.frame)["score"].to_numpy()
     # The best-scored users are now the others: a label goes to the user at the mirrored rank.
     order = np.argsort(score)
     flipped = y.copy()
     flipped[order] = y[order[::-1]]
-    promised, figure = _judged(y, score, then, seed), _judged(flipped, score, rows, seed)
-    return bool(figure.value < promised.low and figure.high < promised.value)
+    reference, figure = _figure(y, score, then, seed), _figure(flipped, score, rows, seed)
+    return bool(figure.value < reference.low and figure.high < reference.value)
 
 
-def _judged(y: np.ndarray, score: np.ndarray, rows: np.ndarray, seed: int) -> Interval:
-    return interval(y[rows], score[rows], np.arange(len(rows)), "average_precision", REPLICATES, seed)
+def _figure(y: np.ndarray, score: np.ndarray, rows: np.ndarray, seed: int) -> Interval:
+    return interval(
+        y[rows], score[rows], np.arange(len(rows)), "average_precision", Resampling(REPLICATES, seed)
+    )
 
 
 if __name__ == "__main__":

@@ -25,13 +25,15 @@ import numpy as np
 from peak_memory import peak_mb
 from quality_income import OUTER, RFM, TEXT, WITHOUT, Income, measure
 
-from purchasing_power.evaluation.bootstrap import Comparison, MetricName, paired_bootstrap
-from purchasing_power.evaluation.holdout import comparable, held_back, judge
+from purchasing_power.evaluation.bootstrap import Comparison, MetricName, compare_measures
+from purchasing_power.evaluation.holdout import held_out
+from purchasing_power.evaluation.target_metrics import target_measure
+from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.shop.pseudonym import KEY_VARIABLE
 from purchasing_power.snapshot import user_table
-from purchasing_power.snapshot.user_table import CUTOFF
+from purchasing_power.snapshot.user_table import CUTOFF, USER
 from steps.main import SHOP
 from tracking import registry, runs
 from tracking.chain import entry_points, run_steps
@@ -120,15 +122,13 @@ def _evaluation(uri: str) -> dict[str, Any]:
 def _compare(models: list[PurchasingModel], users: str) -> tuple[list[str], dict[str, Comparison]]:
     """Cutoffs of the held-back rows, and intervals of the first model's figures minus the second's."""
     table = user_table.read(runs.fetch(users, "users")[0])
-    rows = held_back(table, models)
-    judged = [judge(model, table, rows) for model in models]
+    rows = held_out(KIND, table, models)
+    y, users_of_rows = models[0].target.labels(rows.frame), rows.frame[USER]
+    outputs = [model.outputs(rows.frame) for model in models]
     gains = {}
     for metric in METRICS:
-        (y, score), (_, other) = (
-            comparable(model.target, metric, each.y, each.model)
-            for model, each in zip(models, judged, strict=True)
-        )
-        gains[metric] = paired_bootstrap(y, score, other, judged[0].users, metric=metric)
+        first, second = (target_measure(models[0].target, metric, y, values) for values in outputs)
+        gains[metric] = compare_measures(metric, first, second, users_of_rows)[1]
     return rows.frame[CUTOFF].dt.strftime("%Y-%m-%d").unique().tolist(), gains
 
 
@@ -156,8 +156,8 @@ def report(demo: Demo, income: Income, took: dict[str, float]) -> None:
     ways = {
         "spend of the last 28 days": demo.figures["naive"],
         "recency, frequency, money": demo.figures["rfm"],
-        f"with text ({demo.params.representation}, {demo.params.head})": demo.figures["model"],
-        f"without text ({demo.plain_params.head})": demo.plain["model"],
+        f"with text ({demo.params.representation}, {demo.params.head.name})": demo.figures["model"],
+        f"without text ({demo.plain_params.head.name})": demo.plain["model"],
     }
     for name, found in ways.items():
         print(f"{name:<44}{found['auc']:>18.4f}{found['average_precision']:>22.4f}")

@@ -28,6 +28,7 @@ from tqdm import tqdm
 from purchasing_power.evaluation.baselines import rfm_proba
 from purchasing_power.evaluation.bootstrap import Comparison, paired_bootstrap
 from purchasing_power.evaluation.cross_validation import CrossValidation
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import fit
 from purchasing_power.model.splits import Split, folds
@@ -106,7 +107,7 @@ def _year(orders: ir.Table) -> pd.DataFrame:
 def candidates(representations: Sequence[str]) -> list[ModelParams]:
     """The settings that are chosen among, the same with and without text."""
     return [
-        ModelParams(representation=name, head="logistic", text_components=components, C=strength)
+        model_params(representation=name, head="logistic", text_components=components, C=strength)
         for name in representations
         for components, strength in product(COMPONENTS if name != "none" else COMPONENTS[:1], STRENGTHS)
     ]
@@ -115,7 +116,7 @@ def candidates(representations: Sequence[str]) -> list[ModelParams]:
 def measure(folder: Path, store: str) -> Income:
     """The income task on checked tables; vectors of titles are kept in ``store``."""
     table = households(scan(folder))
-    warm(ModelParams().encoder, distinct_texts(table), store)
+    warm(model_params().encoder, distinct_texts(table), store)
     positive = (table.frame[LABEL] == "1").to_numpy(np.int64)
     rows, ways = np.arange(len(positive)), (TEXT, RFM, WITHOUT)
     aucs: dict[str, list[float]] = {way: [] for way in ways}
@@ -130,7 +131,7 @@ def measure(folder: Path, store: str) -> Income:
                 aucs[way].append(float(roc_auc_score(positive[test], score)))
                 ranks[way][test] += rankdata(score) / len(test)
             for way, one in params.items():
-                chosen[way][f"{one.representation} C={one.C:g}"] += 1
+                chosen[way][f"{one.representation} C={one.head.values()['C']:g}"] += 1
     gain = paired_bootstrap(positive, ranks[TEXT], ranks[WITHOUT], rows, metric="auc")
     return Income(len(positive), int(positive.sum()), aucs, chosen, gain)
 

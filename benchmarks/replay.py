@@ -28,11 +28,18 @@ from past_months import as_of, months, rows_at, sample, simulated, version
 from replay_evidence import evidence_of, evidently_drifted, history_of
 from tqdm import tqdm
 
-from monitoring.policy.decide import decide
-from monitoring.policy.decision import Policy
-from monitoring.policy.past_windows import PastWindow
-from purchasing_power.evaluation.bootstrap import draws, paired_bootstrap, percentiles, weighted_metric
-from purchasing_power.evaluation.holdout import held_back
+from monitoring.policy.decision import decide
+from monitoring.policy.policy import Policy
+from monitoring.policy.window_history import MonitoredWindow
+from purchasing_power.evaluation.bootstrap import (
+    Resampling,
+    draws,
+    paired_bootstrap,
+    percentiles,
+    weighted_metric,
+)
+from purchasing_power.evaluation.holdout import held_out
+from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.snapshot.user_table import USER, UserTable
 from tracking.chain import entry_points
@@ -57,7 +64,7 @@ class Course:
     policy: str
     model: PurchasingModel
     made_from: UserTable
-    windows: list[PastWindow] = field(default_factory=list)
+    windows: list[MonitoredWindow] = field(default_factory=list)
     retrained: str = ""
     retrains: int = 0
     seconds: float = 0.0
@@ -70,7 +77,7 @@ def policy_of_defaults() -> Policy:
     whole = ("min_users", "poor_windows", "windows", "cool_down_days", "max_age_days")
     return Policy(
         drift_share=float(given["drift_share"]),
-        matter=float(given["matter"]),
+        drift_importance=float(given["drift_importance"]),
         retrain=given["retrain"],
         **{name: int(given[name]) for name in whole},
     )
@@ -126,11 +133,11 @@ def _month(course: Course, known: UserTable, moment: pd.Timestamp) -> None:
 
 def is_better(made: PurchasingModel, before: PurchasingModel, known: UserTable) -> bool:
     """Whether a new version's average precision lies above the old one's on held-back rows, as the gate asks."""
-    rows = held_back(known, [made, before])
+    rows = held_out(KIND, known, [made, before])
     y = (made.target.labels(rows.frame) == made.target.positive).astype(np.int64)
     mine, theirs = (model.outputs(rows.frame)[:, model.target.positive] for model in (made, before))
     users = rows.frame[USER].to_numpy()
-    return paired_bootstrap(y, mine, theirs, users, replicates=REPLICATES).low > 0
+    return paired_bootstrap(y, mine, theirs, users, resampling=Resampling(REPLICATES)).low > 0
 
 
 def outcomes(courses: list[Course], rows: list[UserTable]) -> list[np.ndarray]:
@@ -167,7 +174,7 @@ def difference(
             axis=0,
         )
 
-    drawn = [mean(weights) for weights in draws(np.arange(len(users)), len(users), REPLICATES, 0)]
+    drawn = [mean(weights) for weights in draws(np.arange(len(users)), len(users), Resampling(REPLICATES))]
     low, high, _ = percentiles(drawn, LEVEL)
     return float(mean(np.ones((1, len(users))))[0]), low, high
 
@@ -209,13 +216,13 @@ def _tell(
     figures: dict[str, float],
     edges: list[tuple[str, bool, bool]],
 ) -> None:
-    told = pd.DataFrame(lines, columns=["data", "policy", "average_precision", "retrains", "seconds"])
-    print(told.to_string(index=False))
+    table = pd.DataFrame(lines, columns=["data", "policy", "average_precision", "retrains", "seconds"])
+    print(table.to_string(index=False))
     for name, good, few in edges:
         place = "on the better edge" if good and few else "NOT on the better edge"
         why = f"{'as good as' if good else 'worse than'} monthly within its interval, "
         print(f"{name}: ours is {place}: {why}{'at most' if few else 'more than'} half its retrains")
-    for policy, of in told.groupby("policy"):
+    for policy, of in table.groupby("policy"):
         figures[f"{policy}_average_precision"] = round(float(of["average_precision"].mean()), 4)
         figures[f"{policy}_retrains"] = int(of["retrains"].sum())
         figures[f"{policy}_seconds"] = round(float(of["seconds"].sum()), 1)

@@ -7,18 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from monitoring.columns import meanings
-from monitoring.detect import find
-from monitoring.drift.comparison import sides
-from monitoring.drift.current_rows import current_rows
+from monitoring.detect import detect
+from monitoring.drift.comparison import compare
 from monitoring.evidence import Evidence
-from monitoring.performance.estimate import estimated
-from monitoring.performance.realised import realised
+from monitoring.performance.estimate import estimated_performance
+from monitoring.performance.realised import realised_performance
 from monitoring.policy import past_jobs
-from monitoring.policy.past_windows import Past, PastWindow
+from monitoring.policy.window_history import MonitoredWindow, WindowHistory
+from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model.purchasing_model import PurchasingModel
+from purchasing_power.reference.columns import meanings
 from purchasing_power.reference.measure import Reference, measure
-from purchasing_power.reference.rows import one_per_user
+from purchasing_power.reference.rows import one_per_group
 from purchasing_power.snapshot.user_table import CUTOFF, UserTable
 
 # Evidently calls a dataset drifted from this share of drifted columns on.
@@ -29,19 +29,24 @@ _references: dict[int, tuple[PurchasingModel, Reference]] = {}
 def evidence_of(
     model: PurchasingModel, made_from: UserTable, known: UserTable, moment: pd.Timestamp
 ) -> Evidence:
-    """The monitor's evidence at a month, with the promise of the table that the version was made from."""
-    current = current_rows(model, known, moment.date(), 0)
+    """The monitor's evidence at a month, with the reference performance of the table that the version was made from."""
+    current = KIND.current_rows(model, known, moment.date(), 0)
     reference = _reference(model, made_from)
-    both = sides(model, reference, current, 0)
-    performance = realised(model, reference.held_back, known, moment, 0)
-    found = find(both, meanings(model.meta), performance, 0).evidence
-    return replace(found, estimates=estimated(model, reference.held_back, model.outputs(current.frame), 0))
+    comparison = compare(KIND, model, reference, current, 0)
+    performance = realised_performance(KIND, model, reference.held_out, known, moment, 0)
+    found = detect(comparison, meanings(model.meta), performance, 0).evidence
+    return replace(
+        found,
+        estimates=estimated_performance(KIND, model, reference.held_out, model.outputs(current.frame), 0),
+    )
 
 
-def history_of(windows: list[PastWindow], retrained: str, model: PurchasingModel, at: str) -> Past:
+def history_of(
+    windows: list[MonitoredWindow], retrained: str, model: PurchasingModel, at: str
+) -> WindowHistory:
     """What came before a month, as the monitor reads it from its runs."""
     until = model.training.known_until
-    return Past(
+    return WindowHistory(
         windows=tuple(windows),
         days_since_retrain=past_jobs.days(retrained, at) if retrained else None,
         age_days=past_jobs.days(until, at) if until is not None else None,
@@ -56,7 +61,9 @@ def evidently_drifted(
     from evidently.presets import DataDriftPreset
 
     trained_at = pd.to_datetime(list(model.training.cutoffs))
-    then = one_per_user(made_from, np.flatnonzero(made_from.frame[CUTOFF].isin(trained_at)), 0).frame
+    then = one_per_group(
+        made_from, np.flatnonzero(made_from.frame[CUTOFF].isin(trained_at)), "user_id", 0
+    ).frame
     now = known.frame[known.frame[CUTOFF] == moment]
     names = [name for name in model.meta.features if then[name].notna().any() and now[name].notna().any()]
     numeric = [name for name in names if name in model.meta.numeric]
@@ -78,7 +85,7 @@ def _reference(model: PurchasingModel, made_from: UserTable) -> Reference:
     """Reference statistics of a version, made once, as the train step does."""
     kept = _references.get(id(model))
     if kept is None or kept[0] is not model:
-        kept = (model, measure(model, made_from, 0))
+        kept = (model, measure(KIND, model, made_from, 0))
         _references.clear()
         _references[id(model)] = kept
     return kept[1]

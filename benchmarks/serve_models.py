@@ -14,8 +14,9 @@ from safetensors.numpy import save_file
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model import bundle
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.shop.samples import small_shop
@@ -27,7 +28,7 @@ from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.encoder_spec import parse
 from purchasing_power.text.model_folder import find
 from purchasing_power.text.store import warm
-from steps.model_logging import example, log_and_register, signature
+from steps.model_logging import log_and_register, signature
 
 HERE = Path(__file__).parent
 UNSEEN = "@@TEXT@@"
@@ -55,7 +56,7 @@ class Trained:
     @property
     def shown(self) -> pd.DataFrame:
         """The made-up row that goes with the model."""
-        return example(self.model, self.table, self.known)
+        return KIND.example(self.model, self.table)
 
 
 def trained(folder: Path, users: int, runtime: str) -> Trained:
@@ -65,7 +66,7 @@ def trained(folder: Path, users: int, runtime: str) -> Trained:
     encoder = f"minilm?runtime={runtime}"
     store, texts = str(folder / "vectors"), distinct_texts(table, parts.known)
     warm(encoder, texts, store)
-    params = ModelParams(representation="encoder", head="logistic", encoder=encoder)
+    params = model_params(representation="encoder", head="logistic", encoder=encoder)
     model = fit(table, parts, fit_target("tier", table, parts.train), params, store=store)
     return Trained(
         model, table, parts.train, parts.known, bundle.save(model, folder / "bundle", texts, store)
@@ -85,7 +86,7 @@ def sides(folder: Path, users: int, runtime: str) -> tuple[list[Side], float]:
     rows = requests(made.table.rows(made.known[-500:]))
     checked = _checked(made)
     with mlflow.start_run(experiment_id=experiment):
-        ours = log_and_register(made.model, made.bundle, made.shown, "ours", {})
+        ours = log_and_register(KIND, made.model, made.bundle, made.shown, "ours", {})
         floor = mlflow.pyfunc.log_model(name="floor", python_model=str(HERE / "serve_floor.py"), **_BARE)
         frame = mlflow.pyfunc.log_model(
             name="frame", python_model=str(HERE / "serve_frame_floor.py"), signature=checked, **_BARE
@@ -119,7 +120,7 @@ _BARE: dict = {"pip_requirements": ["mlflow"]}
 
 def _checked(made: Trained) -> ModelSignature:
     """The signature of our model, enforced as MLflow does."""
-    found = signature(made.model, made.model.predict(made.shown))
+    found = signature(KIND, made.model, made.shown)
     found._is_signature_from_type_hint = False
     return found
 

@@ -22,16 +22,16 @@ from mlflow.models.utils import _enforce_schema
 from mlflow.pyfunc import scoring_server
 from serve_models import HERE, new_experiment, requests, trained
 
+from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model import bundle
 from purchasing_power.model.calibration import calibrated
-from purchasing_power.model.heads.fitting import raw_scores
-from purchasing_power.serving.answers import Answers
 from purchasing_power.serving.deployed import Deployed
 from purchasing_power.serving.fast.blocks import block
 from purchasing_power.serving.fast.model import QuickModel
 from purchasing_power.serving.fast.sums import _calibration, _head
 from purchasing_power.serving.forms import rows_of
 from purchasing_power.serving.limits import Limits
+from purchasing_power.serving.responder import purchase_responder
 from purchasing_power.serving.rows import check
 from steps.model_logging import signature
 
@@ -74,7 +74,7 @@ def libraries(made, rows: list[dict]) -> list[tuple[str, str, float]]:
     """pandas, MLflow's schema enforcement and scikit-learn."""
     model, who = made.model, "libraries"
     frames = [pd.DataFrame([row]) for row in rows]
-    schema = signature(model, model.predict(made.shown)).inputs
+    schema = signature(KIND, model, made.shown).inputs
     prepared = [model.prepared(frame) for frame in frames]
     found = [
         (who, "frame of the row", spent_ms(lambda row: pd.DataFrame([row]), rows)),
@@ -87,8 +87,8 @@ def libraries(made, rows: list[dict]) -> list[tuple[str, str, float]]:
             parts = [frame[columns] for frame in prepared]
             found.append((who, f"block {name}", spent_ms(transformer.transform, parts)))
     matrices = [model.scorer.matrix(frame) for frame in prepared]
-    raws = [raw_scores(model.scorer.head, matrix) for matrix in matrices]
-    found.append((who, "head", spent_ms(lambda matrix: raw_scores(model.scorer.head, matrix), matrices)))
+    raws = [model.scorer.scores(matrix) for matrix in matrices]
+    found.append((who, "head", spent_ms(model.scorer.scores, matrices)))
     task = model.target.task
     found.append((who, "calibration", spent_ms(lambda raw: calibrated(model.calibrator, raw, task), raws)))
     answers = [model.predict(frame) for frame in frames]
@@ -98,7 +98,8 @@ def libraries(made, rows: list[dict]) -> list[tuple[str, str, float]]:
 
 def ours(model, rows: list[dict]) -> list[tuple[str, str, float]]:
     """The served model's own parts, and all of them together."""
-    answers, who = Answers(QuickModel.of(model), Deployed("1", "production", "now"), Limits()), "served model"
+    deployed, who = Deployed("1", "production", "now"), "served model"
+    answers = purchase_responder(QuickModel.of(model), deployed, Limits())
     bodies, features = [json.dumps({"inputs": [row]}).encode() for row in rows], model.scorer.features
     checked = [check([row], answers.columns, Limits()) for row in rows]
     found = [
@@ -110,7 +111,7 @@ def ours(model, rows: list[dict]) -> list[tuple[str, str, float]]:
             quick = block(name, fitted, columns, answers.columns)
             found.append((who, f"block {name}", spent_ms(quick, checked)))
     matrices = [model.scorer.matrix(model.prepared(one.frame)) for one in checked]
-    head, calibrate = _head(model.scorer.head), _calibration(model.calibrator, model.target.task)
+    head, calibrate = _head(model.scorer), _calibration(model.calibrator, model.target.task)
     found.append((who, "head and calibration", spent_ms(lambda matrix: calibrate(head(matrix)), matrices)))
     said = [answers.records([row]) for row in rows]
     found.append((who, "reply to JSON", spent_ms(json.dumps, said)))

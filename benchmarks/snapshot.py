@@ -22,12 +22,13 @@ import snapshot_pandas
 import snapshot_sql
 from peak_memory import peak_mb
 
-from purchasing_power.shop.intake import take_in
+from purchasing_power.shop.intake import ingest
 from purchasing_power.shop.samples import complete_journey
 from purchasing_power.shop.tables import scan
 from purchasing_power.snapshot.build import BLOCKS, build
 from purchasing_power.snapshot.feature import slugs
-from purchasing_power.snapshot.settings import Plan, SnapshotSettings
+from purchasing_power.snapshot.plan import Plan
+from purchasing_power.snapshot.settings import SnapshotSettings
 from purchasing_power.snapshot.user_table import UserTable
 
 
@@ -68,7 +69,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "tables"
-        take_in(complete_journey(Path(place) / "raw"), folder, key=b"benchmark key of no secret at all")
+        ingest(complete_journey(Path(place) / "raw"), folder, key=b"benchmark key of no secret at all")
         ours = numbers_alone(folder)
         plan = Plan(**ours.meta.settings)
         days = [stamp.date() for stamp in ours.frame["cutoff"].drop_duplicates()]

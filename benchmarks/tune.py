@@ -40,19 +40,18 @@ from tqdm import tqdm
 from purchasing_power.evaluation.cross_validation import CrossValidation
 from purchasing_power.model.calibration import calibrated
 from purchasing_power.model.features import blocks, prepare
-from purchasing_power.model.heads.fitting import fit_head, raw_scores
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.splits import split
+from purchasing_power.model.table_scorer import MatrixFitting, MatrixHead
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTable, distinct_texts
 from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.store import warm
 from purchasing_power.tuning.space import draw, starting_points
-from steps import tune
 from steps.study.setup import objective_of, space_of, validation_of
 from steps.study.trial_runs import open_study, search
 from tracking import runs
-from tracking.chain import entry_points, run_steps
+from tracking.chain import entry_points, options_of, run_steps
 
 TRIALS, WORKER_TRIALS = 30, 20
 PLAIN = (("lightgbm", "both"), ("logistic", "tfidf"), ("svm", "encoder"))
@@ -113,9 +112,11 @@ def plain_objective(
             target = validation.target(number)
             y = target.labels(table.frame.iloc[rows[0]])
             columns = plain_columns(params, table.meta, model)
-            head = fit_head(params, columns.fit_transform(before, y), y, target.task, len(target.classes), 0)
-            said = calibrated(None, raw_scores(head, columns.transform(later)), target.task)
-            scores.append(validation.score(number, said))
+            head, given = params.head, MatrixFitting(params, target.task, len(target.classes))
+            assert isinstance(head, MatrixHead)
+            fitted = head.fit_matrix(columns.fit_transform(before, y), y, given)
+            outputs = calibrated(None, head.raw(fitted, columns.transform(later)), target.task)
+            scores.append(validation.score(number, outputs))
         return float(np.mean(scores))
 
     return objective
@@ -123,7 +124,7 @@ def plain_objective(
 
 def against_plain(given: dict[str, str], table: UserTable, place: Path) -> dict[str, float]:
     """Seconds a trial of the study and of the plain loop, and what of the latter went into encoding."""
-    args = parsed(given)
+    args = options_of("tune", given)
     validation = validation_of(args, table, progress=False)
     space = space_of(args, args.encoder, regression=False)
     warm("minilm", distinct_texts(table, split(table, args.seed).known), validation.store)
@@ -176,11 +177,6 @@ def workers_rate(given: dict[str, str], workers: int, number: int) -> float:
 def length(trial: optuna.trial.FrozenTrial) -> float:
     assert trial.duration is not None
     return trial.duration.total_seconds()
-
-
-def parsed(given: dict[str, str]) -> argparse.Namespace:
-    point = entry_points()["tune"]
-    return tune.parser().parse_args(point.arguments({k: v for k, v in given.items() if k in point.defaults}))
 
 
 def report(found: dict[str, float], rates: dict[int, list[float]]) -> dict[str, float]:

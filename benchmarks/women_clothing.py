@@ -27,6 +27,7 @@ from women_clothing_choice import choose, placed, unpacked
 from women_clothing_data import FOLDS, LABEL, RECOMMENDED, Pair, flat_table, harness, published_folds, reviews
 
 from purchasing_power.evaluation.cross_validation import CrossValidation
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.params import ModelParams
 from purchasing_power.snapshot.user_table import UserTable
 
@@ -55,7 +56,7 @@ def read_chosen(path: Path, folder: Path) -> dict[str, ModelParams]:
             f"{path.name}: not found. Write it with `python benchmarks/women_clothing.py --choose`."
         )
     told = json.loads(path.read_text(encoding="utf-8"))
-    models = {row: ModelParams.from_dict(told[row]) for row in ROWS}
+    models = {row: model_params(told[row]) for row in ROWS}
     larger = unpacked(models.values(), folder)
     return {row: placed(one, larger) for row, one in models.items()}
 

@@ -11,16 +11,16 @@ from tqdm import tqdm
 from women_clothing_encoder import mpnet
 
 from purchasing_power.evaluation.cross_validation import CrossValidation
-from purchasing_power.model.heads.blend import blended
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.params import Member, ModelParams
 from purchasing_power.model.splits import folds
 from purchasing_power.snapshot.user_table import UserTable
-from purchasing_power.tuning.blend_search import search
+from purchasing_power.tuning.blend_search import blended, search
 
 # Both were trained to tell topics: their lower layers still know how a reviewer feels.
-LOWER = "minilm?layers=4&runtime=bfloat16"
+LOWER = "minilm?layers=4&runtime=openvino-bf16"
 MPNET = "mpnet"
-LARGER = f"{MPNET}?layers={{}}&runtime=bfloat16"
+LARGER = f"{MPNET}?layers={{}}&runtime=openvino-bf16"
 # Of three inner folds as many are scored: a fine-tuned model takes minutes on each.
 INNER, SCORED, SEED = 3, 1, 0
 
@@ -37,19 +37,19 @@ _BELOW = 8
 # What each row of the table adds to what the rows before it may blend.
 CANDIDATES: dict[str, list[ModelParams]] = {
     "tfidf": [
-        ModelParams(head="logistic", C=1.0, **_WIDE),
-        ModelParams(head="svm", C=0.1, **_WIDE),
-        ModelParams(representation="tfidf", tfidf_width=2_000, **_TREES),
+        model_params(head="logistic", C=1.0, **_WIDE),
+        model_params(head="svm", C=0.1, **_WIDE),
+        model_params(representation="tfidf", tfidf_width=2_000, **_TREES),
     ],
     "frozen": [
-        ModelParams(head="logistic", C=0.01, **_VECTORS),
-        ModelParams(head="mlp", dropout=0.3, **_VECTORS),
-        ModelParams(representation="both", text_components=64, encoder=LOWER, **_TREES),
-        ModelParams(head="textcnn", seed=1, **_FILTERS),
+        model_params(head="logistic", C=0.01, **_VECTORS),
+        model_params(head="mlp", dropout=0.3, **_VECTORS),
+        model_params(representation="both", text_components=64, encoder=LOWER, **_TREES),
+        model_params(head="textcnn", seed=1, **_FILTERS),
     ],
     "finetuned": [
         *(
-            ModelParams(
+            model_params(
                 head="textcnn",
                 token_vectors="states",
                 encoder=LARGER.format(_BELOW),
@@ -59,13 +59,13 @@ CANDIDATES: dict[str, list[ModelParams]] = {
             )
             for seed in (0, 1)
         ),
-        ModelParams(
+        model_params(
             head="textcnn",
             token_vectors="trained",
             encoder=LARGER.format(_BELOW + 1),
             frozen_layers=_BELOW,
-            tuning_epochs=2,
-            tuning_rate=2e-4,
+            finetune_epochs=2,
+            finetune_rate=2e-4,
             **_LONGER,
         ),
     ],
@@ -90,7 +90,7 @@ def choose(table: UserTable, folder: Path) -> dict[str, ModelParams]:
     for row, added in CANDIDATES.items():
         for named in tqdm([placed(one, larger) for one in added], desc=row, unit="model"):
             scores[named] = float(np.mean(inner.scores(named)))
-            tqdm.write(f"{row}: {scores[named]:.4f} {_told(named)}")
+            tqdm.write(f"{row}: {scores[named]:.4f} {named.changed()}")
         ranked = sorted(scores, key=lambda one: -scores[one])
         found = search(inner, ranked)
         tqdm.write(f"{row}: {found.score:.4f} blended, {found.alone_score:.4f} the best alone")
@@ -110,9 +110,3 @@ def placed(params: ModelParams, new: str, old: str = MPNET) -> ModelParams:
     name, _, options = params.encoder.partition("?")
     encoder = f"{new}?{options}" if name == old else params.encoder
     return replace(params, encoder=encoder, members=members)
-
-
-def _told(params: ModelParams) -> str:
-    """What differs from the defaults."""
-    plain = ModelParams().to_dict()
-    return ", ".join(f"{name}={value}" for name, value in params.to_dict().items() if value != plain[name])

@@ -12,7 +12,7 @@ import zipfile
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from purchasing_power.atomic_folder import replaced
+from purchasing_power.atomic_folder import atomic_folder
 
 NAME = "all-mpnet-base-v2"
 PACKAGES = tuple(f"{NAME}-pypi-part-00{number}" for number in range(1, 6))
@@ -24,7 +24,7 @@ def mpnet(place: Path) -> Path:
     folder = place / NAME
     if folder.exists():
         return folder
-    with replaced(folder) as draft:
+    with atomic_folder(folder) as draft:
         joined = draft / "joined.zip"
         with joined.open("wb") as whole:
             for package in PACKAGES:

@@ -1,24 +1,22 @@
-"""All that a job finds out about one window of rows, from counts and stored statistics alone."""
+"""Drift of one window of rows, from counts and stored statistics alone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from monitoring.columns import PREDICTED, SCORE
-from monitoring.drift.column_drift import columns_drift, moved_categories, scores_drift
-from monitoring.drift.comparison import Sides
+from monitoring.drift.column_drift import category_changes, columns_drift, scores_drift, tier_shares
+from monitoring.drift.comparison import WindowComparison
 from monitoring.drift.results import ColumnDrift
-from monitoring.drift.text_drift import WRONGLY_NAMED, text_drift
-from monitoring.drift.tier_shares import tier_shares
-from monitoring.drift.window import judge, with_text_use
+from monitoring.drift.text_drift import FALSE_DISCOVERY_RATE, text_drift
+from monitoring.drift.window_drift import window_drift, with_text_importance
 from monitoring.evidence import Evidence
 from monitoring.performance.results import Performance
 
 
 @dataclass(frozen=True)
-class Found:
-    """What was compared, and what was found.
+class DriftResult:
+    """What was compared, and the evidence that the comparison gave.
 
     Attributes
     ----------
@@ -26,31 +24,35 @@ class Found:
         Drift of score and tier, or of the likeliest class, by name.
     """
 
-    sides: Sides
+    comparison: WindowComparison
     evidence: Evidence
     scores: dict[str, ColumnDrift]
 
 
-def find(both: Sides, meanings: Mapping[str, str], performance: Performance, seed: int) -> Found:
-    """Compare both sides column by column, by their texts and by what the model says of them."""
-    reference = both.reference
-    moment = None if both.moment is None else both.moment.date()
-    columns = columns_drift(reference, both.columns, meanings, moment)
-    scores = scores_drift(reference, both.scores, meanings)
+def detect(
+    comparison: WindowComparison, meanings: Mapping[str, str], performance: Performance, seed: int
+) -> DriftResult:
+    """Detect drift column by column, of the texts and of the predictions."""
+    reference = comparison.reference
+    moment = None if comparison.moment is None else comparison.moment.date()
+    columns = columns_drift(reference, comparison.columns, meanings, moment)
+    scores = scores_drift(reference, comparison.scores, meanings)
     text = None
-    if both.vectors is not None and both.documents is not None:
-        text = text_drift((reference.vectors, reference.terms), both.vectors, both.documents, seed)
-    score = scores[SCORE if SCORE in scores else PREDICTED]
+    if comparison.vectors is not None and comparison.documents is not None:
+        stored = (reference.vectors, reference.terms)
+        text = text_drift(stored, comparison.vectors, comparison.documents, seed)
+    # The first column of predictions is the one that the verdict rests on.
+    score = next(iter(scores.values()))
     evidence = Evidence(
-        users=both.users,
+        users=comparison.users,
         reference_users=reference.users,
         columns=columns,
         score=score,
         performance=performance,
-        quality=both.quality,
+        quality=comparison.quality,
         text=text,
-        tiers=tier_shares(reference, both.scores),
-        categories=moved_categories(reference, both.columns, WRONGLY_NAMED),
-        window=with_text_use(judge(columns, score, text), reference.use),
+        tiers=tier_shares(reference, comparison.scores),
+        categories=category_changes(reference, comparison.columns, FALSE_DISCOVERY_RATE),
+        window=with_text_importance(window_drift(columns, score, text), reference.importance),
     )
-    return Found(both, evidence, scores)
+    return DriftResult(comparison, evidence, scores)

@@ -1,11 +1,11 @@
-"""What a monitoring job found out: quality of the rows, drift of columns, texts and scores, realised performance."""
+"""The evidence of a monitoring job: quality of the rows, drift of columns, texts and scores, performance."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from monitoring.drift.results import Check, ColumnDrift, Moved, TextDrift, TierShare, Window
-from monitoring.performance.results import Estimate, Performance
+from monitoring.drift.results import ColumnDrift, QualityCheck, ShareChange, TextDrift, TierShare, WindowDrift
+from monitoring.performance.results import EstimatedFigure, Performance
 from purchasing_power.actions.campaign_list import CampaignList
 
 
@@ -16,23 +16,23 @@ class Evidence:
     Attributes
     ----------
     users, reference_users
-        Distinct users compared on either side.
+        Distinct current users and users of the reference.
     columns
         Drift of each feature and of the text descriptors.
     score
         Drift of the model's score.
     quality
-        What was looked at in the new rows before they were compared.
+        Checks of the current rows before they are compared.
     text
-        Drift of the texts; ``None`` where either side has none.
+        Drift of the texts; ``None`` where either sample has none.
     tiers
         Shares of the tiers; empty for a model that gives no score.
     categories
-        Categories that rose or fell.
+        Categories whose share rose or fell.
     window
-        The verdict on the window as a whole.
+        Drift of the window as a whole.
     estimates
-        Figures to be expected before outcomes are known, the one that the model was chosen by first; empty for a model
+        Figures that are expected before labels mature, the one that the model was chosen by first; empty for a model
         whose score is no probability.
     campaign
         The campaign list; ``None`` for a model that gives no tier.
@@ -43,10 +43,10 @@ class Evidence:
     columns: tuple[ColumnDrift, ...]
     score: ColumnDrift
     performance: Performance
-    quality: tuple[Check, ...] = ()
+    quality: tuple[QualityCheck, ...] = ()
     text: TextDrift | None = None
     tiers: tuple[TierShare, ...] = ()
-    categories: tuple[Moved, ...] = ()
-    window: Window | None = None
-    estimates: tuple[Estimate, ...] = ()
+    categories: tuple[ShareChange, ...] = ()
+    window: WindowDrift | None = None
+    estimates: tuple[EstimatedFigure, ...] = ()
     campaign: CampaignList | None = None

@@ -2,166 +2,205 @@
 
 from __future__ import annotations
 
-import argparse
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
+from datetime import date
 from pathlib import Path
+from typing import Any, ClassVar
 
+from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from tqdm import tqdm
 
-from monitoring.columns import meanings
-from monitoring.detect import Found, find
-from monitoring.drift.comparison import sides
-from monitoring.drift.current_rows import current_rows
-from monitoring.performance.estimate import estimated
-from monitoring.performance.realised import realised
-from monitoring.performance.reference_performance import recorded
+from monitoring.detect import DriftResult, detect
+from monitoring.drift.comparison import compare
+from monitoring.performance.estimate import estimated_performance
+from monitoring.performance.realised import realised_performance
+from monitoring.performance.reference_performance import recorded_performance
 from monitoring.policy import past_jobs
-from monitoring.policy.decide import decide
-from monitoring.policy.decision import RETRAIN, Policy
-from monitoring.policy.reasons import verdict
+from monitoring.policy.decision import decide
+from monitoring.policy.policy import RETRAIN, Policy
+from monitoring.policy.reasons import reasons, verdict
 from monitoring.policy.retraining import retrain
-from monitoring.reports import alerts, prometheus, record, reports
-from monitoring.reports.reports import Told
+from monitoring.reports import alerts, job_report, prometheus, record
+from monitoring.reports.job_report import JobReport
 from monitoring.reports.stakeholder_report import LANGUAGES
-from purchasing_power.actions.campaign_list import campaign_list
 from purchasing_power.errors import DataError
-from purchasing_power.model.purchasing_model import PurchasingModel
-from purchasing_power.snapshot import user_table
-from purchasing_power.snapshot.user_table import UserTable
+from purchasing_power.kinds import registry as kinds
+from purchasing_power.kinds.kind import Kind
+from purchasing_power.reference.columns import meanings
 from tracking import ledger, lock, registry, runs
-from tracking.entry import Outputs, Parser, choice, execute, number, optional_date, whole
+from tracking.entry import Outputs, choice, execute, number, optional_date, parameter, whole
 from tracking.reference import open_reference
+from tracking.registry import ModelOptions
 
 
-def parser() -> Parser:
+@dataclass(frozen=True)
+class JobOptions(ModelOptions):
+    """Parameters of ``monitor`` that ``watch`` has too."""
+
+    RENAMED: ClassVar[dict[str, str]] = {"matter": "drift_importance"}
+
+    users: str = parameter("user table with a later cutoff: a folder, a runs:/ URI, or latest")
+    cutoff: date | None = parameter("cutoff to compare, YYYY-MM-DD; auto is the latest", optional_date)
+    drift_share: float = parameter(
+        "share of drifted columns above which the features count as drifted", number
+    )
+    drift_importance: float = parameter(
+        "share of feature importance on what drifted that makes drift important", number
+    )
+    min_users: int = parameter("fewest users from which anything is concluded", whole)
+    poor_windows: int = parameter("poor windows among the newest that call for retraining", whole)
+    windows: int = parameter("newest windows that are looked at", whole)
+    cool_down_days: int = parameter("days after a retraining in which no other is started", whole)
+    max_age_days: int = parameter("age at which a version is retrained on schedule; 0 for never", whole)
+    retrain: str = parameter("whether to start a retraining", choice(*RETRAIN))
+    tables: str = parameter("checked tables that a retraining takes its snapshot of: as for snapshot")
+    language: str = parameter("language of the stakeholder report", choice(*LANGUAGES))
+    webhook: str = parameter("where alerts go: a URL that takes Slack's JSON, env:NAME, or none")
+    prometheus: str = parameter("folder of the node exporter's textfile collector, or none")
+    workspace: str = parameter("folder for Evidently's workspace and the caches of a retraining")
+    seed: int = parameter("seed of the draws, and of a retraining", whole)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that they set.
+
+        Raises
+        ------
+        DataError
+            If one of them is out of range.
+        """
+        return Policy(**{one.name: getattr(self, one.name) for one in fields(Policy)})
+
+
+@dataclass(frozen=True)
+class Options(JobOptions):
     """Parameters of ``monitor``."""
-    return (
-        Parser(prog="monitor")
-        .add("users", "user table with a later cutoff: a folder, a runs:/ URI, or latest")
-        .add("model", "name of the registered model, whose production version is watched")
-        .add("cutoff", "cutoff to compare, YYYY-MM-DD; auto is the latest", optional_date)
-        .add("drift_share", "share of drifted columns above which the features count as drifted", number)
-        .add("matter", "share of the model's attention from which on drift matters", number)
-        .add("min_users", "fewest users from which anything is concluded", whole)
-        .add("poor_windows", "poor windows among the newest that call for retraining", whole)
-        .add("windows", "newest windows that are looked at", whole)
-        .add("cool_down_days", "days after a retraining in which no other is started", whole)
-        .add("max_age_days", "age at which a version is retrained on schedule; 0 for never", whole)
-        .add("retrain", "whether to start a retraining", choice(*RETRAIN))
-        .add("tables", "checked tables that a retraining takes its snapshot of: as for snapshot")
-        .add("language", "language of the stakeholder's page", choice(*LANGUAGES))
-        .add("webhook", "where alerts go: a URL that takes Slack's JSON, env:NAME, or none")
-        .add("prometheus", "folder of the node exporter's textfile collector, or none")
-        .add("exit_code", "whether the verdict is the exit code", choice("off", "on"))
-        .add("workspace", "folder for Evidently's workspace and the caches of a retraining")
-        .add("seed", "seed of the draws, and of a retraining", whole)
+
+    exit_code: str = parameter(
+        "whether the exit code is that of the state that was found", choice("off", "on")
     )
 
 
-def run(args: argparse.Namespace) -> Outputs:
+@dataclass(frozen=True)
+class Job:
+    """What one job looks at.
+
+    Attributes
+    ----------
+    table
+        The table that was given, with every row.
+    current
+        The rows of the window.
+    """
+
+    kind: Kind
+    version: ModelVersion
+    model: Any
+    table: Any
+    current: Any
+
+
+def run(options: JobOptions) -> Outputs:
     """Compare, decide, log the reports, and retrain where the decision says so; one job on a model at a time."""
-    policy = Policy(
-        drift_share=args.drift_share,
-        min_users=args.min_users,
-        retrain=args.retrain,
-        matter=args.matter,
-        poor_windows=args.poor_windows,
-        windows=args.windows,
-        cool_down_days=args.cool_down_days,
-        max_age_days=args.max_age_days,
-    )
-    url = alerts.webhook_url(args.webhook)
-    prometheus.check_folder(args.prometheus)
-    with lock.held(f"monitor of {args.model}"):
-        return _job(args, policy, url)
+    policy, url = options.policy, alerts.webhook_url(options.webhook)
+    prometheus.check_folder(options.prometheus)
+    with lock.held(f"monitor of {options.registered}"):
+        return _job(options, policy, url)
 
 
-def _job(args: argparse.Namespace, policy: Policy, url: str | None) -> Outputs:
-    version = registry.find(args.model, registry.PRODUCTION)
-    model = registry.open_bundle(version)
-    folder, uri = runs.fetch(args.users, "users")
-    table = user_table.read(folder)
-    current = current_rows(model, table, args.cutoff, args.seed)
-    found = _gather(version, model, table, current, args)
+def _job(options: JobOptions, policy: Policy, url: str | None) -> Outputs:
+    kind = kinds.kind(options.kind)
+    version = registry.find(options.registered, registry.PRODUCTION)
+    folder, uri = runs.fetch(options.users, "users")
+    table, model = kind.read(folder), registry.open_model(version, kind)
+    current = kind.current_rows(model, table, options.cutoff, options.seed)
+    job = Job(kind, version, model, table, current)
+    result = _gather(job, options.seed)
     earlier = past_jobs.jobs(version.name)
-    key = past_jobs.key_of(current)
-    moment = past_jobs.moment_of(key, current, earlier)
-    past = past_jobs.past(version, model, moment, earlier)
-    decision = decide(found.evidence, policy, past, moment)
-    said = verdict(found.evidence, decision, policy)
-    told = Told(version, found, decision, policy, past, said, key, table.digest(), args.language)
-    report = reports.log(told, args)
-    reports.alert(told, url, earlier)
-    if decision.retrain:
-        _retrain(args, model, uri, told, url)
+    report = _report(job, result, policy, earlier, options.language)
+    page = job_report.log(report, options.prometheus, Path(options.workspace))
+    job_report.alert(report, url, earlier)
+    if report.decision.retrain:
+        _retrain(options, job, uri, report, url)
     return {
-        "monitor_report": report,
-        "monitor_verdict": said,
-        "decision": record.word(decision),
-        "state": decision.word,
+        "monitor_report": page,
+        "monitor_verdict": report.verdict,
+        "decision": record.action(report.decision),
+        "state": report.decision.state,
     }
 
 
-def _gather(
-    version: ModelVersion,
-    model: PurchasingModel,
-    table: UserTable,
-    current: UserTable,
-    args: argparse.Namespace,
-) -> Found:
+def _gather(job: Job, seed: int) -> DriftResult:
+    kind, version, model, current = job.kind, job.version, job.model, job.current
     reference = open_reference(version)
-    promises = recorded(ledger.records(version.name), str(version.version))
+    held = reference.held_out
+    recorded = recorded_performance(ledger.records(version.name), str(version.version))
     with tqdm(total=4, desc="monitor", unit="part", delay=2, leave=False) as bar:
-        both = sides(model, reference, current, args.seed)
+        comparison = compare(kind, model, reference, current, seed)
         bar.update()
-        performance = realised(model, reference.held_back, table, both.moment, args.seed, promises)
+        performance = realised_performance(kind, model, held, job.table, comparison.moment, seed, recorded)
         bar.update()
-        found = find(both, meanings(model.meta), performance, args.seed)
+        result = detect(comparison, meanings(model.meta), performance, seed)
         bar.update()
         outputs = model.outputs(current.frame)
         evidence = replace(
-            found.evidence,
-            estimates=estimated(model, reference.held_back, outputs, args.seed),
-            campaign=campaign_list(model, table, current, outputs),
+            result.evidence,
+            estimates=estimated_performance(kind, model, held, outputs, seed),
+            campaign=kind.campaign(model, job.table, current),
         )
         bar.update()
-    return replace(found, evidence=evidence)
+    return replace(result, evidence=evidence)
 
 
-def _retrain(
-    args: argparse.Namespace, model: PurchasingModel, users: str, told: Told, url: str | None
-) -> None:
-    """Retrain, write what came of it where people look, and raise where it failed."""
-    flat = model.meta.kind == "flat"
-    source = {"users": users} if flat else {"tables": args.tables, "last_cutoff": "auto"}
-    named = model.target.positive if flat else None
+def _report(job: Job, result: DriftResult, policy: Policy, earlier: list[Run], language: str) -> JobReport:
+    """The decision from the drift result and the windows before, with all that the reports are made from."""
+    key = past_jobs.key_of(job.kind, job.current)
+    moment = past_jobs.moment_of(key, job.kind, job.current, earlier)
+    history = past_jobs.history(job.version, job.model, moment, earlier)
+    decision = decide(result.evidence, policy, history, moment)
+    return JobReport(
+        version=job.version,
+        result=result,
+        decision=decision,
+        policy=policy,
+        history=history,
+        verdict=verdict(result.evidence, decision, policy),
+        reasons=reasons(result.evidence, decision, policy, history),
+        key=key,
+        content=job.table.digest(),
+        language=language,
+    )
+
+
+def _retrain(options: JobOptions, job: Job, users: str, report: JobReport, url: str | None) -> None:
+    """Retrain, write the result where people look, and raise where it failed."""
     shared = {
-        "target": model.target.name,
-        "positive": "auto" if named is None else model.target.classes[named],
-        "model": args.model,
-        "workspace": args.workspace,
-        "seed": str(args.seed),
+        "model": options.model,
+        "kind": options.kind,
+        "workspace": options.workspace,
+        "seed": str(options.seed),
     }
-    done = retrain({**source, **shared})
-    reports.close_loop(told, done, url, Path(args.workspace))
-    if done.status == "failed":
+    own = job.kind.retraining_parameters(job.model, users, options.tables)
+    retraining = retrain({**own, **shared})
+    job_report.close_loop(report, retraining, url, Path(options.workspace))
+    if retraining.status == "failed":
         raise DataError(
-            f"monitor: {done.sentence} Look at that run's output above, and start retrain by itself."
+            f"monitor: {retraining.sentence} Look at that run's output above, and start retrain by itself."
         )
 
 
 def main() -> None:
-    """Run from the command line; the exit code is the verdict where ``exit_code`` is on."""
+    """Run from the command line; the exit code is that of the state that was found where ``exit_code`` is on."""
     codes = [0]
 
-    def work(args: argparse.Namespace) -> Outputs:
-        outputs = run(args)
-        if args.exit_code == "on":
+    def work(options: Options) -> Outputs:
+        outputs = run(options)
+        if options.exit_code == "on":
             codes.append(alerts.EXIT_CODES[outputs["state"]])
         return outputs
 
-    execute("monitor", parser(), work)
+    execute("monitor", Options, work)
     raise SystemExit(codes[-1])
 
 

@@ -2,67 +2,61 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import signal
 import time
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 
 from mlflow.tracking import MlflowClient
 
-from monitoring import monitor
-from monitoring.drift.current_rows import current_rows
+from monitoring.monitor import JobOptions
 from monitoring.policy import past_jobs
-from monitoring.policy.schedule import next_moment, trigger
+from monitoring.schedule import next_moment, trigger
 from purchasing_power.errors import DataError
-from purchasing_power.snapshot import user_table
+from purchasing_power.kinds import registry as kinds
 from tracking import registry, runs
-from tracking.chain import check_steps, entry_points, run_steps
-from tracking.entry import Outputs, Parser, execute, whole
+from tracking.chain import run_steps
+from tracking.entry import Outputs, execute, parameter, whole
 
 log = logging.getLogger(__name__)
 
 JOB = "monitor"
-OWN, NOT_HERE = ("schedule", "jobs"), ("exit_code",)
 # A sleep ends at least so often, so that a clock that was set is noticed.
 LONGEST_SLEEP_S = 60.0
 SOON = timedelta(seconds=1)
 
 
-def parser() -> Parser:
+@dataclass(frozen=True)
+class Options(JobOptions):
     """Parameters of ``watch``: those of ``monitor`` but for its exit code, when to look, and how often."""
-    own = Parser(prog="watch")
-    for action in monitor.parser()._actions:
-        if action.dest not in ("help", *NOT_HERE):
-            own.add(action.dest, str(action.help))
-    return own.add("schedule", "five crontab fields in UTC, or 'every N' seconds").add(
-        "jobs", "turns after which the watch ends; 0 for none", whole
-    )
+
+    schedule: str = parameter("five crontab fields in UTC, or 'every N' seconds")
+    jobs: int = parameter("turns after which the watch ends; 0 for none", whole)
 
 
-def run(args: argparse.Namespace) -> Outputs:
-    """Wait, look, and begin again; a job that fails is told and does not end the watch."""
-    given = {name: value for name, value in vars(args).items() if name not in OWN}
-    check_steps([JOB], given)
-    moments = trigger(args.schedule, datetime.now(UTC) + SOON)
-    done: dict[str, int] = {"looked": 0, "nothing_new": 0, "failed": 0}
+def run(options: Options) -> Outputs:
+    """Wait, look, and begin again; a job that fails is logged and does not end the watch."""
+    moments = trigger(options.schedule, datetime.now(UTC) + SOON)
+    counts: dict[str, int] = {"looked": 0, "nothing_new": 0, "failed": 0}
     last = None
-    while not args.jobs or sum(done.values()) < args.jobs:
+    while not options.jobs or sum(counts.values()) < options.jobs:
         last = next_moment(moments, last)
         _wait(last)
-        done[turn(given)] += 1
-    return {f"watch_{name}": str(count) for name, count in done.items()}
+        counts[turn(options)] += 1
+    return {f"watch_{name}": str(count) for name, count in counts.items()}
 
 
-def turn(given: dict[str, str]) -> str:
+def turn(options: JobOptions) -> str:
     """One turn: ``"looked"``, ``"nothing_new"`` where its window was looked at before, or ``"failed"``."""
+    given = {one.name: getattr(options, one.name) for one in fields(JobOptions)}
     try:
         runs.reap(MlflowClient())
-        if looked_at(given):
+        if looked_at(options):
             log.info("the window was looked at before: nothing to do")
             return "nothing_new"
-        run_steps([JOB], given)
+        run_steps([JOB], {name: "auto" if value is None else str(value) for name, value in given.items()})
     except DataError as error:
         log.error("%s", error)
         return "failed"
@@ -72,13 +66,14 @@ def turn(given: dict[str, str]) -> str:
     return "looked"
 
 
-def looked_at(given: dict[str, str]) -> bool:
-    """Whether a job that ended well has looked at the window of now with the version in production."""
-    args = monitor.parser().parse_args(entry_points()[JOB].arguments(given))
-    version = registry.find(args.model, registry.PRODUCTION)
-    table = user_table.read(runs.fetch(args.users, "users")[0])
-    current = current_rows(registry.open_bundle(version), table, args.cutoff, args.seed)
-    key, content = past_jobs.key_of(current), table.digest()
+def looked_at(options: JobOptions) -> bool:
+    """Whether a job that ended well has looked at the current window with the version in production."""
+    kind = kinds.kind(options.kind)
+    version = registry.find(options.registered, registry.PRODUCTION)
+    table = kind.read(runs.fetch(options.users, "users")[0])
+    model = registry.open_model(version, kind)
+    current = kind.current_rows(model, table, options.cutoff, options.seed)
+    key, content = past_jobs.key_of(kind, current), table.digest()
     return any(
         run.info.status == "FINISHED"
         and run.data.tags[past_jobs.KEY] == key
@@ -102,7 +97,7 @@ def main() -> None:
     """Run from the command line."""
     signal.signal(signal.SIGTERM, _stop)
     try:
-        execute("watch", parser(), run)
+        execute("watch", Options, run)
     except KeyboardInterrupt:
         raise SystemExit(128 + signal.SIGTERM) from None
 

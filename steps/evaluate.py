@@ -1,162 +1,108 @@
-"""Entry point ``evaluate``: a version on rows it has not seen, beside the baselines, as one report."""
+"""Entry point ``evaluate``: a version on rows it has not learned from, beside baselines, as one report."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
+from dataclasses import dataclass, replace
+from typing import Any
 
 import mlflow
-import numpy as np
 from mlflow.entities.model_registry import ModelVersion
 
-from purchasing_power.evaluation.bootstrap import Comparison, Interval, MetricName, interval, paired_bootstrap
-from purchasing_power.evaluation.cross_validation import primary_metric
-from purchasing_power.evaluation.evaluation import Evaluation
-from purchasing_power.evaluation.holdout import Judged, comparable, figures, held_back, judge, naive_outputs
-from purchasing_power.evaluation.report import evaluation_report
-from purchasing_power.explain.model_explanation import explain_model
-from purchasing_power.model.purchasing_model import PurchasingModel
-from purchasing_power.model.replies import ranking
-from purchasing_power.snapshot import user_table
-from purchasing_power.snapshot.user_table import CUTOFF
+from purchasing_power.errors import DataError
+from purchasing_power.evaluation.bootstrap import Interval, Resampling, measured
+from purchasing_power.evaluation.holdout import Predictions, evaluated, held_out
+from purchasing_power.kinds import registry as kinds
+from purchasing_power.kinds.case import Evaluated
+from purchasing_power.kinds.kind import Kind
 from tracking import registry, runs
-from tracking.entry import Outputs, Parser, execute, whole
+from tracking.entry import Outputs, execute, parameter, whole
+from tracking.registry import ModelOptions
 
 # What stands on the version's page; the run and the report hold every figure.
 SHOWN = ("auc", "auc_macro", "average_precision", "calibration_error", "gain_20", "accuracy", "r2", "mae")
+# Figures that get a bootstrap interval in the report.
+WITH_INTERVAL = 2
 
 
-def parser() -> Parser:
+@dataclass(frozen=True)
+class Options(ModelOptions):
     """Parameters of ``evaluate``."""
-    return (
-        Parser(prog="evaluate")
-        .add("users", "user table with the held-back rows: a folder, a runs:/ URI, or latest")
-        .add("model", "name of the registered model")
-        .add("version", "version number or stage")
-        .add("replicates", "bootstrap replicates of the intervals", whole)
-        .add("seed", "seed of the bootstrap", whole)
-    )
+
+    users: str = parameter("table with the held-out rows: a folder, a runs:/ URI, or latest")
+    version: str = parameter("version number or stage")
+    replicates: int = parameter("bootstrap replicates of the intervals", whole)
+    seed: int = parameter("seed of the bootstrap", whole)
 
 
-def run(args: argparse.Namespace) -> Outputs:
-    """Judge the version on held-back rows, and log the figures and the report."""
-    version = registry.find(args.model, args.version)
-    model = registry.open_bundle(version)
-    table = user_table.read(runs.fetch(args.users, "users")[0])
-    judged = judge(model, table, held_back(table, [model]))
-    found = figures(model.target, judged)
-    for name, values in found.items():
-        mlflow.log_metrics({f"{name}.{key}": value for key, value in values.items() if math.isfinite(value)})
-    draws = {"replicates": args.replicates, "seed": args.seed}
-    evaluation = _evaluation(
-        version, model, judged, found, _intervals(model, judged, draws), _floor(model, judged, draws)
+def run(options: Options) -> Outputs:
+    """Evaluate the version on held-out rows, and log the figures and the report."""
+    kind = kinds.kind(options.kind)
+    version = registry.find(options.registered, options.version)
+    model = registry.open_model(version, kind)
+    metrics = kind.metrics(model)
+    if not metrics:
+        raise DataError(
+            f"evaluate: a {kind.name} model learns without labels, so that nothing can be held out to evaluate it on. "
+            "Run promote, whose gate has checks of its own for it."
+        )
+    table = kind.read(runs.fetch(options.users, "users")[0])
+    rows = held_out(kind, table, [model])
+    predictions = kind.predictions(model, rows, kind.constants(model, table))
+    fitted = kind.fitted_baselines(model, table, rows)
+    predictions = replace(predictions, baselines={**predictions.baselines, **fitted})
+    figures = kind.figures(model, predictions)
+    resampling = Resampling(options.replicates, options.seed)
+    first = evaluated(kind, model, metrics[0], predictions, resampling)
+    found = Evaluated(
+        model=model,
+        rows=rows,
+        predictions=predictions,
+        figures=figures,
+        intervals={metrics[0]: first.figure, **_intervals(kind, model, predictions, resampling)},
+        against_baseline=first.against_baseline,
     )
-    shown = {key: value for key, value in found["model"].items() if key in SHOWN}
-    registry.tag(version, {f"evaluation.{key}": f"{value:.6f}" for key, value in shown.items()})
-    said = {
-        name: {key: _json_number(value) for key, value in values.items()} for name, values in found.items()
-    }
+    title = f"{version.name}, version {version.version}"
+    return _log(version, figures, len(predictions.y), kind.report(title, _made(kind, version, model), found))
+
+
+def _intervals(
+    kind: Kind, model: Any, predictions: Predictions, resampling: Resampling
+) -> dict[str, Interval]:
+    """Of the figures after the first, which has its own."""
     return {
-        "evaluation_report": runs.write_text(evaluation_report(evaluation), "evaluation.html"),
-        "evaluation": runs.write_text(
-            json.dumps({**said, "rows": len(judged.y)}, indent=1), "evaluation.json"
-        ),
+        name: measured(name, kind.measure(model, name, predictions), predictions.users, resampling)
+        for name in kind.metrics(model)[1:WITH_INTERVAL]
     }
 
 
-def _intervals(model: PurchasingModel, judged: Judged, draws: dict[str, int]) -> dict[str, Interval]:
-    target = model.target
-    if target.task == "regression":
-        names: tuple[MetricName, ...] = ("r2",)
-    else:
-        names = ("auc_macro",) if target.positive is None else ("auc", "average_precision")
-    found: dict[str, Interval] = {}
-    for name in names:
-        y, score = comparable(target, name, judged.y, judged.model)
-        found[name] = interval(y, score, judged.users, metric=name, **draws)
-    return found
-
-
-def _floor(model: PurchasingModel, judged: Judged, draws: dict[str, int]) -> Comparison:
-    target, metric = model.target, primary_metric(model.target)
-    y, score = comparable(target, metric, judged.y, judged.model)
-    _, naive = comparable(target, metric, judged.y, naive_outputs(target, metric, judged))
-    return paired_bootstrap(y, score, naive, judged.users, metric=metric, **draws)
-
-
-def _evaluation(
-    version: ModelVersion,
-    model: PurchasingModel,
-    judged: Judged,
-    found: dict[str, dict[str, float]],
-    intervals: dict[str, Interval],
-    floor: Comparison,
-) -> Evaluation:
-    target, training = model.target, model.training
-    # A naive score that ranks nobody is chance; the report then says so by itself.
-    named = [name for name in found if name != "naive" or np.ptp(judged.naive) > 0]
-    rfm = ranking(target, judged.rfm)
-    looked_at = explain_model(model, judged.rows.frame)
-    scores = {"naive": judged.naive, "rfm": rfm}
-    return Evaluation(
-        title=f"{version.name}, version {version.version}",
-        sought=sought(model),
-        task=target.task,
-        model=_description(version, model),
-        rows=len(judged.y),
-        users=len(set(judged.users)),
-        metrics={name: found[name] for name in named},
-        y=judged.y,
-        outputs=judged.model,
-        baselines={name: scores[name] for name in named if name in scores},
-        trained=training.cutoffs,
-        calibrated=training.calibration_cutoffs,
-        tested=_cutoffs(judged),
-        intervals=intervals,
-        against_naive=floor if "naive" in named else None,
-        classes=target.classes,
-        positive=target.positive,
-        drivers=looked_at.drivers,
-        driver_unit="Mean size of its part of the score",
-        effects={"Words": looked_at.words, "Categories": looked_at.categories},
-        notes=("Neither the features, the model nor its calibration has seen the tested rows.",),
-    )
-
-
-def sought(model: PurchasingModel) -> str:
-    """Whom the score finds, in words that follow "finds 62 % of"."""
-    days, target = model.meta.horizon_days, model.target
-    if target.name == "label":
-        named = "" if target.positive is None else f" = {target.classes[target.positive]}"
-        return f"{target.column}{named}" if target.classes else f"the total {target.column}"
-    return {
-        "tier": f"the top-fifth spenders of the next {days} days",
-        "intent": f"those who buy in the next {days} days",
-        "spend": f"the spend of the next {days} days",
-    }[model.target.name]
-
-
-def _description(version: ModelVersion, model: PurchasingModel) -> dict[str, str]:
+def _made(kind: Kind, version: ModelVersion, model: Any) -> dict[str, str]:
+    """How the version was made, for the report."""
     tags = version.tags
     commit = tags.get("git.commit", "unknown")[:10]
     dirty = {"true": ", with uncommitted changes", "false": ", clean"}.get(tags.get("git.dirty", ""), "")
     return {
-        "Head": model.params.head,
-        "Text": model.params.representation,
-        "Encoder": model.params.encoder if "encoder" in model.params.text_blocks else "not used",
-        "Features": str(len(model.meta.features)),
-        "Training rows": f"{model.training.rows:,}",
-        "Calibration rows": f"{model.training.calibration_rows:,}",
+        **kind.description(model),
         "Data digest": model.training.digest,
         "Git commit": f"{commit}{dirty}",
         "Seed": str(model.training.seed),
     }
 
 
-def _cutoffs(judged: Judged) -> tuple[str, ...]:
-    frame = judged.rows.frame
-    return tuple(f"{moment:%Y-%m-%d}" for moment in sorted(frame[CUTOFF].unique())) if CUTOFF in frame else ()
+def _log(version: ModelVersion, figures: dict[str, dict[str, float]], rows: int, report: str) -> Outputs:
+    for name, values in figures.items():
+        mlflow.log_metrics({f"{name}.{key}": value for key, value in values.items() if math.isfinite(value)})
+    shown = {key: value for key, value in figures["model"].items() if key in SHOWN}
+    registry.tag(version, {f"evaluation.{key}": f"{value:.6f}" for key, value in shown.items()})
+    written = {
+        name: {key: _json_number(value) for key, value in values.items()} for name, values in figures.items()
+    }
+    text = json.dumps({**written, "rows": rows}, indent=1)
+    return {
+        "evaluation_report": runs.write_text(report, "evaluation.html"),
+        "evaluation": runs.write_text(text, "evaluation.json"),
+    }
 
 
 def _json_number(value: float) -> float | None:
@@ -165,7 +111,7 @@ def _json_number(value: float) -> float | None:
 
 def main() -> None:
     """Run from the command line."""
-    execute("evaluate", parser(), run)
+    execute("evaluate", Options, run)
 
 
 if __name__ == "__main__":

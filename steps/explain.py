@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
 import mlflow
@@ -13,57 +13,61 @@ import numpy as np
 import pandas as pd
 
 from purchasing_power.errors import DataError
-from purchasing_power.evaluation.holdout import held_back
+from purchasing_power.evaluation.holdout import held_out
 from purchasing_power.explain.model_explanation import ModelExplanation, explain_model, sampled
 from purchasing_power.explain.page import SHOWN_COLUMNS, UserExplanation, explanation_page
 from purchasing_power.explain.permutation_importance import permutation_importance
 from purchasing_power.explain.reasons import LANGUAGES
 from purchasing_power.explain.user_explanation import explain_user
+from purchasing_power.kinds import registry as kinds
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.snapshot import user_table
+from purchasing_power.snapshot.cutoffs import at_cutoff
 from purchasing_power.snapshot.user_table import USER, UserTable
-from steps.score import at_cutoff
 from tracking import registry, runs
-from tracking.entry import Outputs, Parser, choice, execute, optional_date, whole
+from tracking.entry import Outputs, choice, execute, optional_date, parameter, whole
+from tracking.registry import ModelOptions
 
 log = logging.getLogger(__name__)
 
 
-def parser() -> Parser:
+@dataclass(frozen=True)
+class Options(ModelOptions):
     """Parameters of ``explain``."""
-    return (
-        Parser(prog="explain")
-        .add("users", "user table: a folder, a runs:/ URI, or latest")
-        .add("model", "name of the registered model")
-        .add("version", "version number or stage")
-        .add(
-            "user",
-            "user_id (a pseudonym) as in the user table, kept by MLflow as a parameter; none for no user",
-        )
-        .add("cutoff", "cutoff of the rows, YYYY-MM-DD; auto is the latest", optional_date)
-        .add("language", "en or zh", choice(*LANGUAGES))
-        .add("top", "how many reasons of the user's score are told", whole)
-        .add("seed", "seed of samples and shuffles", whole)
+
+    users: str = parameter("user table: a folder, a runs:/ URI, or latest")
+    version: str = parameter("version number or stage")
+    user: str = parameter(
+        "user_id (a pseudonym) as in the user table, kept by MLflow as a parameter; none for no user"
     )
+    cutoff: date | None = parameter("cutoff of the rows, YYYY-MM-DD; auto is the latest", optional_date)
+    language: str = parameter("en or zh", choice(*LANGUAGES))
+    top: int = parameter("how many reasons of the user's score are told", whole)
+    seed: int = parameter("seed of samples and shuffles", whole)
 
 
-def run(args: argparse.Namespace) -> Outputs:
+def run(options: Options) -> Outputs:
     """Explain the version, and the user's score where one is named, as a page and as JSON."""
-    version = registry.find(args.model, args.version)
-    model = registry.open_bundle(version)
-    table = user_table.read(runs.fetch(args.users, "users")[0])
-    rows = at_cutoff(table, args.cutoff)
+    kind = kinds.kind(options.kind)
+    if kind.name != kinds.PURCHASE:
+        raise DataError(
+            f"explain: got kind={kind.name}; reasons in words are given for kind={kinds.PURCHASE}."
+        )
+    version = registry.find(options.registered, options.version)
+    model = registry.open_model(version, kind)
+    table = user_table.read(runs.fetch(options.users, "users")[0])
+    rows = at_cutoff(table, options.cutoff)
     user = None
-    if args.user != "none":
-        place = row_of(rows, args.user)
-        user = explain_user(model, rows.frame, place, args.top, args.language, args.seed, True)
-    overall = explain_model(model, rows.frame, args.seed, progress=True)
+    if options.user != "none":
+        place = row_of(rows, options.user)
+        user = explain_user(model, rows.frame, place, options.top, options.language, options.seed, True)
+    overall = explain_model(model, rows.frame, options.seed, progress=True)
     shown = overall.drivers[:SHOWN_COLUMNS]
-    permuted = _permuted(model, table, [driver.feature for driver in shown], args.seed)
+    permuted = _permuted(model, table, [driver.feature for driver in shown], options.seed)
     for driver in shown:
         mlflow.log_metric(f"shap.{driver.feature}", driver.importance)
     title = f"{version.name}, version {version.version}"
-    page = explanation_page(title, model, overall, permuted, user, args.language)
+    page = explanation_page(title, model, overall, permuted, user, options.language)
     found = {"model": _model_json(overall, permuted)} | ({} if user is None else {"user": _user_json(user)})
     return {
         "explanation_page": runs.write_text(page, "explanation.html"),
@@ -90,7 +94,7 @@ def row_of(rows: UserTable, user: str) -> int:
 
 def _permuted(model: PurchasingModel, table: UserTable, columns: list[str], seed: int) -> pd.DataFrame | None:
     try:
-        rows = held_back(table, [model])
+        rows = held_out(kinds.kind(kinds.PURCHASE), table, [model])
     except DataError as error:
         log.info("no column is shuffled: %s", error)
         return None
@@ -122,7 +126,7 @@ def _user_json(user: UserExplanation) -> dict[str, Any]:
 
 def main() -> None:
     """Run from the command line."""
-    execute("explain", parser(), run)
+    execute("explain", Options, run)
 
 
 if __name__ == "__main__":

@@ -1,54 +1,52 @@
-"""Entry point ``history``: the ledger of a model, whether it is whole, and what promotions promised and gave."""
+"""Entry point ``history``: the ledger of a model, whether it is complete, and what its promotions gained."""
 
 from __future__ import annotations
 
-import argparse
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import mlflow
 from jinja2 import Environment
 
 from purchasing_power.errors import DataError
-from purchasing_power.snapshot import user_table
+from purchasing_power.kinds import registry as kinds
 from steps.promotion.ledger_words import comparison, missed, sentence, table
-from steps.promotion.realised_gain import Gain, gains
 from tracking import ledger, runs
-from tracking.entry import Outputs, Parser, execute, number, whole
+from tracking.entry import Outputs, execute, number, parameter, whole
 from tracking.ledger_record import Record, problems
+from tracking.registry import ModelOptions
+
+if TYPE_CHECKING:
+    from steps.promotion.realised_gain import Gain
 
 TEMPLATE = Path(__file__).with_name("history.html.j2")
 RECORDS = ("#", "time (UTC)", "by", "what", "version", "to", "instead of", "try", "why")
-GAINS = ("version", "instead of", "promised", "realised", "measured on")
+GAINS = ("version", "instead of", "expected", "realised", "measured on")
 
 
-def parser() -> Parser:
+@dataclass(frozen=True)
+class Options(ModelOptions):
     """Parameters of ``history``."""
-    return (
-        Parser(prog="history")
-        .add("users", "user table with ripe labels: a folder, a runs:/ URI, latest, or none")
-        .add("model", "name of the registered model")
-        .add("level", "level of the interval of a realised difference", number)
-        .add("replicates", "bootstrap replicates", whole)
-        .add("seed", "seed of the bootstrap", whole)
-    )
+
+    users: str = parameter("table with matured labels: a folder, a runs:/ URI, latest, or none")
+    level: float = parameter("level of the interval of a realised difference", number)
+    replicates: int = parameter("bootstrap replicates", whole)
+    seed: int = parameter("seed of the bootstrap", whole)
 
 
-def run(args: argparse.Namespace) -> Outputs:
+def run(options: Options) -> Outputs:
     """Print the records and the gains, and write both as a page."""
-    known = ledger.records(args.model)
+    known = ledger.records(options.registered)
     if not known:
         raise DataError(
-            f"history: nothing has been written about {args.model}. Promote a version first, or name another model."
+            f"history: nothing has been written about {options.registered}. Promote a version first, or name another "
+            "model."
         )
-    faults = problems(known, ledger.head(args.model))
-    found = (
-        []
-        if args.users == "none"
-        else gains(args, user_table.read(runs.fetch(args.users, "users")[0]), known)
-    )
-    _print(args.model, known, found, faults)
+    faults = problems(known, ledger.head(options.registered))
+    found = [] if options.users == "none" else _gains(options, known)
+    _print(options.registered, known, found, faults)
     mlflow.log_metric("ledger.faults", len(faults))
     mlflow.log_dict(
         {
@@ -60,18 +58,29 @@ def run(args: argparse.Namespace) -> Outputs:
     )
     page = Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
     rows = [
-        dict(zip(("version", "before", "promised", "realised", "note"), _row(one), strict=True))
+        dict(zip(("version", "before", "expected", "realised", "note"), _row(one), strict=True))
         for one in found
     ]
-    text = page.render(model=args.model, records=known, gains=rows, faults=faults)
+    text = page.render(model=options.registered, records=known, gains=rows, faults=faults)
     return {"history_report": runs.write_text(text, "history.html")}
+
+
+def _gains(options: Options, known: list[Record]) -> list[Gain]:
+    # Who does not ask for gains need not wait until all that figures take is imported.
+    from purchasing_power.evaluation.bootstrap import Resampling
+    from steps.promotion.realised_gain import gains
+
+    kind = kinds.kind(options.kind)
+    rows = kind.read(runs.fetch(options.users, "users")[0])
+    resampling = Resampling(options.replicates, options.seed, options.level)
+    return gains(kind, options.registered, rows, known, resampling)
 
 
 def _print(model: str, known: list[Record], found: list[Gain], faults: list[str]) -> None:
     lines = [f"History of {model}", table(RECORDS, [_line(one) for one in known])]
     lines += [f"! {fault}" for fault in faults] or [f"{len(known)} records, none edited, none missing."]
     if found:
-        lines += ["", "Promised and realised", table(GAINS, [_row(one) for one in found])]
+        lines += ["", "Expected and realised", table(GAINS, [_row(one) for one in found])]
     sys.stdout.write("\n".join(lines) + "\n")
 
 
@@ -94,12 +103,12 @@ def _line(one: Record) -> tuple[str, ...]:
 
 def _row(one: Gain) -> tuple[str, ...]:
     realised = "-" if one.realised is None else comparison(asdict(one.realised), f"version {one.before}")
-    return one.version, one.before, comparison(one.promised, f"version {one.before}"), realised, one.note
+    return one.version, one.before, comparison(one.expected, f"version {one.before}"), realised, one.note
 
 
 def main() -> None:
     """Run from the command line."""
-    execute("history", parser(), run)
+    execute("history", Options, run)
 
 
 if __name__ == "__main__":

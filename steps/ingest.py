@@ -2,47 +2,52 @@
 
 from __future__ import annotations
 
-import argparse
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
 
 from purchasing_power.shop.flat import read_flat
-from purchasing_power.shop.intake import take_in
+from purchasing_power.shop.intake import ingest
 from purchasing_power.shop.pseudonym import read_key
 from purchasing_power.shop.samples import SAMPLES
 from purchasing_power.shop.tables import write_tables
 from purchasing_power.snapshot import user_table
 from tracking import runs
-from tracking.entry import Outputs, Parser, choice, execute, number
+from tracking.entry import Outputs, choice, execute, number, parameter
 
 
-def parser() -> Parser:
+@dataclass(frozen=True)
+class Options:
     """Parameters of ``ingest``."""
-    return (
-        Parser(prog="ingest")
-        .add("data", f"a shop folder, a flat CSV or Parquet file, or a sample: {', '.join(SAMPLES)}")
-        .add("text", "flat file: the column of texts, or several separated by commas")
-        .add("label", "flat file: the column to predict")
-        .add("user", "flat file: the column of user ids, rows of one user stay together")
-        .add("task", "flat file: what the label is", choice("auto", "binary", "multiclass", "regression"))
-        .add("max_amount", "shop: order lines above this amount are quarantined", number)
-        .add("workspace", "folder for the pseudonym key and caches")
+
+    data: str = parameter(f"a shop folder, a flat CSV or Parquet file, or a sample: {', '.join(SAMPLES)}")
+    text: str = parameter("flat file: the column of texts, or several separated by commas")
+    label: str = parameter("flat file: the column to predict")
+    user: str = parameter("flat file: the column of user ids, rows of one user stay together")
+    task: str = parameter(
+        "flat file: what the label is", choice("auto", "binary", "multiclass", "regression")
     )
+    max_amount: float = parameter("shop: order lines above this amount are quarantined", number)
+    workspace: str = parameter("folder for the pseudonym key and caches")
 
 
-def run(args: argparse.Namespace) -> Outputs:
+def run(options: Options) -> Outputs:
     """Take in a shop or a flat file and log the tables."""
-    key = read_key(Path(args.workspace))
+    key = read_key(Path(options.workspace), warns=options.data not in SAMPLES)
     with tempfile.TemporaryDirectory() as scratch:
-        source = SAMPLES[args.data](Path(scratch) / "sample") if args.data in SAMPLES else Path(args.data)
+        source = (
+            SAMPLES[options.data](Path(scratch) / "sample") if options.data in SAMPLES else Path(options.data)
+        )
         flat = source.is_file()
-        return _flat(args, source, key, Path(scratch)) if flat else _shop(args, source, key, Path(scratch))
+        return (
+            _flat(options, source, key, Path(scratch)) if flat else _shop(options, source, key, Path(scratch))
+        )
 
 
-def _shop(args: argparse.Namespace, source: Path, key: bytes, scratch: Path) -> Outputs:
-    report = take_in(source, scratch / "tables", key=key, max_amount=args.max_amount)
+def _shop(options: Options, source: Path, key: bytes, scratch: Path) -> Outputs:
+    report = ingest(source, scratch / "tables", key=key, max_amount=options.max_amount)
     mlflow.log_metrics(
         {
             f"{name}.{what}": getattr(counts, what)
@@ -57,9 +62,9 @@ def _shop(args: argparse.Namespace, source: Path, key: bytes, scratch: Path) -> 
 COUNTED = ("read", "kept", "quarantined")
 
 
-def _flat(args: argparse.Namespace, source: Path, key: bytes, scratch: Path) -> Outputs:
+def _flat(options: Options, source: Path, key: bytes, scratch: Path) -> Outputs:
     table, quarantine = read_flat(
-        source, text=args.text, label=args.label, user=args.user, key=key, task=args.task
+        source, text=options.text, label=options.label, user=options.user, key=key, task=options.task
     )
     user_table.write(table, scratch / "users")
     write_tables({"quarantine": quarantine}, scratch / "quarantine")
@@ -76,7 +81,7 @@ def _flat(args: argparse.Namespace, source: Path, key: bytes, scratch: Path) -> 
 
 def main() -> None:
     """Run from the command line."""
-    execute("ingest", parser(), run)
+    execute("ingest", Options, run)
 
 
 if __name__ == "__main__":

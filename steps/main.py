@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from purchasing_power.errors import DataError
 from steps.summary import summary
 from tracking import registry
 from tracking.chain import check_steps, run_steps
-from tracking.entry import Outputs, Parser, execute
+from tracking.entry import Outputs, execute, parameter
 
 SHOP = ["ingest", "snapshot", "tune", "train", "evaluate", "promote"]
 FLAT = [step for step in SHOP if step != "snapshot"]
@@ -18,52 +18,51 @@ FLAT = [step for step in SHOP if step != "snapshot"]
 SHOP_USE, FLAT_USE = ["score", "monitor"], ["score"]
 
 
-def parser() -> Parser:
+@dataclass(frozen=True)
+class Options:
     """Parameters of ``main``; each is checked by the step that it is handed to."""
-    return (
-        Parser(prog="main")
-        .add("data", "a shop folder, a flat CSV or Parquet file, or a sample")
-        .add("target", "what to predict")
-        .add("trials", "trials of the study")
-        .add("horizon", "outcome window, days")
-        .add("lookback", "longest feature window, days")
-        .add("first_cutoff", "earliest cutoff, or auto")
-        .add("last_cutoff", "latest cutoff, or auto")
-        .add("step", "days between cutoffs")
-        .add("representations", "text representations to try")
-        .add("heads", "heads to try")
-        .add("encoder", "encoders to try: minilm, model folders, hub names, with ?options")
-        .add("runtime", "how encoders run; exact and auto leave it to the processor")
-        .add("device", "where encoders and networks run")
-        .add("imbalance", "what to try about rare classes")
-        .add("losses", "losses of a regression to try")
-        .add("space", "values of further parameters to try, or none")
-        .add("blend", "most trials that may enter a blend; 0 makes none")
-        .add("workers", "processes that run trials")
-        .add("text", "flat file: the column of texts, or several separated by commas")
-        .add("label", "flat file: the column to predict")
-        .add("user", "flat file: the column of user ids")
-        .add("task", "flat file: what the label is")
-        .add("positive", "class whose probability is the score, or auto")
-        .add("model", "name of the registered model")
-        .add("workspace", "folder for the pseudonym key and caches")
-        .add("seed", "seed of everything random")
-    )
+
+    data: str = parameter("a shop folder, a flat CSV or Parquet file, or a sample")
+    target: str = parameter("what to predict")
+    trials: str = parameter("trials of the study")
+    horizon: str = parameter("outcome window, days")
+    lookback: str = parameter("longest feature window, days")
+    first_cutoff: str = parameter("earliest cutoff, or auto")
+    last_cutoff: str = parameter("latest cutoff, or auto")
+    step: str = parameter("days between cutoffs")
+    representations: str = parameter("text representations to try")
+    heads: str = parameter("heads to try")
+    encoder: str = parameter("encoders to try: minilm, model folders, hub names, with ?options")
+    runtime: str = parameter("how encoders run; exact and auto leave it to the processor")
+    device: str = parameter("where encoders and networks run")
+    imbalance: str = parameter("what to try about rare classes")
+    losses: str = parameter("losses of a regression to try")
+    space: str = parameter("values of further parameters to try, or none")
+    blend: str = parameter("most trials that may enter a blend; 0 makes none")
+    workers: str = parameter("processes that run trials")
+    text: str = parameter("flat file: the column of texts, or several separated by commas")
+    label: str = parameter("flat file: the column to predict")
+    user: str = parameter("flat file: the column of user ids")
+    task: str = parameter("flat file: what the label is")
+    positive: str = parameter("class whose probability is the score, or auto")
+    model: str = parameter("name of the registered model")
+    workspace: str = parameter("folder for the pseudonym key and caches")
+    seed: str = parameter("seed of everything random")
 
 
-def run(args: argparse.Namespace) -> Outputs:
+def run(options: Options) -> Outputs:
     """Run every step as a nested run, and print what came of it."""
-    given = {name: str(value) for name, value in vars(args).items()}
-    given["output"] = str(Path(args.workspace) / "predictions.parquet")
-    flat = Path(args.data).is_file()
+    given = {name: str(value) for name, value in vars(options).items()}
+    given["output"] = str(Path(options.workspace) / "predictions.parquet")
+    flat = Path(options.data).is_file()
     check_steps((FLAT + FLAT_USE) if flat else (SHOP + SHOP_USE), given)
-    _check_target(args.model, "label" if flat else args.target)
+    _check_target(options.model, "label" if flat else options.target)
     outputs = run_steps(FLAT if flat else SHOP, given)
-    production = registry.at_stage(args.model, registry.PRODUCTION)
+    production = registry.at_stage(options.model, registry.PRODUCTION)
     if production is not None:
         outputs["version"] = str(production.version)
         outputs |= run_steps(FLAT_USE if flat else SHOP_USE, {**given, **outputs})
-    sys.stdout.write(summary(args.model, outputs) + "\n")
+    sys.stdout.write(summary(options.model, outputs) + "\n")
     return {}
 
 
@@ -80,7 +79,7 @@ def _check_target(model: str, target: str) -> None:
 
 def main() -> None:
     """Run from the command line."""
-    execute("main", parser(), run)
+    execute("main", Options, run)
 
 
 if __name__ == "__main__":

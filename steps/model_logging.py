@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from importlib.metadata import version
 from pathlib import Path
 
 import mlflow
-import numpy as np
 import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import Array
 
-from purchasing_power.model.params import ModelParams
-from purchasing_power.model.purchasing_model import PurchasingModel
+from purchasing_power.kinds.kind import Kind
+from purchasing_power.model.protocol import Model
 from purchasing_power.serving.deployed import Deployed
-from purchasing_power.snapshot.user_table import DOCUMENTS, USER, UserTable
-from purchasing_power.text.encoder_spec import parse
+from purchasing_power.snapshot.user_table import DOCUMENTS
 from tracking import registry, runs
 
 # What a worker imports; scikit-learn brings joblib and scipy.
@@ -42,42 +41,30 @@ REQUIREMENTS = (
     "transformers",
 )
 EXTRAS = {"ibis-framework": "[duckdb]", "pandera": "[pandas]"}
-EXAMPLE_DOCUMENT = "a text that the user wrote, or the title of a product that the user bought"
+LIBRARY = runs.ROOT / "purchasing_power"
 
 
-# What runs an exported encoder, by the first part of the runtime's name.
-RUNTIME_PACKAGES = {"openvino": "openvino", "onnx": "onnxruntime"}
-
-
-def requirements(params: ModelParams) -> list[str]:
+def requirements(more: tuple[str, ...] = ()) -> list[str]:
     """The serving environment of a model, pinned to the versions at hand."""
-    runtimes = [(parse(reference).runtime or "").partition("-")[0] for reference in params.encoders]
-    more = {RUNTIME_PACKAGES[name] for name in runtimes if name in RUNTIME_PACKAGES}
     return [
         f"{name}{EXTRAS.get(name, '')}=={version(name).partition('+')[0]}"
         for name in sorted({*REQUIREMENTS, *more})
     ]
 
 
-def example(model: PurchasingModel, table: UserTable, rows: np.ndarray) -> pd.DataFrame:
-    """One made-up request row: medians and most frequent categories of the rows, and an invented text."""
-    frame = table.frame.iloc[rows]
-    made: dict[str, object] = {USER: "example"}
-    made |= {name: float(np.nan_to_num(frame[name].median())) for name in model.meta.numeric}
-    modes = {name: frame[name].mode() for name in model.meta.categorical}
-    made |= {name: str(mode.iloc[0]) if len(mode) else "missing" for name, mode in modes.items()}
-    return pd.DataFrame([{**made, DOCUMENTS: [EXAMPLE_DOCUMENT]}])
-
-
-def signature(model: PurchasingModel, answer: pd.DataFrame) -> ModelSignature:
-    """Inputs are the model's features by name, ``user_id`` and ``documents``; outputs are what predict gives."""
-    inputs: list[ColSpec | TensorSpec] = [ColSpec(DataType.string, USER, required=False)]
+def signature(kind: Kind, model: Model, example: pd.DataFrame) -> ModelSignature:
+    """Inputs are the model's features by name, whom a row is about and ``documents``; outputs what predict gives."""
+    inputs: list[ColSpec | TensorSpec] = [ColSpec(DataType.string, kind.group, required=False)]
     inputs += [ColSpec(DataType.double, name) for name in model.meta.numeric]
     inputs += [ColSpec(DataType.string, name) for name in model.meta.categorical]
-    inputs += [ColSpec(Array(DataType.string), DOCUMENTS, required=False)]
+    if DOCUMENTS in example:
+        inputs += [ColSpec(Array(DataType.string), DOCUMENTS, required=False)]
+    predictions = model.predict(example)
     outputs: list[ColSpec | TensorSpec] = [
-        ColSpec(DataType.double if pd.api.types.is_numeric_dtype(answer[name]) else DataType.string, name)
-        for name in map(str, answer.columns)
+        ColSpec(
+            DataType.double if pd.api.types.is_numeric_dtype(predictions[name]) else DataType.string, name
+        )
+        for name in map(str, predictions.columns)
     ]
     outputs += [ColSpec(DataType.string, name) for name in Deployed.__annotations__]
     made = ModelSignature(Schema(inputs), Schema(outputs))
@@ -88,24 +75,33 @@ def signature(model: PurchasingModel, answer: pd.DataFrame) -> ModelSignature:
 
 
 def log_and_register(
-    model: PurchasingModel, folder: Path, shown: pd.DataFrame, name: str, tags: dict[str, str]
+    kind: Kind, model: Model, folder: Path, example: pd.DataFrame, name: str, tags: dict[str, str]
 ) -> ModelVersion:
     """Log the bundle in ``folder`` as a model of the active run, register it, and make it the candidate."""
     with warnings.catch_warnings(), registry.allowed(f"register a version of {name}"):
-        # Integer columns do not occur: every number of a user table is a double.
+        # Integer columns do not occur: every number of a table is a double.
         warnings.simplefilter("ignore", UserWarning)
         info = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(runs.ROOT / "steps" / "served_model.py"),
             artifacts={"bundle": str(folder)},
-            code_paths=[str(runs.ROOT / "purchasing_power")],
-            signature=signature(model, model.predict(shown)),
+            code_paths=code_paths(kind),
+            # What a worker imports of the kind: it knows no registry.
+            model_config={"kind_module": type(kind).__module__, "responder": kind.responder},
+            signature=signature(kind, model, example),
             # As a request holds it: the scoring server of a model that checks its own input takes no frame.
-            input_example=shown.to_dict("records"),
-            pip_requirements=requirements(model.params),
-            registered_model_name=name,
+            input_example=example if kind.responder is None else example.to_dict("records"),
+            pip_requirements=requirements(kind.requirements(model)),
         )
-    registered = registry.find(name, str(info.registered_model_version))
+        number = registry.register(info.model_uri, name)
+    registered = registry.find(name, number)
     registry.tag(registered, tags)
     registry.set_stage(registered, registry.CANDIDATE)
     return registered
+
+
+def code_paths(kind: Kind) -> list[str]:
+    """The library, and what of a kind and the classes that it extends lies outside: what travels in a version."""
+    modules = {sys.modules[one.__module__] for one in type(kind).__mro__ if issubclass(one, Kind)}
+    files = {Path(str(module.__file__)) for module in modules}
+    return [str(LIBRARY), *sorted(str(file) for file in files if LIBRARY not in file.parents)]

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
 
 from purchasing_power.errors import DataError
 from tracking import ledger, lock, registry
 from tracking.alias_audit import aliases_of
-from tracking.entry import Outputs, Parser, execute
+from tracking.entry import Outputs, execute, parameter
+from tracking.registry import ModelOptions
 
 NONE = "none"
 
 
-def parser() -> Parser:
+@dataclass(frozen=True)
+class Options(ModelOptions):
     """Parameters of ``retire``."""
-    return (
-        Parser(prog="retire")
-        .add("model", "name of the registered model")
-        .add("version", "number of the version to delete, or none")
-        .add("alias", "alias to take away, or none")
-        .add("reason", "why, for the ledger; none leaves it open")
-    )
+
+    version: str = parameter("number of the version to delete, or none")
+    alias: str = parameter("alias to take away, or none")
+    reason: str = parameter("why, for the ledger; none leaves it open")
 
 
-def run(args: argparse.Namespace) -> Outputs:
+def run(options: Options) -> Outputs:
     """Delete the version or take the alias away, and write it to the ledger.
 
     Raises
@@ -31,39 +30,41 @@ def run(args: argparse.Namespace) -> Outputs:
     DataError
         If not exactly one of them is named, or a stage needs it.
     """
-    if (args.version == NONE) == (args.alias == NONE):
+    if (options.version == NONE) == (options.alias == NONE):
         raise DataError("retire: give either version=NUMBER or alias=NAME, one of them.")
-    with lock.held(f"stages of {args.model}"):
-        return _version(args) if args.alias == NONE else _alias(args)
+    with lock.held(f"stages of {options.registered}"):
+        return _version(options) if options.alias == NONE else _alias(options)
 
 
-def _version(args: argparse.Namespace) -> Outputs:
-    version = registry.find(args.model, args.version)
+def _version(options: Options) -> Outputs:
+    version = registry.find(options.registered, options.version)
     number = str(version.version)
-    held = [alias for alias in aliases_of(args.model, number) if alias in registry.STAGES]
+    held = [alias for alias in aliases_of(options.registered, number) if alias in registry.STAGES]
     if held:
         raise DataError(
-            f"retire: version {number} of {args.model} stands at {', '.join(held)}; what a stage points at is "
+            f"retire: version {number} of {options.registered} stands at {', '.join(held)}; what a stage points at is "
             "kept. Promote another version, or take a stage other than production away first (-P alias=NAME)."
         )
     registry.delete(version)
-    ledger.append(args.model, "retire", number, reason=_reason(args), data=_digests(version.tags))
+    ledger.append(options.registered, "retire", number, reason=_reason(options), data=_digests(version.tags))
     return {"retired": number}
 
 
-def _alias(args: argparse.Namespace) -> Outputs:
-    if args.alias == registry.PRODUCTION:
+def _alias(options: Options) -> Outputs:
+    if options.alias == registry.PRODUCTION:
         raise DataError(
-            f"retire: production of {args.model} is what is served. Roll back, or promote another version."
+            f"retire: production of {options.registered} is what is served. Roll back, or promote another version."
         )
-    version = registry.find(args.model, args.alias)
-    registry.leave(args.model, args.alias)
-    ledger.append(args.model, "retire", str(version.version), from_stage=args.alias, reason=_reason(args))
-    return {"retired": args.alias}
+    version = registry.find(options.registered, options.alias)
+    registry.leave(options.registered, options.alias)
+    ledger.append(
+        options.registered, "retire", str(version.version), from_stage=options.alias, reason=_reason(options)
+    )
+    return {"retired": options.alias}
 
 
-def _reason(args: argparse.Namespace) -> str:
-    return "No reason was given." if args.reason == NONE else str(args.reason)
+def _reason(options: Options) -> str:
+    return "No reason was given." if options.reason == NONE else str(options.reason)
 
 
 def _digests(tags: dict[str, str]) -> dict[str, str]:
@@ -72,7 +73,7 @@ def _digests(tags: dict[str, str]) -> dict[str, str]:
 
 def main() -> None:
     """Run from the command line."""
-    execute("retire", parser(), run)
+    execute("retire", Options, run)
 
 
 if __name__ == "__main__":

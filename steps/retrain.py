@@ -2,54 +2,58 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
+from dataclasses import dataclass
 
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from purchasing_power.kinds import registry as kinds
 from purchasing_power.model.params import ModelParams
 from purchasing_power.snapshot.target import TARGETS
 from tracking import registry, runs
 from tracking.chain import run_steps
-from tracking.entry import Outputs, Parser, choice, execute, whole
+from tracking.entry import Outputs, choice, execute, parameter, whole
+from tracking.registry import ModelOptions
 
-AFTER_SNAPSHOT = ["tune", "train", "evaluate", "promote"]
+SNAPSHOT, TUNE = "snapshot", "tune"
 # How the production version's user table was cut; the new one is cut the same way.
 KEPT = ("lookback", "horizon", "step", "first_cutoff", "max_documents")
 
 
-def parser() -> Parser:
+@dataclass(frozen=True)
+class Options(ModelOptions):
     """Parameters of ``retrain``."""
-    return (
-        Parser(prog="retrain")
-        .add("tables", "checked tables: a folder, a runs:/ URI, or latest")
-        .add("users", "a flat user table to train on in place of a new snapshot, or none")
-        .add("last_cutoff", "latest cutoff, YYYY-MM-DD; auto is the last that the orders reach")
-        .add("target", "what to predict", choice(*TARGETS))
-        .add("positive", "class whose probability is the score, or auto")
-        .add("trials", "trials of the study", whole)
-        .add("representations", "text representations to try")
-        .add("heads", "heads to try")
-        .add("device", "where encoders and networks run")
-        .add("imbalance", "what to try about rare classes")
-        .add("losses", "losses of a regression to try")
-        .add("space", "values of further parameters to try, or none")
-        .add("blend", "most trials that may enter a blend; 0 makes none")
-        .add("workers", "processes that run trials")
-        .add("model", "name of the registered model")
-        .add("workspace", "folder for the vector store and the studies")
-        .add("seed", "seed of everything random", whole)
-    )
+
+    tables: str = parameter("checked tables: a folder, a runs:/ URI, or latest")
+    users: str = parameter("a flat user table to train on in place of a new snapshot, or none")
+    last_cutoff: str = parameter("latest cutoff, YYYY-MM-DD; auto is the last that the orders reach")
+    target: str = parameter("what to predict", choice(*TARGETS))
+    positive: str = parameter("class whose probability is the score, or auto")
+    trials: int = parameter("trials of the study", whole)
+    representations: str = parameter("text representations to try")
+    heads: str = parameter("heads to try")
+    device: str = parameter("where encoders and networks run")
+    imbalance: str = parameter("what to try about rare classes")
+    losses: str = parameter("losses of a regression to try")
+    space: str = parameter("values of further parameters to try, or none")
+    blend: str = parameter("most trials that may enter a blend; 0 makes none")
+    workers: str = parameter("processes that run trials")
+    workspace: str = parameter("folder for the vector store and the studies")
+    seed: int = parameter("seed of everything random", whole)
 
 
-def run(args: argparse.Namespace) -> Outputs:
+def run(options: Options) -> Outputs:
     """Run the steps as nested runs; the gate decides whether the result is promoted."""
-    given = {name: str(value) for name, value in vars(args).items() if name not in ("users", "tables")}
-    if args.users != "none":
-        return run_steps(AFTER_SNAPSHOT, {**given, "users": runs.fetch(args.users, "users")[1]})
-    tables = runs.fetch(args.tables, "tables")[1]
-    return run_steps(["snapshot", *AFTER_SNAPSHOT], {**given, **as_production(args.model), "tables": tables})
+    steps = list(kinds.kind(options.kind).retraining)
+    given = {name: str(value) for name, value in vars(options).items() if name not in ("users", "tables")}
+    if TUNE not in steps:
+        given["params"] = "default"
+    if options.users != "none" or SNAPSHOT not in steps:
+        users = runs.fetch("latest" if options.users == "none" else options.users, "users")[1]
+        return run_steps([step for step in steps if step != SNAPSHOT], {**given, "users": users})
+    tables = runs.fetch(options.tables, "tables")[1]
+    return run_steps(steps, {**given, **as_production(options.registered), "tables": tables})
 
 
 def as_production(model: str) -> dict[str, str]:
@@ -77,7 +81,7 @@ def _encoders(params: ModelParams) -> tuple[str, ...]:
 
 def main() -> None:
     """Run from the command line."""
-    execute("retrain", parser(), run)
+    execute("retrain", Options, run)
 
 
 if __name__ == "__main__":

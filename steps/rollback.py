@@ -2,51 +2,50 @@
 
 from __future__ import annotations
 
-import argparse
+from dataclasses import dataclass
 
 from mlflow.entities.model_registry import ModelVersion
 
 from purchasing_power.errors import DataError
 from tracking import ledger, lock, registry
 from tracking.alias_audit import LEFT_PREVIOUS, NOBODY, came_after
-from tracking.entry import Outputs, Parser, execute
+from tracking.entry import Outputs, execute, parameter
+from tracking.registry import ModelOptions
 
 
-def parser() -> Parser:
+@dataclass(frozen=True)
+class Options(ModelOptions):
     """Parameters of ``rollback``."""
-    return (
-        Parser(prog="rollback")
-        .add("model", "name of the registered model")
-        .add("reason", "why, for the ledger; none leaves it open")
-    )
+
+    reason: str = parameter("why, for the ledger; none leaves it open")
 
 
-def run(args: argparse.Namespace) -> Outputs:
+def run(options: Options) -> Outputs:
     """Point production at ``previous``, and ``previous`` at what that version had replaced."""
-    with lock.held(f"stages of {args.model}"):
-        now = registry.number_at(args.model, registry.PRODUCTION)
-        back = _previous(args.model, now)
+    with lock.held(f"stages of {options.registered}"):
+        now = registry.number_at(options.registered, registry.PRODUCTION)
+        back = _previous(options.registered, now)
         if now == str(back.version):
             raise DataError(
-                f"rollback: version {now} of {args.model} stands in production and at previous; there is nothing to "
-                "go back to. Promote another version (-P version=N)."
+                f"rollback: version {now} of {options.registered} stands in production and at previous; there is "
+                "nothing to go back to. Promote another version (-P version=N)."
             )
         before = _before(back)
         registry.move_back(back, now)
         ledger.append(
-            args.model,
+            options.registered,
             "rollback",
             str(back.version),
             from_stage=registry.PREVIOUS,
             to_stage=registry.PRODUCTION,
             before=now,
-            reason="No reason was given." if args.reason == "none" else args.reason,
+            reason="No reason was given." if options.reason == "none" else options.reason,
             data={LEFT_PREVIOUS: str(before.version) if before is not None else NOBODY},
         )
         registry.check_stands(back, registry.PRODUCTION)
         # After the record: an account that may move a stage may not be allowed to take an alias away.
         if before is None:
-            registry.leave(args.model, registry.PREVIOUS)
+            registry.leave(options.registered, registry.PREVIOUS)
         else:
             registry.set_stage(before, registry.PREVIOUS)
     return {"production": str(back.version), "rolled_back": now or NOBODY}
@@ -86,7 +85,7 @@ def _before(back: ModelVersion) -> ModelVersion | None:
 
 def main() -> None:
     """Run from the command line."""
-    execute("rollback", parser(), run)
+    execute("rollback", Options, run)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pandas as pd
@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from purchasing_power.errors import DataError
 from purchasing_power.explain.reasons import LANGUAGES
-from purchasing_power.explain.reasons_table import reason_columns
-from purchasing_power.model.purchasing_model import PurchasingModel
+from purchasing_power.kinds import registry as kinds
+from purchasing_power.kinds.kind import Kind
 from purchasing_power.serving.batch.parts import (
     join_parts,
     remove_parts,
@@ -22,47 +22,46 @@ from purchasing_power.serving.batch.parts import (
     score_parts,
     value_counts,
 )
-from purchasing_power.serving.batch.table import chosen_cutoff, open_table
-from purchasing_power.snapshot.cutoffs import choose
-from purchasing_power.snapshot.user_table import CUTOFF, UserTable
 from tracking import registry, runs
-from tracking.entry import Outputs, Parser, choice, execute, optional_date, whole
+from tracking.entry import Outputs, choice, execute, optional_date, parameter, whole
+from tracking.registry import ModelOptions
 
 
-def parser() -> Parser:
+@dataclass(frozen=True)
+class Options(ModelOptions):
     """Parameters of ``score``."""
-    return (
-        Parser(prog="score")
-        .add("users", "user table: a folder, a runs:/ URI, or latest")
-        .add("model", "name of the registered model")
-        .add("version", "version number or stage")
-        .add("cutoff", "cutoff to score, YYYY-MM-DD; auto is the latest", optional_date)
-        .add("reasons", "how many reasons each score gets, in words; 0 leaves them out", whole)
-        .add("language", "language of the reasons: en or zh", choice(*LANGUAGES))
-        .add("batch", "most users scored at once; a run that was stopped goes on after the last batch", whole)
-        .add("seed", "seed of reasons that are sampled", whole)
-        .add("output", "Parquet file to write")
+
+    users: str = parameter("user table: a folder, a runs:/ URI, or latest")
+    version: str = parameter("version number or stage")
+    cutoff: date | None = parameter("cutoff to score, YYYY-MM-DD; auto is the latest", optional_date)
+    reasons: int = parameter("how many reasons each score gets, in words; 0 leaves them out", whole)
+    language: str = parameter("language of the reasons: en or zh", choice(*LANGUAGES))
+    batch: int = parameter(
+        "most users scored at once; a run that was stopped goes on after the last batch", whole
     )
+    seed: int = parameter("seed of reasons that are sampled", whole)
+    output: str = parameter("Parquet file to write")
 
 
-def run(args: argparse.Namespace) -> Outputs:
+def run(options: Options) -> Outputs:
     """Score the users and write the predictions with model version and cutoff."""
-    if not args.batch:
+    if not options.batch:
         raise DataError("batch: got 0; 1 user or more at once is allowed. Set a larger batch.")
-    version = registry.find(args.model, args.version)
-    table = open_table(runs.fetch(args.users, "users")[0])
-    cutoff = chosen_cutoff(table, args.cutoff)
-    output = Path(args.output)
-    scorer = Scoring(registry.open_bundle(version), str(version.version), args)
+    version = registry.find(options.registered, options.version)
+    kind = kinds.kind(options.kind)
+    model = registry.open_model(version, kind)
+    rows = kind.row_source(runs.fetch(options.users, "users")[0])
+    cutoff, output = kind.scored_cutoff(rows, options.cutoff), Path(options.output)
+    scoring = Scoring(kind, model, str(version.version), options)
     digest = run_digest(
-        table,
-        args.batch,
-        model=f"{version.name}/{version.version}/{scorer.model.training.digest}",
+        rows,
+        options.batch,
+        model=f"{version.name}/{version.version}/{model.training.digest}",
         cutoff=str(cutoff),
-        reasons=f"{args.reasons} {args.language} {args.seed}",
+        reasons=f"{options.reasons} {options.language} {options.seed}",
     )
     home = output.with_name(f".{output.name}-parts")
-    parts = score_parts(table, cutoff, args.batch, scorer.predict, home, digest)
+    parts = score_parts(rows, cutoff, options.batch, scoring.predict, home, digest)
     join_parts(parts, output)
     remove_parts(home)
     _log(output)
@@ -71,39 +70,23 @@ def run(args: argparse.Namespace) -> Outputs:
 
 @dataclass(frozen=True)
 class Scoring:
-    """A model with what its predictions carry besides: reasons, version and cutoff."""
+    """A model with what its predictions carry besides: ids, reasons and version."""
 
-    model: PurchasingModel
+    kind: Kind
+    model: Any
     version: str
-    args: argparse.Namespace
+    options: Options
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Predictions of some rows of a user table."""
+        """Predictions of some rows of a table."""
         predictions = self.model.predict(frame)
-        if self.args.reasons:
-            said = reason_columns(
-                self.model, frame, self.args.reasons, self.args.language, self.args.seed, progress=True
-            )
-            predictions = predictions.join(said.set_axis(predictions.index))
+        asked = self.options
+        if asked.reasons:
+            reasons = self.kind.reasons(self.model, frame, asked.reasons, asked.language, asked.seed)
+            predictions = predictions.join(reasons.set_axis(predictions.index))
         predictions["model_version"] = self.version
-        if CUTOFF in frame:
-            predictions[CUTOFF] = frame[CUTOFF].to_numpy()
-        return predictions
-
-
-def at_cutoff(table: UserTable, cutoff: date | None) -> UserTable:
-    """The rows of one cutoff of a table in memory, by default the latest; all rows of a flat table.
-
-    Raises
-    ------
-    DataError
-        If the table has no such cutoff.
-    """
-    if table.meta.kind == "flat":
-        return table
-    moments = table.frame[CUTOFF]
-    chosen = choose(sorted(moments.unique()), cutoff)
-    return table.rows((moments == chosen).to_numpy().nonzero()[0])
+        ids = [name for name in self.kind.ids if name in frame and name not in predictions]
+        return predictions.assign(**{name: frame[name].to_numpy() for name in ids})
 
 
 def _log(output: Path) -> None:
@@ -117,7 +100,7 @@ def _log(output: Path) -> None:
 
 def main() -> None:
     """Run from the command line."""
-    execute("score", parser(), run)
+    execute("score", Options, run)
 
 
 if __name__ == "__main__":

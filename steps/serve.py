@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import sys
@@ -18,9 +17,10 @@ from mlflow.exceptions import MlflowException
 
 from purchasing_power.errors import DataError
 from purchasing_power.shop.pseudonym import read_key
-from steps.deploy import folder, processes, proxy, records, settings, webhook
-from steps.deploy.deployment import SERVER, Deployment, Plan
+from steps.deploy import folder, processes, proxy, records, webhook
+from steps.deploy.deployment import SERVER, Deployment, ServerSettings
 from steps.deploy.mirror import mirrored
+from steps.deploy.options import NONE, Options
 from steps.deploy.server_process import HOST, Stopped, check_free, free_port, stop_signals
 from steps.deploy.shadow import SHADOW, Shadow, shadowing
 from steps.deploy.start import deploy, takeover
@@ -28,55 +28,33 @@ from steps.deploy.switch import follow
 from steps.deploy.watch import Watch, watching
 from steps.deploy.webhook import receiving
 from tracking import registry
-from tracking.entry import BAD_INPUT, Outputs, Parser, choice, execute, number, whole
+from tracking.entry import BAD_INPUT, Outputs, execute
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.2
 
 
-def parser() -> Parser:
-    """Parameters of ``serve``."""
-    return (
-        Parser(prog="serve")
-        .add("model", "name of the registered model")
-        .add("version", "a stage, which is then followed, or a version number")
-        .add("port", "port on 127.0.0.1; 0 takes a free one", whole)
-        .add("workers", "worker processes, two or more", whole)
-        .add("seconds", "stop after so many seconds; 0 serves until SIGTERM or Ctrl-C", whole)
-        .add("poll_s", "ask the registry every so many seconds where the stage stands", number)
-        .add("webhook_port", "port for MLflow's notices of a set alias; 0 has none", whole)
-        .add("proxy", "what stands in front: nginx or none", choice("none", "nginx"))
-        .add("max_rows", "most users in one request", whole)
-        .add("max_body_mb", "largest request body in MB", whole)
-        .add("docs", "on leaves /docs, /redoc and /openapi.json open in nginx", choice("off", "on"))
-        .add("shadow", "staging has that version answer copies of the requests", choice("none", "staging"))
-        .add("log", "folder of the prediction log, or none")
-        .add("workspace", "folder in which the deployment lies")
-    )
-
-
-def run(args: argparse.Namespace) -> Outputs:
+def run(options: Options) -> Outputs:
     """Serve, follow the stage, and stop every process at the end."""
-    settings.check(args)
-    # A registry that is away must not hold the thread that asks it for minutes.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    # It is told in one line where it is met; these loggers add a stack trace or a retry at every look.
-    for noisy in ("mlflow.store.db.utils", "urllib3"):
-        logging.getLogger(noisy).setLevel(logging.CRITICAL)
-    end = time.monotonic() + args.seconds if args.seconds else float("inf")
-    version, where = registry.find(args.model, args.version), settings.folder_of(args)
+    options.check()
+    _expect_an_absent_registry()
+    end = time.monotonic() + options.seconds if options.seconds else float("inf")
+    version, where = registry.find(options.registered, options.version), options.folder
+    if version.tags.get("serving") == "batch":
+        raise DataError(
+            f"serve: a model of kind={options.kind} is scored in batch and answers no requests. Run score instead."
+        )
     url = ""
-    if args.webhook_port:
+    if options.webhook_port:
         # Before a server is taken over: an error later would end it.
-        check_free(args.webhook_port)
+        check_free(options.webhook_port)
     with folder.holding(where), stop_signals():
         try:
-            deployment = _deploy(args, where, version)
+            deployment = _deploy(options, where, version)
             url = f"http://{HOST}:{deployment.port}"
-            with _around(args, deployment) as watch:
-                _go_on(args, deployment, watch, end)
+            with _around(options, deployment) as watch:
+                _go_on(options, deployment, watch, end)
         except Stopped:
             sys.stderr.write("stopped\n")
         finally:
@@ -86,61 +64,78 @@ def run(args: argparse.Namespace) -> Outputs:
     return {"url": url}
 
 
-def _deploy(args: argparse.Namespace, where: Path, version: ModelVersion) -> Deployment:
-    stage, asked = settings.stage(args), settings.asked(args)
-    deployment = takeover(where, stage, asked)
+def _expect_an_absent_registry() -> None:
+    # A registry that is away must not hold the thread that asks it for minutes.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    # It is told in one line where it is met; these loggers add a stack trace or a retry at every look.
+    for noisy in ("mlflow.store.db.utils", "urllib3"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+
+
+def _deploy(options: Options, where: Path, version: ModelVersion) -> Deployment:
+    asked = options.started_with
+    deployment = takeover(where, options.stage, asked)
     if deployment is not None:
         return deployment
     proxy.stop(where)
-    port = args.port or free_port()
+    port = options.port or free_port()
     check_free(port)
-    inner = port if args.proxy == settings.NONE else free_port()
-    return deploy(where, version, Plan(stage, port, inner, args.workers, asked, settings.variables(args)))
+    inner = port if options.proxy == NONE else free_port()
+    return deploy(
+        where, version, ServerSettings(options.stage, port, inner, options.workers, asked, options.variables)
+    )
 
 
 @contextmanager
-def _around(args: argparse.Namespace, deployment: Deployment) -> Iterator[Watch]:
+def _around(options: Options, deployment: Deployment) -> Iterator[Watch]:
     """What stands around the server: the watch on the registry, the webhook, the shadow, nginx."""
-    where, stages = deployment.folder, settings.stages(args)
+    where, stages = deployment.folder, options.stages
     with ExitStack() as stack:
         # Here rather than in the watching thread, so that the ledger's artifacts lie beside this run's.
         records.write_or_wait(where)
-        watch = stack.enter_context(watching(args.model, stages, args.poll_s, where))
-        if args.webhook_port:
-            listens = receiving(args.webhook_port, webhook.secret(), args.model, stages, watch.wake.set)
+        watch = stack.enter_context(watching(options.registered, stages, options.poll_s, where))
+        if options.webhook_port:
+            listens = receiving(
+                options.webhook_port, webhook.secret(), options.registered, stages, watch.wake.set
+            )
             stack.enter_context(listens)
         mirror = None
-        if args.shadow != settings.NONE:
+        if options.shadow != NONE:
             held = stack.enter_context(mirrored())
-            key, mirror = read_key(Path(args.workspace)), held.port
-            shadow = Shadow(where / SHADOW, key, settings.limits(args))
-            staging = partial(watch.seen.get, args.shadow)
+            key, mirror = read_key(Path(options.workspace)), held.port
+            shadow = Shadow(where / SHADOW, key, options.limits)
+            staging = partial(watch.seen.get, options.shadow)
             stack.enter_context(shadowing(shadow, held, staging, lambda: deployment.home))
-        if args.proxy != settings.NONE:
-            text = proxy.config(
-                where,
-                deployment.port,
-                deployment.inner,
-                max_body_mb=args.max_body_mb,
-                docs=args.docs == "on",
-                mirror=mirror,
-            )
-            proxy.start(where, deployment.port, text)
-        elif args.docs == "off":
+        if options.proxy != NONE:
+            _start_proxy(options, deployment, mirror)
+        elif options.docs == "off":
             log.info("docs=off needs proxy=nginx: without it mlflow leaves /docs and /openapi.json open")
         yield watch
 
 
-def _go_on(args: argparse.Namespace, deployment: Deployment, watch: Watch, end: float) -> None:
+def _start_proxy(options: Options, deployment: Deployment, mirror: int | None) -> None:
+    text = proxy.config(
+        deployment.folder,
+        deployment.port,
+        deployment.inner,
+        max_body_mb=options.max_body_mb,
+        docs=options.docs == "on",
+        mirror=mirror,
+    )
+    proxy.start(deployment.folder, deployment.port, text)
+
+
+def _go_on(options: Options, deployment: Deployment, watch: Watch, end: float) -> None:
     number, url = folder.number(deployment.home), f"http://{HOST}:{deployment.port}"
     mlflow.set_tags({"served.version": number, "served.url": url})
-    sys.stderr.write(f"serving version {number} of {args.model} at {url}/invocations\n")
+    sys.stderr.write(f"serving version {number} of {options.registered} at {url}/invocations\n")
     while time.monotonic() < end:
         if not deployment.alive:
             raise DataError("serve: the server ended. Read its log above.")
-        if args.proxy != settings.NONE and processes.noted(deployment.folder, proxy.NGINX) is None:
+        if options.proxy != NONE and processes.noted(deployment.folder, proxy.NGINX) is None:
             raise DataError("serve: nginx ended. Read its log above.")
-        if follow(deployment, watch.seen.get(settings.stage(args))):
+        if follow(deployment, watch.seen.get(options.stage)):
             watch.wake.set()
         time.sleep(LOOK_S)
 
@@ -149,9 +144,9 @@ def main() -> None:
     """Run from the command line; a registry that is away at the end hides nothing of how serving ended."""
     ended: list[DataError | None] = []
 
-    def work(args: argparse.Namespace) -> Outputs:
+    def work(options: Options) -> Outputs:
         try:
-            outputs = run(args)
+            outputs = run(options)
         except DataError as error:
             ended.append(error)
             raise
@@ -159,7 +154,7 @@ def main() -> None:
         return outputs
 
     try:
-        execute("serve", parser(), work)
+        execute("serve", Options, work)
     except MlflowException as away:
         if not ended:
             raise

@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,10 @@ from mlflow.pyfunc import PythonModel, PythonModelContext, scoring_server
 from mlflow.pyfunc.scoring_server import InvocationsResponse
 
 from purchasing_power.errors import DataError
-from purchasing_power.serving.answers import Answers, sent_frame
 from purchasing_power.serving.deployed import deployed
-from purchasing_power.serving.fast.model import QuickModel
 from purchasing_power.serving.forms import rows_of
 from purchasing_power.serving.limits import read_limits
-from purchasing_power.serving.prediction_log import open_log
+from purchasing_power.serving.responder import BatchResponder, Responder, sent_frame
 
 log = logging.getLogger(__name__)
 
@@ -57,13 +56,18 @@ class Refused(MlflowException):
 
 
 class ServedModel(PythonModel):
-    """Loads the bundle once per worker and predicts a row per user."""
+    """Loads the bundle once per worker and predicts a row per user, or per unit of another kind of model."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the bundle; it holds no pickle and needs no network."""
-        folder = Path(context.artifacts["bundle"])
-        here, limits, model = deployed(folder.parents[1]), read_limits(), QuickModel.open(folder)
-        self.answers = Answers(model, here, limits, open_log(model.meta, here))
+        folder, config = Path(context.artifacts["bundle"]), context.model_config or {}
+        here, limits = deployed(folder.parents[1]), read_limits()
+        if config.get("responder") is None:
+            self.responder: Responder = BatchResponder(
+                import_module(config["kind_module"]).KIND.load(folder), here
+            )
+        else:
+            self.responder = import_module(config["responder"]).open_responder(folder, here, limits)
         if scoring_server._SERVER_MODEL_PATH in os.environ:
             _take_over(self.records, limits.max_body_mb)
 
@@ -76,12 +80,12 @@ class ServedModel(PythonModel):
             A frame gives a frame; anything that a JSON body may hold (a list of objects, columns) a list of objects.
         """
         if isinstance(model_input, pd.DataFrame):
-            return _settled(self.answers.frame, model_input)
+            return _settled(self.responder.frame, model_input)
         return self.records(_settled(rows_of, {"inputs": model_input}))
 
     def records(self, given: list[Any]) -> list[dict[str, Any]]:
         """Answer rows that are objects."""
-        return _settled(self.answers.records, given)
+        return _settled(self.responder.records, given)
 
 
 def _settled(work: Callable[[Any], Any], given: Any) -> Any:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import tempfile
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +15,29 @@ from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.build import build
 from purchasing_power.snapshot.settings import SnapshotSettings
 from tracking import registry, runs
-from tracking.entry import Outputs, Parser, execute, optional_date, whole
+from tracking.entry import Outputs, execute, optional_date, parameter, whole
 
 
-def parser() -> Parser:
+@dataclass(frozen=True)
+class Options:
     """Parameters of ``snapshot``."""
-    return (
-        Parser(prog="snapshot")
-        .add("tables", "checked tables: a folder, a runs:/ URI, or latest")
-        .add("lookback", "longest feature window, days", whole)
-        .add("horizon", "outcome window, days", whole)
-        .add("first_cutoff", "earliest cutoff, YYYY-MM-DD or auto", optional_date)
-        .add("last_cutoff", "latest cutoff, YYYY-MM-DD or auto", optional_date)
-        .add("step", "days between cutoffs", whole)
-        .add("max_documents", "most texts a row keeps, newest first", whole)
-        .add("like", "whose columns are kept: a user table, models:/NAME@production, or none")
-    )
+
+    tables: str = parameter("checked tables: a folder, a runs:/ URI, or latest")
+    lookback: int = parameter("longest feature window, days", whole)
+    horizon: int = parameter("outcome window, days", whole)
+    first_cutoff: date | None = parameter("earliest cutoff, YYYY-MM-DD or auto", optional_date)
+    last_cutoff: date | None = parameter("latest cutoff, YYYY-MM-DD or auto", optional_date)
+    step: int = parameter("days between cutoffs", whole)
+    max_documents: int = parameter("most texts a row keeps, newest first", whole)
+    like: str = parameter("whose columns are kept: a user table, models:/NAME@production, or none")
 
 
-def run(args: argparse.Namespace) -> Outputs:
+def run(options: Options) -> Outputs:
     """Build the user table and log it."""
-    folder, _ = runs.fetch(args.tables, "tables")
+    folder, _ = runs.fetch(options.tables, "tables")
     names = ("lookback", "horizon", "first_cutoff", "last_cutoff", "step", "max_documents")
-    settings = SnapshotSettings(**{name: getattr(args, name) for name in names})
-    table = build(scan(folder), settings, kept=_kept(args.like))
+    settings = SnapshotSettings(**{name: getattr(options, name) for name in names})
+    table = build(scan(folder), settings, earlier=_settings_of(options.like))
     mlflow.log_metrics({"rows": len(table.frame), "features": len(table.meta.features)})
     mlflow.log_dict(table.meta.blocks, "blocks.json")
     mlflow.set_tag("users.digest", table.digest())
@@ -46,19 +46,19 @@ def run(args: argparse.Namespace) -> Outputs:
         return {"users": runs.hand_over(Path(scratch) / "users", "users")}
 
 
-def _kept(like: str) -> dict[str, Any] | None:
+def _settings_of(like: str) -> dict[str, Any] | None:
     """Settings of an earlier user table, or of the one that a registered version was trained on."""
     if like == "none":
         return None
     if like.startswith("models:/"):
         name, _, stage = like.removeprefix("models:/").partition("@")
         like = registry.find(name, stage).tags[registry.USERS_TAG]
-    return user_table.read(runs.fetch(like, "users")[0]).meta.settings
+    return user_table.read_meta(runs.fetch(like, "users")[0]).settings
 
 
 def main() -> None:
     """Run from the command line."""
-    execute("snapshot", parser(), run)
+    execute("snapshot", Options, run)
 
 
 if __name__ == "__main__":

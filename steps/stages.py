@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from purchasing_power.errors import DataError
 from steps.promotion.ledger_words import sentence, shortened, table
 from tracking import ledger, registry, runs
-from tracking.alias_audit import Standing, standings
-from tracking.entry import Outputs, Parser, execute
+from tracking.alias_audit import StageAudit, audit_stages
+from tracking.entry import Outputs, execute
 from tracking.ledger_record import Record, problems
+from tracking.registry import ModelOptions
 
 HEADER = ("stage", "version", "since (UTC)", "by", "forced", "why")
 
 
-def parser() -> Parser:
+@dataclass(frozen=True)
+class Options(ModelOptions):
     """Parameters of ``stages``."""
-    return Parser(prog="stages").add("model", "name of the registered model")
 
 
-def run(args: argparse.Namespace) -> Outputs:
+def run(options: Options) -> Outputs:
     """Print the table and what does not fit, and keep both with the run."""
-    known = ledger.records(args.model)
-    found = standings(args.model, known)
+    known = ledger.records(options.registered)
+    found = audit_stages(options.registered, known)
     if not known and all(one.version is None for one in found):
         raise DataError(
-            f"stages: no version of {args.model} stands at a stage and nothing is in its ledger. "
+            f"stages: no version of {options.registered} stands at a stage and nothing is in its ledger. "
             "Train a model first, or name one that exists (-P model=NAME)."
         )
-    faults = [one.problem for one in found if one.problem] + problems(known, ledger.head(args.model))
-    lines = [f"Stages of {args.model}", table(HEADER, [_row(args.model, one, known) for one in found])]
+    faults = [one.problem for one in found if one.problem] + problems(known, ledger.head(options.registered))
+    lines = [
+        f"Stages of {options.registered}",
+        table(HEADER, [_row(options.registered, one, known) for one in found]),
+    ]
     lines += [f"! {fault}" for fault in faults]
     text = "\n".join(lines) + "\n"
     sys.stdout.write(text)
     return {"stages": runs.write_text(text, "stages.txt"), "stages_faults": str(len(faults))}
 
 
-def _row(model: str, one: Standing, known: list[Record]) -> tuple[str, ...]:
+def _row(model: str, one: StageAudit, known: list[Record]) -> tuple[str, ...]:
     version = one.version or "-"
     if one.problem:
         why = "vanished" if one.version is None else "moved outside the ledger"
@@ -67,7 +71,7 @@ def _way(record: Record, known: list[Record]) -> list[Record]:
     return [*below[-1:], record]
 
 
-def _why(one: Standing, known: list[Record]) -> str:
+def _why(one: StageAudit, known: list[Record]) -> str:
     record = one.record
     assert record is not None, "asked for stages that the ledger knows"
     if one.stage == registry.PREVIOUS:
@@ -88,7 +92,7 @@ def _registered(model: str, number: str) -> tuple[str, str, str, str]:
 
 def main() -> None:
     """Run from the command line."""
-    execute("stages", parser(), run)
+    execute("stages", Options, run)
 
 
 if __name__ == "__main__":

@@ -2,124 +2,94 @@
 
 from __future__ import annotations
 
-import argparse
 import tempfile
-import time
 import warnings
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
-import numpy as np
 from mlflow.data.pandas_dataset import from_pandas
 from tqdm import tqdm
 
-from purchasing_power.evaluation.cross_validation import CrossValidation, primary_metric
-from purchasing_power.model import bundle
-from purchasing_power.model.params import ModelParams
-from purchasing_power.model.params_file import read_params
-from purchasing_power.model.purchasing_model import PurchasingModel, fit
-from purchasing_power.model.splits import folds, split
+from purchasing_power.kinds import registry as kinds
+from purchasing_power.kinds.case import FitOptions
+from purchasing_power.kinds.kind import Kind
+from purchasing_power.model.protocol import Model, Table
 from purchasing_power.reference.measure import measure
-from purchasing_power.snapshot import user_table
-from purchasing_power.snapshot.target import TARGETS, fit_target
-from purchasing_power.snapshot.user_table import DOCUMENTS, UserTable, distinct_texts
-from purchasing_power.text.runtime_choice import resolve
-from purchasing_power.text.store import warm
-from steps.model_logging import example, log_and_register
+from purchasing_power.snapshot.target import TARGETS
+from purchasing_power.snapshot.user_table import DOCUMENTS
+from steps.model_logging import log_and_register
 from tracking import registry, runs
-from tracking.entry import Outputs, Parser, choice, execute, whole
+from tracking.entry import Outputs, choice, execute, parameter, whole
 from tracking.reference import log_reference
+from tracking.registry import ModelOptions
 
 
-def parser() -> Parser:
+@dataclass(frozen=True)
+class Options(ModelOptions):
     """Parameters of ``train``."""
-    return (
-        Parser(prog="train")
-        .add("users", "user table: a folder, a runs:/ URI, or latest")
-        .add("params", "model parameters: a JSON file, a runs:/ URI, latest (of tune), or default")
-        .add("target", "what to predict", choice(*TARGETS))
-        .add("positive", "class whose probability is the score, or auto")
-        .add("folds", "folds of the cross-validation that is logged beside the model; 0 leaves it out", whole)
-        .add("model", "name of the registered model")
-        .add("workspace", "folder for the vector store and the checkpoints of long fits")
-        .add("seed", "seed of everything random", whole)
+
+    users: str = parameter("table to train on: a folder, a runs:/ URI, or latest")
+    params: str = parameter("model parameters: a JSON file, a runs:/ URI, latest (of tune), or default")
+    target: str = parameter("what to predict", choice(*TARGETS))
+    positive: str = parameter("class whose probability is the score, or auto")
+    folds: int = parameter(
+        "folds of the cross-validation that is logged beside the model; 0 leaves it out", whole
     )
+    fold_scores: str = parameter(
+        "scores of the parameters that a study measured on the same folds, a URI, or none"
+    )
+    workspace: str = parameter("folder for the vector store and the checkpoints of long fits")
+    seed: int = parameter("seed of everything random", whole)
 
 
-def run(args: argparse.Namespace) -> Outputs:
+class RunLog:
+    """Tells the active run and a progress bar how a training goes on."""
+
+    def __init__(self, bar: tqdm) -> None:
+        self.bar = bar
+
+    def params(self, values: Mapping[str, object]) -> None:
+        """Log resolved parameters of the model."""
+        mlflow.log_params({f"model.{name}": value for name, value in values.items()})
+
+    def metric(self, name: str, value: float, step: int = 0) -> None:
+        """Log a figure."""
+        mlflow.log_metric(name, value, step=step)
+
+    def part(self) -> None:
+        """Move the bar on."""
+        self.bar.update()
+
+
+def run(options: Options) -> Outputs:
     """Train a model and register it."""
-    folder, uri = runs.fetch(args.users, "users")
-    table = user_table.read(folder)
-    params = ModelParams() if args.params == "default" else read_params(runs.fetch(args.params, "params")[0])
-    parts = split(table, args.seed)
-    target = fit_target(args.target, table, parts.train, args.positive)
-    store = str(Path(args.workspace) / "vectors")
-    texts = distinct_texts(table, parts.known)
-    params = _resolved(params, texts, Path(args.workspace))
-    for encoder in params.encoders:
-        warm(encoder, texts, store)
-    mlflow.log_params(_logged(params))
+    kind = kinds.kind(options.kind)
+    folder, uri = runs.fetch(options.users, "users")
+    table = kind.read(folder)
+    asked = FitOptions(
+        params=None if options.params == "default" else runs.fetch(options.params, "params")[0],
+        target=options.target,
+        positive=options.positive,
+        folds=options.folds,
+        seed=options.seed,
+        workspace=Path(options.workspace),
+        fold_scores=None
+        if options.fold_scores == "none"
+        else runs.fetch(options.fold_scores, "fold_scores")[0],
+    )
     _log_inputs(table, uri)
-    with tqdm(total=args.folds + 2, desc="train", unit="part") as bar:
-        if args.folds:
-            _log_validation(_validation(args, table, parts.known), params, primary_metric(target), bar)
-        model = fit(
-            table,
-            parts,
-            target,
-            params,
-            args.seed,
-            store,
-            workspace=args.workspace,
-            progress=True,
-            curve=lambda name, value, step: mlflow.log_metric(name, value, step=step),
-        )
-        bar.update()
+    with tqdm(total=options.folds + 2, desc="train", unit="part") as bar:
+        model = kind.fit(table, asked, RunLog(bar))
         mlflow.log_dict(model.training.to_dict(), "training.json")
-        outputs = _register(args, model, table, parts.known, uri, store)
+        outputs = _register(options, kind, model, table, uri, asked)
         bar.update()
     return outputs
 
 
-def _resolved(params: ModelParams, texts: list[str], workspace: Path) -> ModelParams:
-    """Parameters whose encoders name their runtimes; what the study exported to the workspace is read again."""
-    if params.members:
-        parts = [replace(one, params=_resolved(one.params, texts, workspace)) for one in params.members]
-        return replace(params, members=tuple(parts))
-    if not params.reads_model:
-        return params
-    return replace(params, encoder=resolve(params.encoder, texts, cache=workspace / "encoders").reference)
-
-
-def _validation(args: argparse.Namespace, table: UserTable, known: np.ndarray) -> CrossValidation:
-    return CrossValidation(
-        table,
-        folds(table, known, args.folds, args.seed),
-        args.target,
-        args.positive,
-        args.seed,
-        str(Path(args.workspace) / "vectors"),
-        workspace=args.workspace,
-        progress=True,
-    )
-
-
-def _logged(params: ModelParams) -> dict[str, object]:
-    """Parameters as MLflow keeps them, each value a short one: a blend's members have their own."""
-    values = {f"model.{name}": value for name, value in params.to_dict().items() if name != "members"}
-    for number, member in enumerate(params.members):
-        values[f"model.member_{number}.weight"] = member.weight
-        values |= {
-            f"model.member_{number}.{name}": value
-            for name, value in member.params.to_dict().items()
-            if name != "members"
-        }
-    return values
-
-
-def _log_inputs(table: UserTable, uri: str) -> None:
-    frame = table.frame.drop(columns=DOCUMENTS)
+def _log_inputs(table: Table, uri: str) -> None:
+    frame = table.frame.drop(columns=DOCUMENTS, errors="ignore")
     # A dataset's source must be where the artifact lies; the run that made it is on the version's tags.
     source = runs.dataset_source(uri)
     with warnings.catch_warnings():
@@ -129,44 +99,30 @@ def _log_inputs(table: UserTable, uri: str) -> None:
     mlflow.log_input(dataset, context="training")
 
 
-def _log_validation(validation: CrossValidation, params: ModelParams, metric: str, bar: tqdm) -> None:
-    def after_fold(number: int, score: float) -> None:
-        mlflow.log_metric(f"cv.fold_{number}.{metric}", score)
-        bar.update()
-
-    start = time.perf_counter()
-    scores = validation.scores(params, after_fold)
-    mlflow.log_metrics(
-        {f"cv.mean.{metric}": float(np.mean(scores)), "cv.seconds": time.perf_counter() - start}
-    )
-
-
 def _register(
-    args: argparse.Namespace,
-    model: PurchasingModel,
-    table: UserTable,
-    known: np.ndarray,
-    uri: str,
-    store: str,
+    options: Options, kind: Kind, model: Model, table: Table, uri: str, asked: FitOptions
 ) -> Outputs:
     with tempfile.TemporaryDirectory() as scratch:
-        folder = bundle.save(model, Path(scratch) / "bundle", distinct_texts(table, known), store)
+        folder = kind.save(model, Path(scratch) / "bundle", table, asked)
         tags = {
             registry.USERS_TAG: uri,
             "users.digest": model.training.digest,
-            "target": model.target.name,
-            "trained_on": ", ".join(model.training.cutoffs) or f"{model.training.rows} rows",
+            "kind": kind.name,
+            "serving": kind.serving,
             "known_until": str(model.training.known_until),
-            **log_reference(measure(model, table, args.seed)),
+            **kind.tags(model),
+            **log_reference(measure(kind, model, table, options.seed)),
             **runs.commit_tags(),
         }
-        registered = log_and_register(model, folder, example(model, table, known), args.model, tags)
+        registered = log_and_register(
+            kind, model, folder, kind.example(model, table), options.registered, tags
+        )
     return {"version": str(registered.version), "candidate": str(registered.version)}
 
 
 def main() -> None:
     """Run from the command line."""
-    execute("train", parser(), run)
+    execute("train", Options, run)
 
 
 if __name__ == "__main__":

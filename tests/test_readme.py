@@ -1,4 +1,4 @@
-"""Laws of the papers for people: commands that run as written, links that lead somewhere, two languages in step."""
+"""Tests of the papers for people: commands that run as written, links that lead somewhere, two languages in step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from purchasing_power.shop.contract import KEYS, SCHEMAS
-from tracking.chain import entry_points
+from tracking.chain import entry_points, options_of
 
 ROOT = Path(__file__).resolve().parents[1]
 READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
@@ -90,7 +90,7 @@ def check_mlflow_run(words: list[str]) -> None:
     point = POINTS[dict(options).get("-e", "main")]
     given = dict(value.split("=", 1) for option, value in options if option == "-P")
     assert set(given) <= set(point.defaults)
-    importlib.import_module(point.module).parser().parse_args(point.arguments(given))
+    options_of(point.name, given)
 
 
 def check_python(words: list[str]) -> None:

@@ -14,7 +14,7 @@ NOBODY = "none"
 
 
 @dataclass(frozen=True)
-class Standing:
+class StageAudit:
     """One stage.
 
     Attributes
@@ -50,13 +50,13 @@ class Standing:
         )
 
 
-def standings(model: str, records: list[Record]) -> list[Standing]:
+def audit_stages(model: str, records: list[Record]) -> list[StageAudit]:
     """Every stage, as the registry and the ledger have it."""
     recorded = replay(records)
     found = []
     for stage in registry.STAGES:
         version, record = recorded.get(stage, (None, None))
-        found.append(Standing(stage, registry.number_at(model, stage), version, record))
+        found.append(StageAudit(stage, registry.number_at(model, stage), version, record))
     return found
 
 

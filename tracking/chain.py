@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import shlex
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import mlflow
 import yaml
 
 from purchasing_power.errors import DataError
-from tracking import runs
+from tracking import entry, runs
 
 MLPROJECT = runs.ROOT / "MLproject"
 
@@ -52,6 +51,12 @@ def entry_points() -> dict[str, EntryPoint]:
     }
 
 
+def options_of(name: str, given: dict[str, str]) -> Any:
+    """Options of an entry point: the defaults of MLproject, and what is given of its parameters."""
+    step = entry_points()[name]
+    return _parse(step, _chosen(step, given))[1]
+
+
 def check_steps(names: list[str], given: dict[str, str]) -> None:
     """Check the parameters of entry points before the first one starts; a wrong one ends the process."""
     known = entry_points()
@@ -79,18 +84,18 @@ def _chosen(step: EntryPoint, pool: dict[str, str]) -> dict[str, str]:
     return {key: pool[key] for key in step.defaults if key in pool}
 
 
-def _parse(step: EntryPoint, chosen: dict[str, str]) -> tuple[ModuleType, argparse.Namespace]:
+def _parse(step: EntryPoint, chosen: dict[str, str]) -> tuple[ModuleType, Any]:
     module = importlib.import_module(step.module)
-    return module, module.parser().parse_args(step.arguments(chosen))
+    return module, entry.parse(module.Options, step.arguments(chosen), step.name)
 
 
 def _run(step: EntryPoint, chosen: dict[str, str]) -> dict[str, str]:
-    module, args = _parse(step, chosen)
+    module, options = _parse(step, chosen)
     with mlflow.start_run(run_name=step.name, nested=True):
         runs.mark(step.name)
         mlflow.set_tag("mlflow.project.entryPoint", step.name)
         mlflow.log_params({**step.defaults, **chosen})
-        made = module.run(args) or {}
+        made = module.run(options) or {}
         runs.record(made)
     if not isinstance(made, dict):
         raise DataError(f"{step.name}: an entry point gives a dict of outputs, not {type(made).__name__}.")

@@ -7,8 +7,9 @@ import difflib
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import field, fields
 from datetime import date
-from typing import NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import mlflow
 
@@ -16,27 +17,51 @@ from purchasing_power.errors import DataError
 from tracking import runs
 
 Outputs = dict[str, str]
+Options = TypeVar("Options")
 BAD_INPUT = 2
 
 
+def parameter(what: str, kind: Callable[[str], Any] = str) -> Any:
+    """A field of an options class: a required parameter of an entry point.
+
+    Parameters
+    ----------
+    what
+        Its line in ``--help``.
+    kind
+        Reads its text, and raises ``argparse.ArgumentTypeError`` where that is not allowed.
+    """
+    return field(metadata={"what": what, "kind": kind})
+
+
 class Parser(argparse.ArgumentParser):
-    """An argument parser without defaults: they stand in MLproject alone."""
+    """The parser of an options class: a frozen dataclass whose fields are :func:`parameter`.
 
-    def add(self, name: str, what: str, kind: Callable[[str], object] = str) -> Parser:
-        """Add the required parameter ``--name``; ``what`` is its line in ``--help``."""
-        self.add_argument(f"--{name}", dest=name, type=kind, required=True, help=what, metavar="VALUE")
-        return self
+    It has no defaults: they stand in MLproject alone. A class attribute ``RENAMED`` maps names that parameters
+    once had to those that they have now.
+    """
 
-    @property
-    def names(self) -> list[str]:
-        """Names of the parameters."""
-        return [action.dest for action in self._actions if action.dest != "help"]
+    def __init__(self, options: type[Any], prog: str) -> None:
+        super().__init__(
+            prog=prog, description=options.__doc__, formatter_class=argparse.RawTextHelpFormatter
+        )
+        self.names = [one.name for one in fields(options)]
+        self.renamed: dict[str, str] = getattr(options, "RENAMED", {})
+        for one in fields(options):
+            kind, what = one.metadata["kind"], one.metadata["what"]
+            self.add_argument(f"--{one.name}", type=kind, required=True, help=what, metavar="VALUE")
 
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> argparse.Namespace:
-        """Parse, and answer an unknown parameter with the allowed ones and the nearest spelling."""
-        known, extra = self.parse_known_args(args, namespace)
+        """Parse; an unknown parameter is refused with the allowed ones and the nearest, a renamed one with its name."""
+        given = sys.argv[1:] if args is None else list(args)
+        # Before anything is missed: who gives a renamed parameter gives no other in its place.
+        for name in (word[2:].partition("=")[0] for word in given if word.startswith("--")):
+            if name in self.renamed:
+                new = self.renamed[name]
+                self.error(f"parameter {name!r} was renamed to {new!r}; give that name with the same value")
+        known, extra = self.parse_known_args(given, namespace)
         unknown = [word[2:].partition("=")[0] for word in extra if word.startswith("--")] or extra
         if unknown:
             near = difflib.get_close_matches(unknown[0], self.names, n=1)
@@ -48,6 +73,18 @@ class Parser(argparse.ArgumentParser):
         """End with exit code 2 and one line that says what is wrong."""
         sys.stderr.write(f"error: {message}\n")
         raise SystemExit(BAD_INPUT)
+
+
+def parse(options: type[Options], argv: Sequence[str] | None = None, prog: str = "step") -> Options:
+    """Read command-line arguments (by default those of this process) into an options class.
+
+    A wrong one ends the process with exit code 2.
+    """
+    parser = Parser(options, prog)
+    try:
+        return options(**vars(parser.parse_args(argv)))
+    except DataError as error:
+        parser.error(str(error))
 
 
 def optional_date(text: str) -> date | None:
@@ -111,8 +148,8 @@ def words(*allowed: str) -> Callable[[str], list[str]]:
 
 def execute(
     name: str,
-    parser: Parser,
-    work: Callable[[argparse.Namespace], Outputs | None],
+    options: type[Options],
+    work: Callable[[Options], Outputs | None],
     argv: Sequence[str] | None = None,
 ) -> None:
     """Run one entry point in its own process: parse, open the run, work, print the outputs.
@@ -122,12 +159,12 @@ def execute(
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     for noisy in ("mlflow", "alembic", "httpx", "pandera"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    args = parser.parse_args(argv)
+    chosen = parse(options, argv, name)
     runs.prepare()
     try:
         with mlflow.start_run(run_name=name):
             runs.mark(name)
-            outputs = work(args) or {}
+            outputs = work(chosen) or {}
             runs.record(outputs)
     except DataError as error:
         sys.stderr.write(f"error: {error}\n")

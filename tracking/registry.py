@@ -2,25 +2,59 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import mlflow
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from mlflow.utils import logging_utils
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
 from purchasing_power.errors import DataError
-from purchasing_power.model import bundle
-from purchasing_power.model.purchasing_model import PurchasingModel
+from purchasing_power.kinds import registry as kinds
+from purchasing_power.kinds.registry import PURCHASE
+from purchasing_power.model.bundle_files import kind_of
+from tracking.entry import parameter
+
+if TYPE_CHECKING:
+    from purchasing_power.kinds.kind import Kind
 
 CANDIDATE, STAGING, PRODUCTION, PREVIOUS = "candidate", "staging", "production", "previous"
 STAGES = (CANDIDATE, STAGING, PRODUCTION, PREVIOUS)
 USERS_TAG = "users"
 BUNDLE = "artifacts/bundle"
+
+
+def kind_name(text: str) -> str:
+    """Name of a registered kind, as a parameter."""
+    if text not in kinds.KINDS:
+        raise argparse.ArgumentTypeError(f"got {text!r}; allowed are {', '.join(kinds.KINDS)}")
+    return text
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Parameters of every entry point that acts on a registered model."""
+
+    model: str = parameter("name of the registered model")
+    kind: str = parameter("kind of model", kind_name)
+
+    @property
+    def registered(self) -> str:
+        """The registered model: the purchase model has the plain name, another kind adds its own."""
+        return registered_name(self.model, self.kind)
+
+
+def registered_name(model: str, kind: str) -> str:
+    """Name of the registered model of a kind, such as ``my_shop.uplift``; a purchase model's is the plain one."""
+    return model if kind == PURCHASE else f"{model}.{kind}"
 
 
 def at_stage(model: str, stage: str) -> ModelVersion | None:
@@ -64,18 +98,41 @@ def numbers(model: str) -> list[str]:
     return sorted((str(one.version) for one in versions), key=int)
 
 
-def open_bundle(version: ModelVersion) -> PurchasingModel:
-    """Load the bundle of a registered version."""
-    return bundle.load(bundle_folder(version))
+def open_bundle(version: ModelVersion) -> Any:
+    """The model of a registered version, whatever its kind."""
+    return kinds.open_bundle(bundle_folder(version))[1]
+
+
+def open_model(version: ModelVersion, kind: Kind) -> Any:
+    """The model of a registered version that must be of a kind.
+
+    Raises
+    ------
+    DataError
+        If it is of another one.
+    """
+    folder = bundle_folder(version)
+    found = kind_of(folder)
+    if found != kind.name:
+        raise DataError(
+            f"model {version.name}: got kind={kind.name}, version {version.version} is of the kind {found}. "
+            f"Give kind={found}, or the name of another model."
+        )
+    return kind.load(folder)
 
 
 def bundle_folder(version: ModelVersion) -> Path:
     """Local folder of a version's bundle, fetched where the store is remote."""
+    return model_folder(version, BUNDLE)
+
+
+def model_folder(version: ModelVersion, part: str = "") -> Path:
+    """Local folder of what MLflow logged for a version, or of a part of it, fetched where the store is remote."""
     if version.model_id is not None:
         held = MlflowClient().get_logged_model(version.model_id).artifact_location
-        if is_local_uri(held) and (Path(local_file_uri_to_path(held)) / BUNDLE).is_dir():
-            return Path(local_file_uri_to_path(held)) / BUNDLE
-    uri = f"models:/{version.name}/{version.version}/{BUNDLE}"
+        if is_local_uri(held) and (Path(local_file_uri_to_path(held)) / part).is_dir():
+            return Path(local_file_uri_to_path(held)) / part
+    uri = f"models:/{version.name}/{version.version}/{part}".rstrip("/")
     return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
 
 
@@ -202,6 +259,15 @@ def copy(version: ModelVersion, model: str) -> ModelVersion:
     """
     with allowed(f"copy a version into {model}"):
         return MlflowClient().copy_model_version(f"models:/{version.name}/{version.version}", model)
+
+
+def register(uri: str, model: str) -> str:
+    """Register a logged model and give the number of its version; MLflow's own lines would break a progress bar."""
+    logging_utils.disable_logging()
+    try:
+        return str(mlflow.register_model(uri, model).version)
+    finally:
+        logging_utils.enable_logging()
 
 
 @contextmanager

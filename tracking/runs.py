@@ -23,6 +23,8 @@ from purchasing_power.errors import DataError
 
 log = logging.getLogger(__name__)
 
+# A little below what registries of every version of MLflow take as a tag.
+LONGEST_TAG = 4900
 PROCESS, HOST, STEP, REAPED = "process", "host", "step", "reaped"
 # A run that no process of ours has marked may still be building its environment.
 UNMARKED_PATIENCE_S = 3600

@@ -1,4 +1,4 @@
-"""Drift of each column: counts of now against the stored ones, by tests that know both sample sizes."""
+"""Drift of each column, of scores and of tiers: current counts against stored ones, by tests that know both sizes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from monitoring.columns import MISSING, OTHER
 from monitoring.drift import sample_tests
-from monitoring.drift.results import ABOVE_ALL, AT_MOST, ColumnDrift, Moved
+from monitoring.drift.results import ABOVE_ALL, AT_MOST, ColumnDrift, ShareChange, TierShare
+from purchasing_power.evaluation.metrics import wilson_interval
+from purchasing_power.reference.columns import MISSING, OTHER, TIER
 from purchasing_power.reference.measure import Reference
 from purchasing_power.reference.sketch import (
     LEAST_USERS,
@@ -22,6 +23,7 @@ from purchasing_power.reference.sketch import (
     NumericSketch,
     Sketch,
 )
+from purchasing_power.snapshot.target import TIERS
 
 # Cutoffs at most so many days from the same day of an earlier year are of the same weeks.
 SAME_WEEKS_DAYS = 14
@@ -32,12 +34,12 @@ KS, RANKS, CHI_SQUARE = "Kolmogorov-Smirnov", "rank sum", "chi-square"
 def columns_drift(
     reference: Reference, now: Mapping[str, Counts], meanings: Mapping[str, str], moment: date | None = None
 ) -> tuple[ColumnDrift, ...]:
-    """Drift of each column of a reference, that which moves scores most first.
+    """Drift of each column of a reference, the largest importance-weighted drift first.
 
     Parameters
     ----------
     now
-        The same columns, counted on the reference's sketches (``measure.counted``).
+        The same columns, counted on the reference's sketches (``measure.count_column``).
     moment
         Cutoff of the current rows: where the reference holds a cutoff in the same weeks of an earlier year, that is
         a second reference, and only what differs from both has drifted.
@@ -47,9 +49,11 @@ def columns_drift(
     for name, sketch in reference.columns.items():
         if name not in now:
             continue
-        drift = column_drift(name, sketch, now[name], meanings.get(name, ""), reference.use.get(name, 0.0))
+        drift = column_drift(
+            name, sketch, now[name], meanings.get(name, ""), reference.importance.get(name, 0.0)
+        )
         found.append(drift if season is None else _beside_season(drift, sketch, now[name], season, reference))
-    return tuple(sorted(found, key=lambda column: (-column.matter, -column.effect, column.column)))
+    return tuple(sorted(found, key=lambda column: (-column.weighted_effect, -column.effect, column.column)))
 
 
 def scores_drift(
@@ -62,14 +66,33 @@ def scores_drift(
     }
 
 
-def column_drift(name: str, sketch: Sketch, now: Counts, meaning: str, use: float) -> ColumnDrift:
+def tier_shares(reference: Reference, now: Mapping[str, Counts]) -> tuple[TierShare, ...]:
+    """Shares of the tiers on the calibration rows and now; nothing for a model that gives no tier.
+
+    A campaign list is the users of one tier: its expected length follows from the shares at training.
+    """
+    sketch, counts = reference.scores.get(TIER), now.get(TIER)
+    if not isinstance(sketch, CategorySketch) or not isinstance(counts, CategoryCounts):
+        return ()
+    before = dict(zip(sketch.names, sketch.counts, strict=False))
+    after = dict(zip(sketch.names, counts.counts, strict=False))
+    if counts.largest_users:
+        after[counts.largest_other] = counts.largest_users
+    expected = np.array([before.get(tier, 0) for tier in TIERS]) / max(int(sketch.counts.sum()), 1)
+    users = np.full(len(TIERS), max(int(counts.counts.sum()), 1))
+    realised = np.array([after.get(tier, 0) for tier in TIERS]) / users
+    rows = np.column_stack([expected, realised, *wilson_interval(realised, users)]).tolist()
+    return tuple(TierShare(tier, *row) for tier, row in zip(TIERS, rows, strict=True))
+
+
+def column_drift(name: str, sketch: Sketch, now: Counts, meaning: str, importance: float) -> ColumnDrift:
     """Drift of one column against the sketch's own users."""
     if isinstance(sketch, NumericSketch):
         assert isinstance(now, NumericCounts), "a sketch counts its own kind"
-        told = _numeric(sketch, sketch.counts, sketch.missing, now) | {"reference_mean": sketch.mean}
-        return _drift(name, told | {"current_mean": now.mean}, meaning, use)
+        means = {"reference_mean": sketch.mean, "current_mean": now.mean}
+        return _drift(name, _numeric(sketch, sketch.counts, sketch.missing, now) | means, meaning, importance)
     assert isinstance(now, CategoryCounts), "a sketch counts its own kind"
-    return _drift(name, _categorical(sketch, sketch.counts, now), meaning, use)
+    return _drift(name, _categorical(sketch, sketch.counts, now), meaning, importance)
 
 
 def same_weeks(cutoffs: tuple[str, ...], moment: date | None) -> int | None:
@@ -84,8 +107,10 @@ def same_weeks(cutoffs: tuple[str, ...], moment: date | None) -> int | None:
     return None
 
 
-def moved_categories(reference: Reference, now: Mapping[str, Counts], level: float) -> tuple[Moved, ...]:
-    """Categories that rose or fell at a false discovery rate, those that moved most first; 10 users have each."""
+def category_changes(
+    reference: Reference, now: Mapping[str, Counts], level: float
+) -> tuple[ShareChange, ...]:
+    """Categories that rose or fell at a false discovery rate, those that changed most first; 10 users have each."""
     found = []
     for name, sketch in reference.columns.items():
         counts = now.get(name)
@@ -94,18 +119,20 @@ def moved_categories(reference: Reference, now: Mapping[str, Counts], level: flo
             if first and second:
                 values = sample_tests.exact(sketch.counts[:-1], first, counts.counts[:-1], second)
                 found += [
-                    Moved(f"{name} = {category}", float(had / first), float(has / second), float(p))
+                    ShareChange(f"{name} = {category}", float(had / first), float(has / second), float(p))
                     for category, had, has, p in zip(
                         sketch.names, sketch.counts[:-1], counts.counts[:-1], values, strict=True
                     )
                 ]
-    cut = sample_tests.significance_cut(np.array([one.p_value for one in found]), level)
-    kept = [one for one in found if one.p_value <= cut]
+    threshold = sample_tests.significance_threshold(np.array([one.p_value for one in found]), level)
+    kept = [one for one in found if one.p_value <= threshold]
     return tuple(sorted(kept, key=lambda one: -abs(one.current_share - one.reference_share)))
 
 
-def _drift(name: str, told: dict[str, Any], meaning: str, use: float) -> ColumnDrift:
-    return ColumnDrift(column=name, meaning=meaning, use=use, training_effect=told["effect"], **told)
+def _drift(name: str, found: dict[str, Any], meaning: str, importance: float) -> ColumnDrift:
+    return ColumnDrift(
+        column=name, meaning=meaning, importance=importance, training_effect=found["effect"], **found
+    )
 
 
 def _beside_season(
@@ -114,15 +141,15 @@ def _beside_season(
     at = sketch.by_cutoff[season]
     if isinstance(sketch, NumericSketch):
         assert isinstance(now, NumericCounts), "a sketch counts its own kind"
-        told = _numeric(sketch, at[:-1], int(at[-1]), now)
+        found = _numeric(sketch, at[:-1], int(at[-1]), now)
     else:
         assert isinstance(now, CategoryCounts), "a sketch counts its own kind"
-        told = _categorical(sketch, at, now)
+        found = _categorical(sketch, at, now)
     values = vars(drift) | {
-        "p_value": max(drift.p_value, told["p_value"]),
-        "effect": min(drift.effect, told["effect"]),
+        "p_value": max(drift.p_value, found["p_value"]),
+        "effect": min(drift.effect, found["effect"]),
         "season": reference.cutoffs[season],
-        "season_effect": told["effect"],
+        "season_effect": found["effect"],
     }
     return ColumnDrift(**values)
 
@@ -133,15 +160,15 @@ def _numeric(sketch: NumericSketch, counts: np.ndarray, missing: int, now: Numer
     at, first, second = sample_tests.largest_gap(counts, now.counts)
     place = f"{AT_MOST}{_number(sketch.cuts[at])}" if at < len(sketch.cuts) else ABOVE_ALL
     if missing or now.missing:
-        sides = [
+        with_and_without = [
             np.array([int(values.sum()), gone])
             for values, gone in ((counts, missing), (now.counts, now.missing))
         ]
-        p_missing, moved = sample_tests.homogeneity(*sides)
+        p_missing, moved = sample_tests.homogeneity(*with_and_without)
         p_values, test = [*p_values, p_missing], f"{test}, and {CHI_SQUARE} of the missing share"
         if moved > effect or not counts.sum() or not now.counts.sum():
             effect, place = moved, MISSING
-            first, second = (float(side[1] / max(side.sum(), 1)) for side in sides)
+            first, second = (float(users[1] / max(users.sum(), 1)) for users in with_and_without)
     return {
         "kind": "numeric",
         "test": test,
@@ -156,7 +183,7 @@ def _numeric(sketch: NumericSketch, counts: np.ndarray, missing: int, now: Numer
 
 def _categorical(sketch: CategorySketch, counts: np.ndarray, now: CategoryCounts) -> dict[str, Any]:
     p_value, effect = sample_tests.homogeneity(counts, now.counts)
-    shares = [side / max(side.sum(), 1) for side in (counts, now.counts)]
+    shares = [users / max(users.sum(), 1) for users in (counts, now.counts)]
     at = int(np.argmax(np.abs(shares[0] - shares[1])))
     names = [*sketch.names, OTHER]
     place, first, second = names[at], float(shares[0][at]), float(shares[1][at])

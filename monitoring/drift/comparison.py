@@ -1,43 +1,43 @@
-"""The two sides of a comparison: what is stored of the reference, and the current rows counted alike."""
+"""The current rows of a window, counted as the stored reference statistics are, so that both can be compared."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
-from monitoring.drift.results import Check
+from monitoring.drift.results import QualityCheck
 from monitoring.drift.row_quality import check_rows, schema
-from purchasing_power.errors import DataError
-from purchasing_power.model.purchasing_model import PurchasingModel
-from purchasing_power.reference.columns import feature_columns, score_columns
-from purchasing_power.reference.measure import Reference, counted
+from purchasing_power.kinds.kind import Kind
+from purchasing_power.model.protocol import Model, Table
+from purchasing_power.reference.measure import Reference, count_column
 from purchasing_power.reference.sketch import Counts
 from purchasing_power.reference.texts import Vectors, sampled_bag, user_vectors
-from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, UserTable
+from purchasing_power.snapshot.user_table import DOCUMENTS
 from purchasing_power.text.bag import Bag
 
 
 @dataclass(frozen=True)
-class Sides:
-    """Counts by column of the current users, beside the reference.
+class WindowComparison:
+    """The reference statistics of a version, and the same counts of the current users.
 
     Attributes
     ----------
     reference
         Its scores are of other rows than its features, see ``rows.score_rows``.
     columns, scores
-        Features and text descriptors of now, and score and tier of now, counted on the reference's sketches.
+        Current features and text descriptors, and current scores and tiers, counted on the reference's sketches.
     vectors, documents
-        Texts of now; ``None`` for a table without documents.
+        Current texts; ``None`` for a table without documents.
     quality
-        What was looked at in the rows.
+        Checks of the current rows.
     users
         Current users.
     moment
         Cutoff of the current rows; ``None`` for a flat table.
     described
-        What stands on either side, for people.
+        Users and cutoffs of both, for people.
     """
 
     reference: Reference
@@ -45,13 +45,13 @@ class Sides:
     scores: dict[str, Counts]
     vectors: Vectors | None
     documents: Bag | None
-    quality: tuple[Check, ...]
+    quality: tuple[QualityCheck, ...]
     users: int
     moment: pd.Timestamp | None
     described: dict[str, str]
 
 
-def sides(model: PurchasingModel, reference: Reference, current: UserTable, seed: int) -> Sides:
+def compare(kind: Kind, model: Model, reference: Reference, current: Table, seed: int) -> WindowComparison:
     """Count the current rows of a model as its reference statistics are counted.
 
     Raises
@@ -59,25 +59,26 @@ def sides(model: PurchasingModel, reference: Reference, current: UserTable, seed
     DataError
         If the current rows lack a feature of the model.
     """
-    shape = schema(current, model.meta)
-    lacking = [name for name in model.meta.features if name not in current.frame]
-    if lacking:
-        raise DataError(
-            f"user table: {len(lacking)} columns are missing ({', '.join(lacking[:10])}); all "
-            f"{len(model.meta.features)} features of the model are needed. Take the snapshot with like set to the "
-            "table that the model was trained on."
-        )
-    now, said = feature_columns(current, model.meta), score_columns(model.predict(current.frame))
+    # The model refuses rows that lack a feature.
+    scores = kind.watched_predictions(model.predict(current.frame))
+    features, shape = kind.watched_columns(model, current), schema(current, model.meta)
     # A table without documents has no text descriptors: what is not there is not compared.
-    columns = {name: counted(sketch, now[name]) for name, sketch in reference.columns.items() if name in now}
-    moment = current.frame[CUTOFF].iloc[0] if CUTOFF in current.frame else None
-    users, has_texts = len(current.frame), DOCUMENTS in current.frame
-    return Sides(
+    columns = {
+        name: count_column(sketch, features[name])
+        for name, sketch in reference.columns.items()
+        if name in features
+    }
+    moment, users = kind.moment(current), len(current.frame)
+    vectors = documents = None
+    if DOCUMENTS in current.frame:
+        vectors = user_vectors(current.frame, kind.group, partial(kind.text_vectors, model), seed)
+        documents = sampled_bag(current.frame, seed)
+    return WindowComparison(
         reference=reference,
         columns=columns,
-        scores={name: counted(sketch, said[name]) for name, sketch in reference.scores.items()},
-        vectors=user_vectors(model, current, seed) if has_texts else None,
-        documents=sampled_bag(current, seed) if has_texts else None,
+        scores={name: count_column(sketch, scores[name]) for name, sketch in reference.scores.items()},
+        vectors=vectors,
+        documents=documents,
         quality=(shape, *check_rows(reference, columns, users, None if moment is None else moment.date())),
         users=users,
         moment=moment,

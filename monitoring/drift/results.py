@@ -1,11 +1,11 @@
-"""What a monitoring job found in rows, texts and tiers, and the verdict on its window."""
+"""Drift results: of columns, texts, words and tiers, of the quality of the rows, and of a whole window."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-# Where two sides of a numeric column differ most.
+# Where the reference and the current users differ most in a numeric column.
 AT_MOST, ABOVE_ALL = "at most ", "above all cuts"
 
 
@@ -23,21 +23,21 @@ class ColumnDrift:
         Chance of a difference this large with no drift, not corrected for the number of columns. Where the same
         weeks of an earlier year are on record, the larger one of both comparisons.
     effect
-        Share of users (0 to 1) that would have to move for both sides to be alike: the largest distance of
+        Share of users (0 to 1) that would have to move for both samples to be alike: the largest distance of
         the distribution functions (Kolmogorov-Smirnov), the total variation distance of categories, or the
         difference of the missing shares, whichever is largest. Where the same weeks of an earlier year are on record,
         the smaller one of both comparisons: what a season explains is no drift.
     place
-        Where the sides differ most: ``"at most <value>"``, a category, or ``"missing"``.
+        Where the samples differ most: ``"at most <value>"``, a category, or ``"missing"``.
     reference_share, current_share
         Share of users there, 0 to 1.
     reference_mean, current_mean
         Mean of the values that are present; NaN for categories.
     meaning
         What the column says, in one sentence; empty where that is not known.
-    use
-        Share, 0 to 1, of the model's attention (mean absolute SHAP value on the reference); 0 for a column that the
-        model does not read.
+    importance
+        The feature's share, 0 to 1, of all feature importance (mean absolute SHAP value on the reference); 0 for a
+        column that the model does not read.
     season
         ISO date of the cutoff in the same weeks of an earlier year; empty where none is on record.
     training_effect, season_effect
@@ -55,42 +55,42 @@ class ColumnDrift:
     reference_mean: float
     current_mean: float
     meaning: str = ""
-    use: float = 0.0
+    importance: float = 0.0
     season: str = ""
     training_effect: float = math.nan
     season_effect: float = math.nan
 
     @property
-    def matter(self) -> float:
-        """How much the drift matters to the scores: the effect times the model's attention, 0 to 1."""
-        return self.effect * self.use
+    def weighted_effect(self) -> float:
+        """Importance-weighted drift: the effect times the feature importance, 0 to 1."""
+        return self.effect * self.importance
 
 
 @dataclass(frozen=True)
-class Check:
-    """One thing that was looked at in the new rows before they were compared.
+class QualityCheck:
+    """One check of the current rows before they are compared.
 
     Attributes
     ----------
     name
         ``"schema"``, ``"nulls"``, ``"ranges"``, ``"categories"``, ``"volume"`` or ``"freshness"``.
-    verdict
+    status
         ``"good"``, ``"look"`` or ``"bad"``.
-    said
+    message
         A sentence with the figures.
     value
-        The figure that the verdict rests on.
+        The figure that the status rests on.
     """
 
     name: str
-    verdict: str
-    said: str
+    status: str
+    message: str
     value: float
 
 
 @dataclass(frozen=True)
-class Moved:
-    """A word or a category that more or fewer users have than before; at least 10 users have it.
+class ShareChange:
+    """A word or a category whose share of users has changed; at least 10 users have it.
 
     Attributes
     ----------
@@ -117,7 +117,7 @@ class TextDrift:
     reference_users, users
         Users whose vectors were compared, at most 2,000 on either side.
     auc, low, high
-        Out-of-fold area under the ROC curve of a classifier that tells users of now from those at training by
+        Out-of-fold area under the ROC curve of a classifier that separates current users from those at training by
         their texts, and its 95 % interval: 0.5 where they are alike.
     mmd
         Squared maximum mean discrepancy of the vectors (biased estimate).
@@ -128,7 +128,7 @@ class TextDrift:
     words_effect
         The largest change in the share of users who have a word.
     words
-        Words that rose or fell (false discovery rate 5 %), those that moved most first.
+        Words that rose or fell (false discovery rate 5 %), those that changed most first.
     """
 
     reference_users: int
@@ -140,17 +140,17 @@ class TextDrift:
     p_value: float
     words_p_value: float
     words_effect: float
-    words: tuple[Moved, ...]
+    words: tuple[ShareChange, ...]
 
     @property
     def effect(self) -> float:
-        """How well both sides can be told apart, 0 (not at all) to 1."""
+        """How well both samples can be separated, 0 (not at all) to 1."""
         return max(0.0, 2 * self.auc - 1)
 
 
 @dataclass(frozen=True)
 class TierShare:
-    """Share of users in one tier: what was to be expected, and what it is now with its 95 % interval."""
+    """Share of users in one tier: expected from the calibration rows, and realised with its 95 % interval."""
 
     tier: str
     expected: float
@@ -160,23 +160,23 @@ class TierShare:
 
 
 @dataclass(frozen=True)
-class Window:
-    """The verdict on one window of rows, see ``window.judge``.
+class WindowDrift:
+    """Drift of one window of rows as a whole, see ``window_drift.window_drift``.
 
     Attributes
     ----------
     drifted
         Whether anything has drifted.
     columns
-        Names of the drifted features and descriptors, the one that matters most first.
+        Names of the drifted features and descriptors, that of the largest importance-weighted drift first.
     score, text
         Whether the scores and whether the texts have drifted.
     tests
         Tests that the correction counted.
-    cut
+    threshold
         The largest p-value that counts after the correction; -1 where none does.
-    matter
-        Share, 0 to 1, of the model's attention that lies on drifted columns and drifted texts.
+    importance
+        Share, 0 to 1, of all feature importance that lies on drifted columns and drifted texts.
     """
 
     drifted: bool
@@ -184,5 +184,5 @@ class Window:
     score: bool
     text: bool
     tests: int
-    cut: float
-    matter: float
+    threshold: float
+    importance: float

@@ -1,4 +1,4 @@
-"""Quality of the new rows: what must be looked at before any drift is believed."""
+"""Quality of the current rows: what must be looked at before any drift is believed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from datetime import date
 
 import numpy as np
 
-from monitoring.drift.results import Check
+from monitoring.drift.results import QualityCheck
 from monitoring.drift.sample_tests import homogeneity
+from purchasing_power.model.protocol import Table, TableMeta
 from purchasing_power.reference.measure import Reference
 from purchasing_power.reference.sketch import (
     CategoryCounts,
@@ -17,7 +18,6 @@ from purchasing_power.reference.sketch import (
     NumericCounts,
     NumericSketch,
 )
-from purchasing_power.snapshot.user_table import UserTable, UserTableMeta
 
 GOOD, LOOK, BAD = "good", "look", "bad"
 # Shares of users from which a column is named, and from which it is bad.
@@ -27,15 +27,15 @@ LEVEL = 0.05
 FEWEST, MOST = 0.5, 2.0
 STALE_DAYS, OLD_DAYS = 7.0, 365
 RECENCY = "days_since_order"
-SHOWN = 3
+MOST_NAMED = 3
 # Fewer users are strays, and could be pointed at.
 LEAST = 10
 
 
 def check_rows(
     reference: Reference, now: Mapping[str, Counts], users: int, moment: date | None
-) -> tuple[Check, ...]:
-    """Nulls, ranges, new categories, volume and freshness of the current rows; the schema is told by ``schema``.
+) -> tuple[QualityCheck, ...]:
+    """Nulls, ranges, new categories, volume and freshness of the current rows; ``schema`` checks the columns.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def check_rows(
     return tuple(checks)
 
 
-def schema(table: UserTable, meta: UserTableMeta) -> Check:
+def schema(table: Table, meta: TableMeta) -> QualityCheck:
     """Whether the columns are the model's: missing ones cannot be scored, further ones are not looked at."""
     features = {*table.meta.features}
     lacking = [name for name in meta.features if name not in table.frame]
@@ -60,22 +60,22 @@ def schema(table: UserTable, meta: UserTableMeta) -> Check:
     kinds = [name for name in meta.numeric if name in table.meta.categorical]
     kinds += [name for name in meta.categorical if name in table.meta.numeric]
     if lacking:
-        return Check(
+        return QualityCheck(
             "schema", BAD, f"{len(lacking)} columns are missing{_names(lacking)}.", float(len(lacking))
         )
     if kinds:
-        return Check(
+        return QualityCheck(
             "schema", BAD, f"{len(kinds)} columns changed their kind{_names(kinds)}.", float(len(kinds))
         )
-    said = f"All {len(meta.features)} columns are there"
+    message = f"All {len(meta.features)} columns are there"
     if further:
-        return Check(
-            "schema", LOOK, f"{said}; {len(further)} further ones are not used{_names(further)}.", 0.0
+        return QualityCheck(
+            "schema", LOOK, f"{message}; {len(further)} further ones are not used{_names(further)}.", 0.0
         )
-    return Check("schema", GOOD, f"{said}.", 0.0)
+    return QualityCheck("schema", GOOD, f"{message}.", 0.0)
 
 
-def _nulls(reference: Reference, now: Mapping[str, Counts]) -> Check:
+def _nulls(reference: Reference, now: Mapping[str, Counts]) -> QualityCheck:
     found: list[tuple[str, float]] = []
     for name, sketch in reference.columns.items():
         counts = now.get(name)
@@ -91,7 +91,7 @@ def _nulls(reference: Reference, now: Mapping[str, Counts]) -> Check:
     )
 
 
-def _ranges(reference: Reference, now: Mapping[str, Counts]) -> Check:
+def _ranges(reference: Reference, now: Mapping[str, Counts]) -> QualityCheck:
     found = []
     for name, sketch in reference.columns.items():
         counts = now.get(name)
@@ -103,7 +103,7 @@ def _ranges(reference: Reference, now: Mapping[str, Counts]) -> Check:
     return _shares("ranges", "hold values beyond the range at training", "No column leaves its range", found)
 
 
-def _categories(reference: Reference, now: Mapping[str, Counts]) -> Check:
+def _categories(reference: Reference, now: Mapping[str, Counts]) -> QualityCheck:
     found = []
     for name, sketch in reference.columns.items():
         counts = now.get(name)
@@ -116,30 +116,30 @@ def _categories(reference: Reference, now: Mapping[str, Counts]) -> Check:
     )
 
 
-def _volume(reference: Reference, users: int) -> Check:
+def _volume(reference: Reference, users: int) -> QualityCheck:
     usual = float(np.median(reference.cutoff_users))
     ratio = users / max(usual, 1.0)
-    verdict = GOOD if FEWEST <= ratio <= MOST else LOOK
-    return Check(
-        "volume", verdict, f"{users:,} users; a cutoff at training had {usual:,.0f} (the median).", ratio
+    status = GOOD if FEWEST <= ratio <= MOST else LOOK
+    return QualityCheck(
+        "volume", status, f"{users:,} users; a cutoff at training had {usual:,.0f} (the median).", ratio
     )
 
 
-def _freshness(reference: Reference, now: Mapping[str, Counts], moment: date) -> Check:
+def _freshness(reference: Reference, now: Mapping[str, Counts], moment: date) -> QualityCheck:
     age = (moment - date.fromisoformat(reference.cutoffs[-1])).days
-    said = f"The cutoff lies {age} days after the last one trained on"
+    message = f"The cutoff lies {age} days after the last one trained on"
     later = 0.0
     sketch, counts = reference.columns.get(RECENCY), now.get(RECENCY)
     if isinstance(sketch, NumericSketch) and isinstance(counts, NumericCounts) and len(sketch.cuts):
         newest = _tenth(sketch.cuts, counts.counts)
         later = newest - float(sketch.cuts[0])
         if later > STALE_DAYS:
-            said += (
+            message += (
                 f"; the newest orders are {later:.0f} days older than they were then: has the intake stopped?"
             )
-    verdict = BAD if later > STALE_DAYS else LOOK if age > OLD_DAYS else GOOD
-    return Check(
-        "freshness", verdict, said.removesuffix("?") + ("?" if said.endswith("?") else "."), float(age)
+    status = BAD if later > STALE_DAYS else LOOK if age > OLD_DAYS else GOOD
+    return QualityCheck(
+        "freshness", status, message.removesuffix("?") + ("?" if message.endswith("?") else "."), float(age)
     )
 
 
@@ -150,15 +150,17 @@ def _tenth(cuts: np.ndarray, counts: np.ndarray) -> float:
     return float(cuts[min(int(np.argmax(reached)), len(cuts) - 1)]) if reached.any() else float(cuts[-1])
 
 
-def _shares(name: str, what: str, nothing: str, found: list[tuple[str, float]]) -> Check:
+def _shares(name: str, what: str, nothing: str, found: list[tuple[str, float]]) -> QualityCheck:
     if not found:
-        return Check(name, GOOD, f"{nothing}.", 0.0)
+        return QualityCheck(name, GOOD, f"{nothing}.", 0.0)
     ordered = sorted(found, key=lambda one: -one[1])
-    told = ", ".join(f"{column} {share:.0%}" for column, share in ordered[:SHOWN])
-    further = f" and {len(ordered) - SHOWN} more" if len(ordered) > SHOWN else ""
-    verdict = BAD if ordered[0][1] >= SERIOUS else LOOK
-    return Check(name, verdict, f"{len(ordered)} columns {what}: {told} of users{further}.", ordered[0][1])
+    largest = ", ".join(f"{column} {share:.0%}" for column, share in ordered[:MOST_NAMED])
+    further = f" and {len(ordered) - MOST_NAMED} more" if len(ordered) > MOST_NAMED else ""
+    status = BAD if ordered[0][1] >= SERIOUS else LOOK
+    return QualityCheck(
+        name, status, f"{len(ordered)} columns {what}: {largest} of users{further}.", ordered[0][1]
+    )
 
 
 def _names(names: list[str]) -> str:
-    return f" ({', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''})"
+    return f" ({', '.join(names[:MOST_NAMED])}{', …' if len(names) > MOST_NAMED else ''})"

@@ -88,7 +88,7 @@ def exact(reference: np.ndarray, users: int, current: np.ndarray, users_now: int
     return np.minimum(1.0, 2 * np.minimum(low, high))
 
 
-def significance_cut(p_values: np.ndarray, level: float) -> float:
+def significance_threshold(p_values: np.ndarray, level: float) -> float:
     """The largest p-value that counts after correction for their number; -1 where none does.
 
     Source: Benjamini & Hochberg (1995), Controlling the false discovery rate, JRSS B 57(1).

@@ -1,4 +1,4 @@
-"""Text drift: can users of now be told from those at training by their texts, and which words rose or fell."""
+"""Text drift: can current users be separated from those at training by their texts, and which words rose or fell."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from monitoring.drift import sample_tests
-from monitoring.drift.results import Moved, TextDrift
-from purchasing_power.model.heads.fitting import one_blas_thread
+from monitoring.drift.results import ShareChange, TextDrift
+from purchasing_power.model.scorer import one_blas_thread
 from purchasing_power.reference.sketch import LEAST_USERS
-from purchasing_power.reference.texts import FOLDS, MOST_TERMS, Terms, Vectors, leaning, term_shares
+from purchasing_power.reference.texts import FOLDS, MOST_TERMS, Terms, Vectors, term_shares, users_above
 from purchasing_power.text.bag import Bag
 
 MOST_IN_KERNEL, FOR_WIDTH = 1_000, 300
 PERMUTATIONS, AT_ONCE, ENOUGH = 9_999, 250, 10
 LEAST_IN_FOLD = 5
-# Share of wrongly named ones among the words that are told.
-WRONGLY_NAMED = 0.05
+# Share of wrongly named ones among the words that a report names.
+FALSE_DISCOVERY_RATE = 0.05
 DEVIATIONS = 1.96
 
 
@@ -28,7 +28,7 @@ DEVIATIONS = 1.96
 def text_drift(
     reference: tuple[Vectors | None, Terms | None], vectors: Vectors, documents: Bag, seed: int
 ) -> TextDrift | None:
-    """Compare the texts of now with the stored vectors and words; ``None`` where a side has too few users.
+    """Compare current texts with the stored vectors and words; ``None`` where either sample has too few users.
 
     Parameters
     ----------
@@ -57,9 +57,9 @@ def text_drift(
 
 
 def domain_auc(before: Vectors, now: Vectors) -> tuple[float, float, float]:
-    """Out-of-fold AUC of a logistic regression that tells now from before, and its 95 % interval.
+    """Out-of-fold AUC of a logistic regression that separates current from reference users, and its 95 % interval.
 
-    A user is in the same fold on both sides, so that nobody is told by having been seen.
+    A user is in the same fold in both samples, so that nobody is recognised by having been trained on.
 
     Source: Lopez-Paz & Oquab (2017), Revisiting classifier two-sample tests, ICLR; for the interval DeLong, DeLong &
     Clarke-Pearson (1988), Comparing the areas under two or more correlated ROC curves, Biometrics 44(3).
@@ -67,32 +67,32 @@ def domain_auc(before: Vectors, now: Vectors) -> tuple[float, float, float]:
     X = np.concatenate([before.values, now.values]).astype(np.float64)
     y = np.repeat([0, 1], [len(before.values), len(now.values)])
     folds = np.concatenate([before.folds, now.folds])
-    said = np.zeros(len(y))
+    decision = np.zeros(len(y))
     for fold in range(FOLDS):
         kept = folds != fold
         model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=300))
         if kept.all() or len(set(y[kept])) < 2:
             continue
-        said[~kept] = model.fit(X[kept], y[kept]).decision_function(X[~kept])
-    return _auc(said[y == 0], said[y == 1])
+        decision[~kept] = model.fit(X[kept], y[kept]).decision_function(X[~kept])
+    return _auc(decision[y == 0], decision[y == 1])
 
 
 def discrepancy(before: np.ndarray, now: np.ndarray, seed: int) -> tuple[float, float]:
-    """Squared maximum mean discrepancy of at most 1,000 vectors a side, and its p-value by permutation.
+    """Squared maximum mean discrepancy of at most 1,000 vectors a sample, and its p-value by permutation.
 
     Gaussian kernel whose width is the median distance (of 300 vectors).
 
     Source: Gretton, Borgwardt, Rasch, Schölkopf & Smola (2012), A kernel two-sample test, JMLR 13.
     """
     rng = np.random.default_rng(seed)
-    sides = [side[rng.permutation(len(side))[:MOST_IN_KERNEL]].astype(np.float32) for side in (before, now)]
-    X = np.concatenate(sides)
+    samples = [one[rng.permutation(len(one))[:MOST_IN_KERNEL]].astype(np.float32) for one in (before, now)]
+    X = np.concatenate(samples)
     squares = np.sum(X**2, axis=1)
     apart = np.maximum(squares[:, None] + squares - 2 * X @ X.T, 0)
     some = rng.permutation(len(X))[:FOR_WIDTH]
     width = np.median(apart[np.ix_(some, some)][np.triu_indices(len(some), 1)])
     kernel = np.exp(-apart / (width if width > 0 else 1.0)).astype(np.float32)
-    weights = np.repeat([1 / len(sides[0]), -1 / len(sides[1])], [len(one) for one in sides]).astype(
+    weights = np.repeat([1 / len(samples[0]), -1 / len(samples[1])], [len(one) for one in samples]).astype(
         np.float32
     )
     return float(weights @ kernel @ weights), _permuted(kernel, weights, rng)
@@ -115,7 +115,7 @@ def _permuted(kernel: np.ndarray, weights: np.ndarray, rng: np.random.Generator)
     return float((1 + larger.sum()) / (1 + PERMUTATIONS))
 
 
-def words_drift(terms: Terms, documents: Bag) -> tuple[tuple[Moved, ...], float, float]:
+def words_drift(terms: Terms, documents: Bag) -> tuple[tuple[ShareChange, ...], float, float]:
     """Words that rose or fell, one p-value for all of them, and the largest change in a share of users.
 
     Each word is tested twice by Fisher's exact test, which holds for any number of users: who has it at all, and
@@ -123,30 +123,30 @@ def words_drift(terms: Terms, documents: Bag) -> tuple[tuple[Moved, ...], float,
     training is tested as if nine had had it, and only whether it rose.
     """
     names, shares = term_shares(documents)
-    known, had, lean, leaned = _joined(terms, names, shares)
-    have, leans, total = _have(known, names, shares, lean)
+    words, had, median_share, had_above = _words_to_test(terms, names, shares)
+    have, have_above, total = _current_users(words, names, shares, median_share)
     enough = np.maximum(had, have) >= LEAST_USERS
     first, second = had / max(terms.total, 1), have / max(total, 1)
     p_has = sample_tests.exact(had, terms.total, have, total)
-    p_has[(leaned < 0) & (second <= first)] = 1.0
-    p_leans = np.where(leaned < 0, 1.0, sample_tests.exact(np.maximum(leaned, 0), terms.total, leans, total))
-    p_values = np.minimum(1.0, 2 * np.minimum(p_has, p_leans))
-    cut = sample_tests.significance_cut(p_values[enough], WRONGLY_NAMED)
-    # People are told whole users: a word that the same users have, only more often, is not shown as risen.
-    shown = np.flatnonzero(enough & (p_values <= cut) & (p_has <= WRONGLY_NAMED))
-    order = shown[np.argsort(-np.abs(second - first)[shown], kind="stable")]
-    moved = tuple(Moved(known[at], float(first[at]), float(second[at]), float(p_values[at])) for at in order)
-    gaps = np.maximum(
-        np.abs(second - first), np.abs(np.maximum(leaned, 0) / max(terms.total, 1) - leans / max(total, 1))
-    )
-    counted = enough & (p_values <= max(cut, p_values[enough].min(initial=1.0)))
-    return moved, sample_tests.simes(p_values[enough]), float(gaps[counted].max(initial=0.0))
+    rare = had_above < 0
+    p_has[rare & (second <= first)] = 1.0
+    p_above = sample_tests.exact(np.maximum(had_above, 0), terms.total, have_above, total)
+    p_values = np.minimum(1.0, 2 * np.minimum(p_has, np.where(rare, 1.0, p_above)))
+    threshold = sample_tests.significance_threshold(p_values[enough], FALSE_DISCOVERY_RATE)
+    # A report gives shares of users: a word that the same users have, only more often, is not named as risen.
+    named = np.flatnonzero(enough & (p_values <= threshold) & (p_has <= FALSE_DISCOVERY_RATE))
+    order = named[np.argsort(-np.abs(second - first)[named], kind="stable")]
+    changes = (ShareChange(words[n], float(first[n]), float(second[n]), float(p_values[n])) for n in order)
+    gap_above = np.abs(np.maximum(had_above, 0) / max(terms.total, 1) - have_above / max(total, 1))
+    gaps = np.maximum(np.abs(second - first), gap_above)
+    counted = enough & (p_values <= max(threshold, p_values[enough].min(initial=1.0)))
+    return tuple(changes), sample_tests.simes(p_values[enough]), float(gaps[counted].max(initial=0.0))
 
 
-def _joined(
+def _words_to_test(
     terms: Terms, names: list[str], shares: sparse.csc_matrix
 ) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
-    """Words to test, and users, median share and leaning users at training; -1 leaning where it is not on record."""
+    """Words; at training their users, median share, and users above it, -1 where those are not on record."""
     users = shares.getnnz(axis=0)
     # Where the list at training was cut off, what is not on it may have been common.
     stored = set(names if len(terms.names) == MOST_TERMS else terms.names)
@@ -157,21 +157,22 @@ def _joined(
     return (
         [*terms.names, *new],
         np.concatenate([terms.users, np.full(rare, min(LEAST_USERS - 1, terms.total), np.int64)]),
-        np.concatenate([terms.lean, np.ones(rare)]),
-        np.concatenate([terms.leaning, np.full(rare, -1, np.int64)]),
+        np.concatenate([terms.median_share, np.ones(rare)]),
+        np.concatenate([terms.users_above, np.full(rare, -1, np.int64)]),
     )
 
 
-def _have(
-    known: list[str], names: list[str], shares: sparse.csc_matrix, lean: np.ndarray
+def _current_users(
+    words: list[str], names: list[str], shares: sparse.csc_matrix, median_share: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    place = {name: at for at, name in enumerate(names)}
-    there = np.array([place.get(name, -1) for name in known], np.int64)
-    have, leans = np.zeros(len(known), np.int64), np.zeros(len(known), np.int64)
-    found = np.flatnonzero(there >= 0)
-    chosen = shares[:, there[found]]
-    have[found], leans[found] = chosen.getnnz(axis=0), leaning(chosen, lean[found])
-    return have, leans, int(shares.shape[0])
+    """Current users of each word, those above its median share at training, and all current users."""
+    column = {name: at for at, name in enumerate(names)}
+    columns = np.array([column.get(word, -1) for word in words], np.int64)
+    have, above = np.zeros(len(words), np.int64), np.zeros(len(words), np.int64)
+    found = np.flatnonzero(columns >= 0)
+    chosen = shares[:, columns[found]]
+    have[found], above[found] = chosen.getnnz(axis=0), users_above(chosen, median_share[found])
+    return have, above, int(shares.shape[0])
 
 
 def _auc(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float]:

@@ -1,4 +1,4 @@
-"""An estimate of performance without labels, from calibrated probabilities: what to expect until outcomes are known."""
+"""An estimate of performance without labels, from calibrated probabilities: what to expect until labels mature."""
 
 from __future__ import annotations
 
@@ -6,11 +6,20 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from monitoring.performance.calibration_lift import LEVEL, Measure
-from monitoring.performance.results import Estimate
-from purchasing_power.evaluation.bootstrap import Interval, MetricName, draws, percentiles, weighted_metric
-from purchasing_power.model.purchasing_model import PurchasingModel
-from purchasing_power.reference.held_back import HeldBack
+from monitoring.performance.results import EstimatedFigure
+from purchasing_power.evaluation.bootstrap import (
+    LEVEL,
+    Interval,
+    Measure,
+    MetricName,
+    Resampling,
+    draws,
+    percentiles,
+    weighted_metric,
+)
+from purchasing_power.kinds.kind import Kind
+from purchasing_power.model.protocol import Model
+from purchasing_power.reference.held_out import HeldOut
 
 METRICS: tuple[MetricName, ...] = ("average_precision", "auc")
 REPLICATES = 500
@@ -41,59 +50,64 @@ def expected_interval(metric: MetricName, probability: np.ndarray, seed: int) ->
     Each replicate draws users with replacement and an outcome for each.
     """
     measure = _measure(metric, probability)
-    drawn = [measure(_both(weights, came)) for weights, came in _outcomes(probability, seed)]
+    drawn = [measure(_both(weights, positive)) for weights, positive in _outcomes(probability, seed)]
     low, high, used = percentiles(drawn, LEVEL)
     return Interval(metric, expected(metric, probability), low, high, used, LEVEL)
 
 
-def estimated(model: PurchasingModel, held: HeldBack, outputs: np.ndarray, seed: int) -> tuple[Estimate, ...]:
-    """What to expect of the current users, corrected by the estimate's error on the rows of the promise.
+def estimated_performance(
+    kind: Kind, model: Model, held: HeldOut, outputs: np.ndarray, seed: int
+) -> tuple[EstimatedFigure, ...]:
+    """Expected figures of the current users, corrected by the estimate's error on the held-out rows.
 
-    Empty where the score is no probability of a positive class, or the version has no held-back rows.
+    Empty where outputs are no probability of an outcome that is sought, or the version has no held-out rows.
 
     Parameters
     ----------
     held
-        What the version said of the rows of the promise.
+        Predictions on the held-out rows.
     outputs
-        What the model gave for the current users, see ``PurchasingModel.outputs``.
+        The model's outputs for the current rows.
     """
-    positive, said = model.target.positive, held.said
-    if positive is None or model.target.task == "regression" or said is None:
+    predictions, current = held.predictions, kind.probability(model, outputs)
+    if predictions is None or current is None:
         return ()
-    happened = (said.y == positive).astype(np.int64)
-    now, then = outputs[:, positive], said.model[:, positive]
-    return tuple(_estimate(metric, now, then, happened, seed) for metric in METRICS)
+    reference = kind.probability(model, predictions.outputs)
+    assert reference is not None, "a model gives probabilities for all rows or for none"
+    outcomes = kind.positives(model, predictions.y)
+    return tuple(_estimate(metric, current, reference, outcomes, seed) for metric in METRICS)
 
 
 def corrected(
-    metric: MetricName, now: np.ndarray, then: np.ndarray, happened: np.ndarray
+    metric: MetricName, current: np.ndarray, reference: np.ndarray, outcomes: np.ndarray
 ) -> tuple[float, float]:
-    """The expected figure of now without the error that it had on rows of known outcome, and that error.
+    """The expected figure of current users without the error that it had on rows of known labels, and that error.
 
-    Probabilities that are a little off shift the estimate by about the same on either side.
+    Probabilities that are a little off shift the estimate by about the same in both samples.
 
     Parameters
     ----------
-    now, then
-        Calibrated probabilities of the users of now, shape (n,), and of rows whose outcome is known, shape (m,).
-    happened
-        Their outcome, 0 or 1, shape (m,).
+    current, reference
+        Calibrated probabilities of the current users, shape (n,), and of rows whose labels are known, shape (m,).
+    outcomes
+        Their labels, 0 or 1, shape (m,).
     """
-    realised = float(weighted_metric(metric, happened, then)(np.ones((1, len(then))))[0])
-    error = realised - expected(metric, then)
-    return float(np.clip(expected(metric, now) + error, 0.0, 1.0)), error
+    realised = float(weighted_metric(metric, outcomes, reference)(np.ones((1, len(reference))))[0])
+    error = realised - expected(metric, reference)
+    return float(np.clip(expected(metric, current) + error, 0.0, 1.0)), error
 
 
 def _estimate(
-    metric: MetricName, now: np.ndarray, then: np.ndarray, happened: np.ndarray, seed: int
-) -> Estimate:
-    _, error = corrected(metric, now, then, happened)
-    before = expected_interval(metric, then, seed)
-    return Estimate(_moved(expected_interval(metric, now, seed), error), _moved(before, error), before.value)
+    metric: MetricName, current: np.ndarray, reference: np.ndarray, outcomes: np.ndarray, seed: int
+) -> EstimatedFigure:
+    _, error = corrected(metric, current, reference, outcomes)
+    before = expected_interval(metric, reference, seed)
+    return EstimatedFigure(
+        _shifted(expected_interval(metric, current, seed), error), _shifted(before, error), before.value
+    )
 
 
-def _moved(interval: Interval, error: float) -> Interval:
+def _shifted(interval: Interval, error: float) -> Interval:
     value, low, high = (
         float(np.clip(one + error, 0.0, 1.0)) for one in (interval.value, interval.low, interval.high)
     )
@@ -112,5 +126,5 @@ def _both(weights: np.ndarray, positive: np.ndarray) -> np.ndarray:
 
 def _outcomes(probability: np.ndarray, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     rows, rng = len(probability), np.random.default_rng([seed, 1])
-    for weights in draws(np.arange(rows), rows, REPLICATES, seed):
+    for weights in draws(np.arange(rows), rows, Resampling(REPLICATES, seed)):
         yield weights, (rng.random(weights.shape) < probability).astype(np.float64)

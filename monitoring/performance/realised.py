@@ -1,4 +1,4 @@
-"""Realised performance: the model against what it promised and against the naive baseline, once outcomes are known."""
+"""Realised performance: the model against its reference performance and the baseline, once labels matured."""
 
 from __future__ import annotations
 
@@ -7,119 +7,82 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from monitoring.performance.calibration_lift import CALIBRATION, LIFT, bootstrapped
-from monitoring.performance.reference_performance import Promise
-from monitoring.performance.results import Performance, Realised
+from monitoring.performance.reference_performance import ReferencePerformance
+from monitoring.performance.results import Performance, RealisedFigure
 from purchasing_power.errors import DataError
-from purchasing_power.evaluation.bootstrap import Comparison, Interval
-from purchasing_power.evaluation.cross_validation import primary_metric
-from purchasing_power.evaluation.holdout import Answered, answered, comparable, naive_outputs
-from purchasing_power.model.purchasing_model import PurchasingModel, unseen
-from purchasing_power.model.splits import known_outcomes
-from purchasing_power.reference.held_back import HeldBack, later_rows
-from purchasing_power.snapshot.target import Target
-from purchasing_power.snapshot.user_table import CUTOFF, UserTable
+from purchasing_power.evaluation.bootstrap import Resampling
+from purchasing_power.evaluation.holdout import HeldOutFigure, Predictions, evaluated
+from purchasing_power.kinds.kind import Kind
+from purchasing_power.model.protocol import Model, Table
+from purchasing_power.reference.held_out import HeldOut, matured_rows
 
 REPLICATES = 1000
 
 
-def realised(
-    model: PurchasingModel,
-    held: HeldBack,
-    table: UserTable,
+def realised_performance(
+    kind: Kind,
+    model: Model,
+    held: HeldOut,
+    table: Table,
     latest: pd.Timestamp | None,
     seed: int,
-    promises: Mapping[str, Promise] | None = None,
+    recorded: Mapping[str, ReferencePerformance] | None = None,
 ) -> Performance:
-    """Judge the model on the newest rows whose outcome became known after it was promised anything.
+    """Evaluate the model on the newest rows whose labels matured after its reference performance was measured.
 
-    A panel is judged at its newest cutoff of known outcome up to ``latest``, a flat table on all its rows.
-    Rows that the model was fitted, calibrated or promoted on do not count.
+    A table with cutoffs is evaluated at its newest cutoff of matured labels up to ``latest``, another one on all its
+    rows. Rows that the model was fitted, calibrated or promoted on do not count.
 
     Parameters
     ----------
     held
-        What the version said of its held-back rows; they make the promise of a figure that is not in ``promises``.
+        Predictions on the held-out rows: the reference performance of a figure that is not in ``recorded``.
     table
-        The user table of now.
-    promises
-        What the gate saw, by metric, see ``promise.recorded``.
+        The current table.
+    recorded
+        Reference performance that the gate recorded, by metric, see ``reference_performance.recorded_performance``.
     """
-    rows = ripe_rows(model, held, table, latest)
-    if not len(rows.frame):
-        return Performance((), _not_ripe(table, latest), 0)
-    try:
-        said = answered(model, rows, held.prior)
-    except DataError as error:
-        return Performance((), f"The rows cannot be judged: {error}", 0)
-    known = {**_recomputed(model.target, held.said, seed), **(promises or {})}
-    figures = tuple(
-        _figure(model.target, name, said, known.get(name), seed) for name in figure_names(model.target)
-    )
-    if not np.isfinite(figures[0].figure.low):
-        return Performance((), f"The {len(rows.frame):,} rows of known outcome hold a single class.", 0)
-    users = len(set(said.users))
-    moment = f"{rows.frame[CUTOFF].iloc[0]:%Y-%m-%d}" if CUTOFF in rows.frame else ""
-    at = f" at cutoff {moment}" if moment else ""
-    return Performance(figures, f"Judged on {len(rows.frame):,} rows of {users:,} users{at}.", users, moment)
-
-
-def ripe_rows(
-    model: PurchasingModel, held: HeldBack, table: UserTable, latest: pd.Timestamp | None
-) -> UserTable:
-    """The newest rows of known outcome that neither training nor the promise has used."""
-    fresh = np.intersect1d(later_rows(held, table), unseen(model, table))
-    rows = np.intersect1d(fresh, known_outcomes(table))
-    if table.meta.kind == "panel" and len(rows):
-        moments = table.frame[CUTOFF].iloc[rows]
-        in_time = moments if latest is None else moments[moments <= latest]
-        rows = rows[(moments == in_time.max()).to_numpy()]
-    return table.rows(rows)
-
-
-def figure_names(target: Target) -> tuple[str, ...]:
-    """The figure that the model was chosen by, then others."""
-    if target.task == "regression":
-        return "r2", "neg_mae"
-    if primary_metric(target) == "auc_macro":
-        return "auc_macro", "neg_log_loss"
-    return "average_precision", "auc", CALIBRATION, LIFT
-
-
-def figure(target: Target, metric: str, said: Answered, seed: int) -> tuple[Interval, Comparison]:
-    """A figure of the model on rows of known outcome, and its comparison with the naive baseline there."""
-    # An amount spent is no probability: there the baseline says the share of the training rows for everyone.
-    asked = "auc" if metric == LIFT else metric
-    if metric == CALIBRATION:
-        y, score, naive = (
-            (said.y == target.positive).astype(np.int64),
-            said.model[:, target.positive],
-            said.prior[:, target.positive],
+    if not kind.metrics(model):
+        return Performance(
+            (), f"A {kind.name} model learns without labels: no outcome can tell how right it is.", 0
         )
-    else:
-        y, score = comparable(target, asked, said.y, said.model)
-        _, naive = comparable(target, asked, said.y, naive_outputs(target, asked, said))
-    return bootstrapped(metric, y, score, naive, said.users, REPLICATES, seed)
+    rows = matured_rows(kind, model, held, table, latest)
+    if not len(rows.frame):
+        why = f"No label has matured since the model was promoted: {kind.matures(table, latest)}"
+        return Performance((), why, 0)
+    try:
+        figures = _figures(
+            kind, model, kind.predictions(model, rows, held.constants), held, seed, recorded or {}
+        )
+    except DataError as error:
+        return Performance((), f"The rows cannot be evaluated: {error}", 0)
+    if not np.isfinite(figures[0].figure.low):
+        return Performance((), f"The {len(rows.frame):,} rows of matured labels hold a single class.", 0)
+    users, moment = int(rows.frame[kind.group].nunique()), kind.moment(rows)
+    day = "" if moment is None else f"{moment:%Y-%m-%d}"
+    at = f" at cutoff {day}" if day and kind.has_cutoffs(rows) else f" up to {day}" if day else ""
+    return Performance(figures, f"Evaluated on {len(rows.frame):,} rows of {users:,} users{at}.", users, day)
 
 
-def _recomputed(target: Target, said: Answered | None, seed: int) -> dict[str, Promise]:
-    """Figures on the held-back rows; none where there are none."""
-    if said is None:
-        return {}
-    return {name: Promise(*figure(target, name, said, seed)) for name in figure_names(target)}
+def _figures(
+    kind: Kind,
+    model: Model,
+    predictions: Predictions,
+    held: HeldOut,
+    seed: int,
+    recorded: Mapping[str, ReferencePerformance],
+) -> tuple[RealisedFigure, ...]:
+    """Every figure of the rows, each with its reference: as the gate recorded it, else on the held-out rows."""
 
+    def figure(name: str, of: Predictions) -> HeldOutFigure:
+        return evaluated(kind, model, name, of, Resampling(REPLICATES, seed))
 
-def _figure(target: Target, metric: str, said: Answered, promise: Promise | None, seed: int) -> Realised:
-    now, naive = figure(target, metric, said, seed)
-    if promise is None:
-        return Realised(now, naive, None)
-    return Realised(now, naive, promise.figure, promise.naive)
-
-
-def _not_ripe(table: UserTable, latest: pd.Timestamp | None) -> str:
-    if table.meta.kind == "flat":
-        return "Every row with a label was used in training or promotion."
-    over = (table.frame[CUTOFF].max() if latest is None else latest) + pd.Timedelta(
-        days=int(table.meta.horizon_days or 0)
+    known = dict(recorded)
+    for name in kind.metrics(model):
+        if name not in known and held.predictions is not None:
+            before = figure(name, held.predictions)
+            known[name] = ReferencePerformance(before.figure, before.against_baseline)
+    now = {name: figure(name, predictions) for name in kind.metrics(model)}
+    return tuple(
+        RealisedFigure(one.figure, one.against_baseline, known.get(name)) for name, one in now.items()
     )
-    return f"No outcome has ripened since the model was promoted; that of this cutoff is complete on {over:%Y-%m-%d}."

@@ -1,4 +1,4 @@
-"""What a version promised when the gate let it pass, as the ledger recorded it."""
+"""Reference performance of a version: its figures when the gate let it pass, as the ledger recorded them."""
 
 from __future__ import annotations
 
@@ -12,21 +12,25 @@ from tracking.ledger_record import Record
 
 
 @dataclass(frozen=True)
-class Promise:
+class ReferencePerformance:
     """A figure of the model, and its paired comparison with the naive baseline on the same rows."""
 
     figure: Interval
     naive: Comparison | None
 
 
-def recorded(records: Sequence[Record], version: str) -> dict[str, Promise]:
-    """The figure that the gate to staging saw of a version when it last moved it, by metric; empty without a record."""
-    for one in reversed(records):
-        if one.action == "promote" and one.to_stage == registry.STAGING and one.version == version:
-            challenger, floor = one.figures.get("challenger"), one.figures.get("floor")
+def recorded_performance(records: Sequence[Record], version: str) -> dict[str, ReferencePerformance]:
+    """The figure by which the gate to staging last moved a version, by metric; empty without a record."""
+    for record in reversed(records):
+        if (record.action, record.to_stage, record.version) == ("promote", registry.STAGING, version):
+            challenger = record.figures.get("challenger")
+            # Records of the gate before kinds of model called the baseline the floor.
+            baseline = record.figures.get("baseline") or record.figures.get("floor")
             if challenger is not None and _complete(Interval, challenger):
-                naive = Comparison(**floor) if floor is not None and _complete(Comparison, floor) else None
-                return {challenger["metric"]: Promise(Interval(**challenger), naive)}
+                naive = None
+                if baseline is not None and _complete(Comparison, baseline):
+                    naive = Comparison(**baseline)
+                return {challenger["metric"]: ReferencePerformance(Interval(**challenger), naive)}
     return {}
 
 

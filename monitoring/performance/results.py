@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from monitoring.performance.reference_performance import ReferencePerformance
 from purchasing_power.evaluation.bootstrap import Comparison, Interval
 
 LOWER_IS_BETTER = ("calibration_error",)
 
 
 @dataclass(frozen=True)
-class Realised:
-    """A figure on rows whose outcome became known after training, beside the naive baseline and the promise.
+class RealisedFigure:
+    """A figure on rows whose labels matured after training, beside the naive baseline and the reference performance.
 
     Attributes
     ----------
@@ -19,67 +20,65 @@ class Realised:
         The model's figure with its bootstrap interval.
     naive
         The paired comparison with the naive baseline on the same rows.
-    promised
-        The same figure as the gate saw it, or on the held-back rows of the table that the version was trained from;
-        ``None`` where it had none.
-    promised_naive
-        The paired comparison with the naive baseline on the rows of the promise.
+    reference
+        The same figure as the gate recorded it, or on the held-back rows of the table that the version was trained
+        from; ``None`` where it had none.
     """
 
     figure: Interval
     naive: Comparison
-    promised: Interval | None
-    promised_naive: Comparison | None = None
+    reference: ReferencePerformance | None
 
     @property
-    def below_promise(self) -> bool:
-        """Whether it is worse than the promised interval by more than its own chance variation."""
-        if self.promised is None:
+    def below_reference(self) -> bool:
+        """Whether it is worse than the reference interval by more than its own chance variation."""
+        if self.reference is None:
             return False
-        if self.figure.metric in LOWER_IS_BETTER:
-            return self.figure.value > self.promised.high and self.figure.low > self.promised.value
-        return self.figure.value < self.promised.low and self.figure.high < self.promised.value
+        figure, reference = self.figure, self.reference.figure
+        if figure.metric in LOWER_IS_BETTER:
+            return figure.value > reference.high and figure.low > reference.value
+        return figure.value < reference.low and figure.high < reference.value
 
     @property
     def keeps_its_lead(self) -> bool:
-        """Whether the model is as far ahead of the naive baseline, on the same rows, as was promised.
+        """Whether the model is as far ahead of the naive baseline, on the same rows, as in the reference performance.
 
         A month that is hard for both is no fault of the model, and training again would not make it easier.
         """
-        promised, now = self.promised_naive, self.naive
-        if promised is None or not now.low > 0:
+        before, now = None if self.reference is None else self.reference.naive, self.naive
+        if before is None or not now.low > 0:
             return False
-        return not (now.difference < promised.low and now.high < promised.difference)
+        return not (now.difference < before.low and now.high < before.difference)
 
     @property
     def poor(self) -> bool:
-        """Whether the model is to blame: below its promise, and not as far ahead of the naive baseline as promised."""
-        return self.below_promise and not self.keeps_its_lead
+        """Whether the model is to blame: below its reference performance, and less far ahead of the naive baseline."""
+        return self.below_reference and not self.keeps_its_lead
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """What a figure is to be expected before outcomes are known, see ``estimate.estimated``. It is not a measurement.
+class EstimatedFigure:
+    """A figure that is expected before labels mature, see ``estimate.estimated_performance``. It is no measurement.
 
     Attributes
     ----------
-    now
-        Expected figure of the current users, without the error that the estimate had on the rows of the promise, and
-        the interval in which chance alone would place the realised one.
-    then
-        The same on the rows of the promise, where it is what was realised.
-    raw_then
+    current
+        Expected figure of the current users, without the error that the estimate had on the held-back rows, and the
+        interval in which chance alone would place the realised one.
+    reference
+        The same on the held-back rows, where it is what was realised.
+    uncorrected_reference
         The estimate there before it was corrected.
     """
 
-    now: Interval
-    then: Interval
-    raw_then: float
+    current: Interval
+    reference: Interval
+    uncorrected_reference: float
 
     @property
     def dropped(self) -> bool:
-        """Whether it lies below the same estimate on the rows of the promise by more than chance."""
-        return self.now.value < self.then.low and self.now.high < self.then.value
+        """Whether it lies below the same estimate on the held-back rows by more than chance."""
+        return self.current.value < self.reference.low and self.current.high < self.reference.value
 
 
 @dataclass(frozen=True)
@@ -91,14 +90,14 @@ class Performance:
     figures
         The figure that the model was chosen by first; empty while nothing is known.
     why
-        A sentence: which rows were judged, or why none could be.
+        A sentence: which rows were evaluated, or why none could be.
     users
-        Distinct users judged.
+        Distinct users evaluated.
     moment
-        ISO date of the cutoff judged; empty for a flat table and where nothing was judged.
+        ISO date of the cutoff evaluated; empty for a flat table and where nothing was evaluated.
     """
 
-    figures: tuple[Realised, ...]
+    figures: tuple[RealisedFigure, ...]
     why: str
     users: int
     moment: str = ""

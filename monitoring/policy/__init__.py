@@ -1,4 +1,4 @@
-"""From evidence to a decision: past windows, reasons, and the retraining that it starts.
+"""From evidence to a decision: the policy, earlier windows, reasons, and the retraining that it starts.
 
-Imports ``drift`` and ``performance``. Start with :mod:`monitoring.policy.decide`.
+Imports ``drift`` and ``performance``. Start with :mod:`monitoring.policy.decision`.
 """

@@ -1,4 +1,4 @@
-"""Earlier jobs on a model, as their runs in MLflow tell them."""
+"""Earlier jobs on a model, as the tags and metrics of their runs in MLflow record them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import mlflow
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 
-from monitoring.policy.past_windows import Past, PastWindow, latest_of_each
 from monitoring.policy.retraining import ENTRY_POINT
-from purchasing_power.model.purchasing_model import PurchasingModel
-from purchasing_power.snapshot.user_table import CUTOFF, UserTable
+from monitoring.policy.window_history import MonitoredWindow, WindowHistory, latest_of_each
+from purchasing_power.kinds.kind import Kind
+from purchasing_power.model.protocol import Model, Table
 
-MODEL, VERSION, KEY, CONTENT, MOMENT, WORD = (
+# Names of tags are stored: jobs of every earlier version of the project are read by them.
+MODEL, VERSION, KEY, CONTENT, MOMENT, STATE = (
     f"monitor.{name}" for name in ("model", "version", "key", "content", "moment", "word")
 )
-DRIFTED, MATTERS, DROPPED, JUDGED, POOR = (
+DRIFTED, IMPORTANT, DROPPED, EVALUATED, POOR = (
     f"monitor.{name}" for name in ("drifted", "matters", "dropped", "judged", "poor")
 )
-RETRAIN_STATUS, RETRAIN_GATE = "retrain.status", "retrain.gate"
 PARENT = "mlflow.parentRunId"
 MOST_RUNS = 50_000
 AFTER_ALL = "~"
@@ -39,22 +39,21 @@ def jobs(model: str) -> list[Run]:
     return [run for run in found if active is None or run.info.run_id != active.info.run_id]
 
 
-def key_of(current: UserTable) -> str:
-    """What tells one window from another: its cutoff, or the content of rows that know no time."""
-    if CUTOFF in current.frame:
-        return f"{current.frame[CUTOFF].iloc[0]:%Y-%m-%d}"
-    return current.digest()
+def key_of(kind: Kind, current: Table) -> str:
+    """The key of a window: the day at which it stands, or the content of rows that know no time."""
+    moment = kind.moment(current)
+    return current.digest() if moment is None else f"{moment:%Y-%m-%d}"
 
 
-def moment_of(key: str, current: UserTable, earlier: list[Run]) -> str:
+def moment_of(key: str, kind: Kind, current: Table, earlier: list[Run]) -> str:
     """ISO date of a window; rows that know no time have that of the first job on them, to the second."""
-    if CUTOFF in current.frame:
+    if kind.moment(current) is not None:
         return key
     known = [run.data.tags[MOMENT] for run in earlier if run.data.tags[KEY] == key]
     return known[0] if known else datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def past(version: ModelVersion, model: PurchasingModel, moment: str, earlier: list[Run]) -> Past:
+def history(version: ModelVersion, model: Model, moment: str, earlier: list[Run]) -> WindowHistory:
     """What came before a window of a version."""
     windows = latest_of_each(window(run) for run in earlier if run.data.tags[VERSION] == str(version.version))
     at = {run.info.run_id: run.data.tags[MOMENT] for run in earlier}
@@ -65,7 +64,7 @@ def past(version: ModelVersion, model: PurchasingModel, moment: str, earlier: li
         if run.info.status == "FINISHED" and at.get(run.data.tags.get(PARENT, ""), AFTER_ALL) <= moment
     ]
     since = model.training.known_until or _date(version.creation_timestamp)
-    return Past(
+    return WindowHistory(
         windows=tuple(one for one in windows if one.moment < moment),
         days_since_retrain=days(max(retrained), moment) if retrained else None,
         age_days=days(since, moment),
@@ -85,25 +84,23 @@ def retrainings(model: str) -> list[Run]:
     return [run for run in found if run.data.params.get("model") in (model, shlex.quote(model))]
 
 
-def window(run: Run) -> PastWindow:
-    """What one job found."""
+def window(run: Run) -> MonitoredWindow:
+    """The window of one job."""
     tags = run.data.tags
-    status = tags.get(RETRAIN_STATUS, "")
-    return PastWindow(
+    return MonitoredWindow(
         moment=tags[MOMENT],
-        word=tags[WORD],
+        state=tags[STATE],
         drifted=tags[DRIFTED] == "true",
-        matters=tags[MATTERS] == "true",
+        important=tags[IMPORTANT] == "true",
         dropped=tags[DROPPED] == "true",
-        judged=tags[JUDGED],
+        evaluated=tags[EVALUATED],
         poor=tags[POOR] == "true",
         run_id=run.info.run_id,
-        done=tags.get(RETRAIN_GATE, "") if status == "finished" else status,
         figures=dict(run.data.metrics),
     )
 
 
-def tags_of(found: PastWindow, version: ModelVersion, key: str, content: str) -> dict[str, str]:
+def tags_of(window: MonitoredWindow, version: ModelVersion, key: str, content: str) -> dict[str, str]:
     """Tags by which later jobs know a window; :func:`window` reads them.
 
     Parameters
@@ -112,7 +109,7 @@ def tags_of(found: PastWindow, version: ModelVersion, key: str, content: str) ->
         The window's key, and the digest of the whole user table.
     """
 
-    def yes(value: bool) -> str:
+    def flag(value: bool) -> str:
         return str(value).lower()
 
     return {
@@ -120,13 +117,13 @@ def tags_of(found: PastWindow, version: ModelVersion, key: str, content: str) ->
         VERSION: str(version.version),
         KEY: key,
         CONTENT: content,
-        MOMENT: found.moment,
-        WORD: found.word,
-        DRIFTED: yes(found.drifted),
-        MATTERS: yes(found.matters),
-        DROPPED: yes(found.dropped),
-        JUDGED: found.judged,
-        POOR: yes(found.poor),
+        MOMENT: window.moment,
+        STATE: window.state,
+        DRIFTED: flag(window.drifted),
+        IMPORTANT: flag(window.important),
+        DROPPED: flag(window.dropped),
+        EVALUATED: window.evaluated,
+        POOR: flag(window.poor),
     }
 
 

@@ -19,8 +19,8 @@ ENTRY_POINT = "retrain"
 
 
 @dataclass(frozen=True)
-class Retrained:
-    """What became of a retraining run.
+class RetrainingResult:
+    """The result of a retraining run.
 
     Attributes
     ----------
@@ -41,12 +41,12 @@ class Retrained:
 
     @property
     def tag(self) -> str:
-        """What happened, in a few words."""
+        """The result in a few words."""
         return "retraining failed" if self.status == "failed" else f"version {self.version}: {self.gate}"
 
     @property
     def sentence(self) -> str:
-        """What happened, for people."""
+        """The result for people."""
         if self.status == "failed":
             return f"Retraining failed (run {self.run_id or 'not started'}); production stays as it was."
         after = (
@@ -57,7 +57,7 @@ class Retrained:
         return f"Retraining made version {self.version}, which {after} (run {self.run_id})."
 
 
-def retrain(parameters: dict[str, str]) -> Retrained:
+def retrain(parameters: dict[str, str]) -> RetrainingResult:
     """Run ``retrain`` to its end inside the active run, and read what its gate decided."""
     try:
         with _this_python():
@@ -65,9 +65,9 @@ def retrain(parameters: dict[str, str]) -> Retrained:
                 str(runs.ROOT), ENTRY_POINT, parameters=parameters, env_manager="local", synchronous=True
             ).run_id
     except ExecutionException:
-        return Retrained(_child(), "failed", "unknown", "unknown")
+        return RetrainingResult(_newest_child(), "failed", "unknown", "unknown")
     tags = MlflowClient().get_run(run_id).data.tags
-    return Retrained(
+    return RetrainingResult(
         run_id, "finished", tags.get("output.gate", "unknown"), tags.get("output.version", "unknown")
     )
 
@@ -83,7 +83,7 @@ def _this_python() -> Iterator[None]:
         os.environ["PATH"] = before
 
 
-def _child() -> str:
+def _newest_child() -> str:
     """The newest retraining run below the active one: an exception of MLflow Projects does not name it."""
     active = mlflow.active_run()
     assert active is not None, "a retraining run is started inside a run"

@@ -47,9 +47,9 @@ def webhook_url(given: str) -> str | None:
 
 
 def send(url: str, text: str) -> bool:
-    """Post ``{"text": …}``, three times at most; tells whether it arrived, and raises nothing.
+    """Post ``{"text": …}``, three times at most; gives whether it arrived, and raises nothing.
 
-    An alert that cannot be delivered must not cost the report it tells about.
+    An alert that cannot be delivered must not cost the report that it is about.
     """
     body = json.dumps({"text": text}, ensure_ascii=False).encode()
     request = Request(url, data=body, headers={"Content-Type": "application/json; charset=utf-8"})

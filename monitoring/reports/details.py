@@ -8,14 +8,13 @@ from importlib.resources import files
 
 from jinja2 import Environment
 
-from monitoring.columns import MISSING
 from monitoring.drift.results import ColumnDrift
 from monitoring.evidence import Evidence
-from monitoring.performance.calibration_lift import NAMES
-from monitoring.performance.results import Estimate, Realised
-from monitoring.policy.decision import Decision, drifted_columns
+from monitoring.performance.results import EstimatedFigure, RealisedFigure
+from monitoring.policy.decision import drifted_columns
 from monitoring.policy.reasons import p_text
-from purchasing_power.evaluation.bootstrap import Interval
+from purchasing_power.evaluation.bootstrap import METRIC_NAMES, Interval
+from purchasing_power.reference.columns import MISSING
 
 MOST_ROWS, LEAST_ROWS = 15, 5
 SPACE, DASH = "\N{NO-BREAK SPACE}", "\N{EN DASH}"
@@ -24,20 +23,20 @@ UNKNOWN = "#52606d"
 
 
 @dataclass(frozen=True)
-class Page:
+class DetailsPage:
     """The material of one page. It holds no user id and no text of a user.
 
     Attributes
     ----------
     title
         The model's name and version.
-    verdict
-        The decision in one sentence, see ``policy.verdict``.
+    verdict, reasons
+        The decision in one sentence, and a sentence for each kind of evidence, see ``policy.reasons``.
     compared
-        Name and value of what stands on either side, such as the cutoffs.
+        Name and value of what is compared, such as the cutoffs.
     picture
-        Data URI of the scores then and now.
-    done
+        Data URI of the scores at training and now.
+    action
         What was done about it.
     evidently
         File name of Evidently's report beside the page.
@@ -45,23 +44,23 @@ class Page:
 
     title: str
     verdict: str
-    decision: Decision
+    reasons: tuple[str, ...]
     evidence: Evidence
     compared: dict[str, str]
     picture: str
-    done: str
+    action: str
     evidently: str
 
 
-def render(page: Page) -> str:
+def render(page: DetailsPage) -> str:
     """One HTML document with its picture inside; it fetches nothing and runs no script."""
     template = files("monitoring.reports").joinpath("details.html.j2").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     drifted = drifted_columns(page.evidence)
-    word, colon, _ = page.verdict.partition(":")
+    state, colon, _ = page.verdict.partition(":")
     return environment.from_string(template).render(
         page=page,
-        colour=COLOURS.get(word, UNKNOWN) if colon else UNKNOWN,
+        colour=COLOURS.get(state, UNKNOWN) if colon else UNKNOWN,
         rows=[_row(column, column in drifted) for column in most_drifted(page.evidence)],
         drifted=len(drifted),
         figures=[_figure(realised) for realised in page.evidence.performance.figures],
@@ -70,7 +69,7 @@ def render(page: Page) -> str:
 
 
 def most_drifted(evidence: Evidence) -> list[ColumnDrift]:
-    """Drifted columns by how much they matter, at most 15, filled up to five with the nearest others."""
+    """Drifted columns by importance-weighted drift, at most 15, filled up to five with the nearest others."""
     drifted = list(drifted_columns(evidence))
     others = sorted(
         (column for column in evidence.columns if column not in drifted),
@@ -94,30 +93,30 @@ def _row(column: ColumnDrift, drifted: bool) -> dict[str, str | bool]:
     }
 
 
-def _figure(realised: Realised) -> dict[str, object]:
+def _figure(realised: RealisedFigure) -> dict[str, object]:
     figure, naive = realised.figure, realised.naive
     return {
         "name": _name(figure.metric),
         "realised": _interval(figure),
-        "promised": _interval(realised.promised) if realised.promised is not None else (DASH, ""),
+        "reference": (DASH, "") if realised.reference is None else _interval(realised.reference.figure),
         "naive": f"{naive.champion:.3f}",
         "ahead": (f"{naive.difference:+.3f}", f"{naive.low:+.3f} to {naive.high:+.3f}"),
-        "worse": realised.below_promise,
+        "worse": realised.below_reference,
     }
 
 
-def _estimate(estimate: Estimate) -> dict[str, object]:
+def _estimate(estimate: EstimatedFigure) -> dict[str, object]:
     return {
-        "name": _name(estimate.now.metric),
-        "now": _interval(estimate.now),
-        "then": _interval(estimate.then),
-        "raw_then": f"{estimate.raw_then:.3f}",
+        "name": _name(estimate.current.metric),
+        "current": _interval(estimate.current),
+        "reference": _interval(estimate.reference),
+        "uncorrected": f"{estimate.uncorrected_reference:.3f}",
         "dropped": estimate.dropped,
     }
 
 
 def _name(metric: str) -> str:
-    return NAMES[metric][:1].upper() + NAMES[metric][1:]
+    return METRIC_NAMES[metric][:1].upper() + METRIC_NAMES[metric][1:]
 
 
 def _interval(interval: Interval) -> tuple[str, str]:

@@ -13,9 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from monitoring.columns import PREDICTED, SCORE, TIER
 from purchasing_power.evaluation.pictures import LOOKS, MUTED, PALE, SETTINGS
-from purchasing_power.reference.columns import Columns
+from purchasing_power.reference.columns import PREDICTED, SCORE, TIER, ComparedColumns
 from purchasing_power.snapshot.target import TIERS
 
 BINS = 30
@@ -23,23 +22,26 @@ MOST_CLASSES = 10
 NOW = LOOKS["model"]["color"]
 
 
-def scores_then_and_now(reference: Columns, current: Columns) -> str:
-    """The distribution of what the model says on either side (see ``shown.shown``), one PNG as a data URI.
+def scores_then_and_now(reference: ComparedColumns, current: ComparedColumns) -> str:
+    """The distribution of predictions in either sample (see ``synthetic_sample``), one PNG as a data URI.
 
     Scores and tiers, or the likeliest classes of a model that gives no score.
     """
     with matplotlib.rc_context(SETTINGS):
         figure = Figure(figsize=(11, 3.8), layout="constrained")
         if SCORE in reference:
-            left, right = figure.subplots(1, 2, width_ratios=(1.7, 1))
-            _histogram(left, reference[SCORE], current[SCORE])
-            _bars(right, reference[TIER], current[TIER], list(TIERS))
-            right.set_title("Purchasing power that the model sees")
+            count = 2 if TIER in reference else 1
+            sides = figure.subplots(1, count, width_ratios=(1.7, 1)[:count], squeeze=False)[0]
+            _histogram(sides[0], reference[SCORE], current[SCORE])
+            if TIER in reference:
+                _bars(sides[1], reference[TIER], current[TIER], list(TIERS))
+                sides[1].set_title("Purchasing power that the model sees")
         else:
-            before, now = reference[PREDICTED], current[PREDICTED]
+            name = next(iter(reference))
+            before, now = reference[name], current[name]
             axes = figure.subplots()
             _bars(axes, before, now, list(pd.concat([before, now]).value_counts().index[:MOST_CLASSES]))
-            axes.set_title("The likeliest class")
+            axes.set_title("The likeliest class" if name == PREDICTED else name)
             axes.legend(loc="upper right")
         return _data_uri(figure)
 

@@ -14,23 +14,23 @@ from monitoring.policy.decision import ACT, HEALTHY, TOO_FEW, WATCH
 from purchasing_power.errors import DataError
 
 PREFIX = "purchasing_power"
-WORDS = (HEALTHY, WATCH, ACT, TOO_FEW)
+STATES = (HEALTHY, WATCH, ACT, TOO_FEW)
 OFF = "none"
 FILE = "monitor.prom"
 
 
-def registry_of(
-    model: str, version: str, moment: str, word: str, retrain: bool, figures: Mapping[str, float]
+def gauges(
+    model: str, version: str, moment: str, state: str, retrain: bool, figures: Mapping[str, float]
 ) -> CollectorRegistry:
     """One gauge for each finite figure, its name after ``purchasing_power_``, labelled with model and version.
 
     Further gauges: ``…_window_timestamp_seconds`` (the window's moment, UTC), ``…_retrain`` (0 or 1) and
-    ``…_verdict``, 1 for the word that the job said and 0 for the others.
+    ``…_verdict``, 1 for the state that the job found and 0 for the others.
     """
-    held = CollectorRegistry()
+    registry = CollectorRegistry()
 
     def gauge(name: str, what: str, value: float) -> None:
-        made = Gauge(f"{PREFIX}_{name}", what, ["model", "version"], registry=held)
+        made = Gauge(f"{PREFIX}_{name}", what, ["model", "version"], registry=registry)
         made.labels(model, version).set(value)
 
     for name, value in figures.items():
@@ -39,12 +39,16 @@ def registry_of(
     at = datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp()
     gauge("window_timestamp_seconds", "Moment of the latest monitored window, in seconds since 1970.", at)
     gauge("retrain", "Whether the latest job started a retraining.", float(retrain))
-    said = Gauge(
-        f"{PREFIX}_verdict", "What the latest job said.", ["model", "version", "word"], registry=held
+    # Alert rules go by the name and the labels of this gauge.
+    verdict = Gauge(
+        f"{PREFIX}_verdict",
+        "The state that the latest job found.",
+        ["model", "version", "word"],
+        registry=registry,
     )
-    for one in WORDS:
-        said.labels(model, version, one).set(float(one == word))
-    return held
+    for one in STATES:
+        verdict.labels(model, version, one).set(float(one == state))
+    return registry
 
 
 def metric_name(name: str) -> str:
@@ -52,9 +56,9 @@ def metric_name(name: str) -> str:
     return re.sub(r"[^a-zA-Z0-9_]", "_", name)
 
 
-def as_text(held: CollectorRegistry) -> str:
+def as_text(registry: CollectorRegistry) -> str:
     """The text that Prometheus reads."""
-    return generate_latest(held).decode("utf-8")
+    return generate_latest(registry).decode("utf-8")
 
 
 def check_folder(folder: str) -> None:
@@ -72,7 +76,7 @@ def check_folder(folder: str) -> None:
         )
 
 
-def write(held: CollectorRegistry, folder: str, model: str) -> None:
+def write(registry: CollectorRegistry, folder: str, model: str) -> None:
     """Put the text into the node exporter's folder, in one piece, as ``<model>.prom``; nowhere for ``none``."""
     if folder != OFF:
-        write_to_textfile(str(Path(folder) / f"{re.sub(r'[^a-zA-Z0-9_.-]', '_', model)}.prom"), held)
+        write_to_textfile(str(Path(folder) / f"{re.sub(r'[^a-zA-Z0-9_.-]', '_', model)}.prom"), registry)

@@ -15,38 +15,40 @@ from mlflow.tracking import MlflowClient
 
 from monitoring.drift.results import ColumnDrift
 from monitoring.evidence import Evidence
-from monitoring.policy.decision import Decision, Policy, drifted_columns
+from monitoring.policy.decision import MonitoringDecision, drifted_columns
 from monitoring.policy.past_jobs import step_of
-from monitoring.policy.past_windows import PastWindow
+from monitoring.policy.policy import Policy
+from monitoring.policy.window_history import MonitoredWindow
 from tracking import runs
 
 PAGE, DETAILS, EVIDENTLY_PAGE = "monitor.html", "details.html", "evidently.html"
-LONGEST_TAG = 4900
 MOST_WINDOWS, MOST_IN_BATCH = 100, 1000
 
 
-def word(decision: Decision) -> str:
-    """The decision as one word for tags: ``retrain``, ``alert`` or ``none``."""
+def action(decision: MonitoringDecision) -> str:
+    """What the decision leads to, for tags: ``retrain``, ``alert`` or ``none``."""
     return "retrain" if decision.retrain else "alert" if decision.drifted else "none"
 
 
 def log(
     evidence: Evidence,
     scores: dict[str, ColumnDrift],
-    decision: Decision,
+    decision: MonitoringDecision,
     policy: Policy,
-    said: str,
-    past: Sequence[PastWindow],
+    verdict: str,
+    reasons: Sequence[str],
+    past: Sequence[MonitoredWindow],
 ) -> None:
     """Log everything but the pages to the active run, metrics with the windows as steps."""
     log_metrics(metrics(evidence), decision.window.moment, past)
-    tags = {"decision": word(decision), "drifted": str(decision.drifted).lower(), "verdict": said}
-    mlflow.set_tags({**tags, "why": " ".join(decision.reasons)[:LONGEST_TAG]})
+    tags = {"decision": action(decision), "drifted": str(decision.drifted).lower(), "verdict": verdict}
+    mlflow.set_tags({**tags, "why": " ".join(reasons)[: runs.LONGEST_TAG]})
     runs.write_text(as_json(drift_record(evidence, scores)), "drift.json")
-    runs.write_text(as_json(decision_record(evidence, decision, policy, said)), "decision.json")
+    record = decision_record(evidence, decision, policy, verdict, reasons)
+    runs.write_text(as_json(record), "decision.json")
 
 
-def log_metrics(figures: dict[str, float], moment: str, past: Sequence[PastWindow]) -> None:
+def log_metrics(figures: dict[str, float], moment: str, past: Sequence[MonitoredWindow]) -> None:
     """Log this window's figures at its step, and those of the windows before it at theirs: a run shows the whole trend.
 
     The latest value of a metric, which MLflow shows and searches by, is that of the highest step: this window's.
@@ -70,10 +72,10 @@ def log_evidently(html: str, json_text: str) -> None:
 
 
 def drift_record(evidence: Evidence, scores: dict[str, ColumnDrift]) -> dict[str, Any]:
-    """All that was found in rows, columns, texts and scores."""
+    """Drift results of rows, columns, texts and scores."""
     drifted = {column.column for column in drifted_columns(evidence)}
     columns = [
-        {**asdict(column), "matter": column.matter, "drifted": column.column in drifted}
+        {**asdict(column), "weighted_effect": column.weighted_effect, "drifted": column.column in drifted}
         for column in evidence.columns
     ]
     return {
@@ -83,12 +85,16 @@ def drift_record(evidence: Evidence, scores: dict[str, ColumnDrift]) -> dict[str
         "scores": [asdict(score) for score in scores.values()],
         "tiers": [asdict(share) for share in evidence.tiers],
         "text": None if evidence.text is None else asdict(evidence.text),
-        "categories": [asdict(moved) for moved in evidence.categories],
+        "categories": [asdict(change) for change in evidence.categories],
     }
 
 
 def metrics(evidence: Evidence) -> dict[str, float]:
-    """Figures of a job by name; NaN where one is not defined."""
+    """Figures of a job by name; NaN where one is not defined.
+
+    Names of metrics are stored, and people's dashboards and alerts go by them: ``drift.matter`` is the share of feature
+    importance on what drifted, ``promised.<metric>`` the reference performance.
+    """
     drifted, columns = len(drifted_columns(evidence)), len(evidence.columns)
     figures = {
         "users": float(evidence.users),
@@ -101,17 +107,17 @@ def metrics(evidence: Evidence) -> dict[str, float]:
     figures |= {f"tier.{share.tier}": share.realised for share in evidence.tiers}
     if evidence.window is not None:
         figures["drift.window"] = float(evidence.window.drifted)
-        figures["drift.matter"] = evidence.window.matter
+        figures["drift.matter"] = evidence.window.importance
     if evidence.text is not None:
         figures |= {"text.auc": evidence.text.auc, "text.mmd": evidence.text.mmd}
         figures["text.p_value"] = evidence.text.p_value
-    figures["quality.looks"] = float(sum(check.verdict != "good" for check in evidence.quality))
+    figures["quality.looks"] = float(sum(check.status != "good" for check in evidence.quality))
     for realised in evidence.performance.figures:
         figures[f"realised.{realised.figure.metric}"] = realised.figure.value
         figures[f"naive.{realised.figure.metric}"] = realised.naive.champion
-        if realised.promised is not None:
-            figures[f"promised.{realised.figure.metric}"] = realised.promised.value
-    figures |= {f"estimated.{one.now.metric}": one.now.value for one in evidence.estimates}
+        if realised.reference is not None:
+            figures[f"promised.{realised.figure.metric}"] = realised.reference.figure.value
+    figures |= {f"estimated.{one.current.metric}": one.current.value for one in evidence.estimates}
     listed = evidence.campaign
     if listed is not None:
         figures["campaign.users"] = float(listed.users)
@@ -120,10 +126,13 @@ def metrics(evidence: Evidence) -> dict[str, float]:
     return figures
 
 
-def decision_record(evidence: Evidence, decision: Decision, policy: Policy, said: str) -> dict[str, Any]:
+def decision_record(
+    evidence: Evidence, decision: MonitoringDecision, policy: Policy, verdict: str, reasons: Sequence[str]
+) -> dict[str, Any]:
     """The decision with what it rests on, but for the columns."""
     return {
-        "verdict": said,
+        "verdict": verdict,
+        "reasons": reasons,
         **asdict(decision),
         "policy": asdict(policy),
         "figures": metrics(evidence),

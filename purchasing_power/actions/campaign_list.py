@@ -1,12 +1,13 @@
-"""What drift does to the campaign list: who is on it now and was not, and the other way round, as numbers of users."""
+"""How drift changes the campaign list: users on it now and one cutoff before, and those who entered and left it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.snapshot.target import TIERS
 from purchasing_power.snapshot.user_table import CUTOFF, USER, UserTable
 
@@ -36,36 +37,31 @@ class CampaignList:
 
 
 def campaign_list(
-    model: PurchasingModel, table: UserTable, current: UserTable, outputs: np.ndarray
+    current: UserTable, table: UserTable, tiers: Callable[[UserTable], pd.Series | None]
 ) -> CampaignList | None:
-    """The list now beside the same model's list one cutoff before; ``None`` for a model that gives no tier.
+    """The list now beside the list one cutoff before; ``None`` where predictions give no tier.
 
     Parameters
     ----------
+    current
+        The current rows.
     table
         All cutoffs.
-    current
-        The rows of now.
-    outputs
-        What the model gave for them, see ``PurchasingModel.outputs``.
+    tiers
+        Predicted tiers of rows, shape (n_rows,); ``None`` for a model that predicts none.
     """
-    now = _listed(model, current, outputs)
-    if now is None:
-        return None
+    now = _listed(current, tiers)
     before = _rows_before(table, current)
-    if before is None:
-        return CampaignList(len(now))
-    then = _listed(model, before, model.outputs(before.frame))
-    assert then is not None, "a model gives a tier for all rows or for none"
+    if now is None or before is None:
+        return None if now is None else CampaignList(len(now))
+    then = _listed(before, tiers) or set()
     moment = f"{before.frame[CUTOFF].iloc[0]:%Y-%m-%d}"
     return CampaignList(len(now), moment, len(then), len(now - then), len(then - now))
 
 
-def _listed(model: PurchasingModel, rows: UserTable, outputs: np.ndarray) -> set[str] | None:
-    answers = model.answers(outputs)
-    if "tier" not in answers:
-        return None
-    return set(rows.frame[USER].to_numpy()[answers["tier"] == LISTED])
+def _listed(rows: UserTable, tiers: Callable[[UserTable], pd.Series | None]) -> set[str] | None:
+    predicted = tiers(rows)
+    return None if predicted is None else set(rows.frame[USER].to_numpy()[predicted.to_numpy() == LISTED])
 
 
 def _rows_before(table: UserTable, current: UserTable) -> UserTable | None:

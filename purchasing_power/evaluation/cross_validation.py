@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.metrics import average_precision_score, r2_score, roc_auc_score
 
-from purchasing_power.evaluation.bootstrap import MetricName
-from purchasing_power.model.cache import recalled
+from purchasing_power.evaluation.target_metrics import primary_score
+from purchasing_power.model.cache import cached
 from purchasing_power.model.calibration import calibrated
 from purchasing_power.model.features import block_key, block_weight, blocks, prepare, stacked
 from purchasing_power.model.heads import blend
-from purchasing_power.model.heads.fitting import fit_head, one_blas_thread, raw_scores
 from purchasing_power.model.imbalance import resampled
-from purchasing_power.model.params import TABLE_HEADS, ModelParams
+from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import rows_to_fit
-from purchasing_power.model.scorer import Fitting, fit_scorer
+from purchasing_power.model.scorer import Fitting, one_blas_thread
+from purchasing_power.model.table_scorer import MatrixFitting, MatrixHead
 from purchasing_power.snapshot.target import Target, fit_target
 from purchasing_power.snapshot.user_table import UserTable
 
@@ -27,6 +28,38 @@ from purchasing_power.snapshot.user_table import UserTable
 BLOCK_BYTES, OUTPUT_BYTES = 2 << 30, 1 << 28
 Pair = tuple[np.ndarray, np.ndarray]
 BlockPair = tuple[Any, Any]
+
+
+@dataclass(frozen=True)
+class FoldScores:
+    """The primary metric of parameters on each fold, and what else it depends on.
+
+    Attributes
+    ----------
+    users
+        Digest of the user table.
+    params
+        As :meth:`ModelParams.to_dict` gives them.
+    scores
+        One per fold, earliest fold first.
+    """
+
+    users: str
+    target: str
+    positive: str
+    seed: int
+    params: dict[str, Any]
+    scores: tuple[float, ...]
+
+    def to_json(self) -> str:
+        """Everything, as a text."""
+        return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def read(cls, path: Path) -> FoldScores:
+        """What :meth:`to_json` gave, from a file."""
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**{**values, "scores": tuple(values["scores"])})
 
 
 @dataclass
@@ -71,6 +104,14 @@ class CrossValidation:
                 after(number, results[-1])
         return results
 
+    def fold_scores(self, params: ModelParams, scores: Sequence[float]) -> FoldScores:
+        """Scores of parameters on these folds, as another run may take them over."""
+        # What JSON gives back is compared with what was never written.
+        flat = json.loads(json.dumps(params.to_dict()))
+        return FoldScores(
+            self.table.digest(), self.target_name, self.positive, self.seed, flat, tuple(scores)
+        )
+
     def score(self, number: int, outputs: np.ndarray) -> float:
         """The primary metric of outputs on a fold's scored rows."""
         target = self.target(number)
@@ -93,18 +134,21 @@ class CrossValidation:
 
         They are remembered up to ``OUTPUT_BYTES``, so that a blend of models that were tried before costs nothing.
         """
-        return recalled(
+        return cached(
             self._outputs, (number, params), lambda: self._fresh_outputs(number, params), OUTPUT_BYTES
         )
 
     def _fresh_outputs(self, number: int, params: ModelParams) -> np.ndarray:
-        if params.head == "blend":
+        if params.members:
             parts = [self.outputs(number, member.params) for member in params.members]
             return blend.mean(parts, [member.weight for member in params.members])
-        raw = self._table_raw if params.head in TABLE_HEADS else self._text_raw
-        return calibrated(None, raw(number, params), self.target(number).task)
+        if isinstance(params.head, MatrixHead):
+            raw = self._matrix_raw(number, params, params.head)
+        else:
+            raw = self._text_raw(number, params)
+        return calibrated(None, raw, self.target(number).task)
 
-    def _table_raw(self, number: int, params: ModelParams) -> np.ndarray:
+    def _matrix_raw(self, number: int, params: ModelParams, head: MatrixHead) -> np.ndarray:
         target, frame = self.target(number), self.table.frame
         pairs = [self._block(number, params, name) for name, _, _ in self._made(params)]
         weights = [block_weight(name, params) for name, _, _ in self._made(params)]
@@ -112,8 +156,8 @@ class CrossValidation:
         y = target.labels(frame.iloc[self.folds[number][0]])
         seed = self.seed + params.seed
         X, y = resampled(params, X, y, target.task, seed)
-        head = fit_head(params, X, y, target.task, len(target.classes), seed, self.threads)
-        return raw_scores(head, later)
+        given = MatrixFitting(params, target.task, len(target.classes), seed, self.threads)
+        return head.raw(head.fit_matrix(X, y, given), later)
 
     def _text_raw(self, number: int, params: ModelParams) -> np.ndarray:
         target, meta = self.target(number), self.table.meta
@@ -129,11 +173,11 @@ class CrossValidation:
             threads=self.threads,
             progress=self.progress,
         )
-        return fit_scorer(params, meta, fitting).raw(prepare(later, meta))
+        return params.head.fit(params, meta, fitting).raw(prepare(later, meta))
 
     def _block(self, number: int, params: ModelParams, name: str) -> BlockPair:
         key = (number, *block_key(name, params))
-        return recalled(self._blocks, key, lambda: self._fresh_block(number, params, name), BLOCK_BYTES)
+        return cached(self._blocks, key, lambda: self._fresh_block(number, params, name), BLOCK_BYTES)
 
     def _fresh_block(self, number: int, params: ModelParams, name: str) -> BlockPair:
         chosen = {block: (made, columns) for block, made, columns in self._made(params)}
@@ -144,33 +188,6 @@ class CrossValidation:
 
     def _made(self, params: ModelParams) -> list[tuple[str, Any, list[str]]]:
         return blocks(params, self.table.meta, self.seed, self.store)
-
-
-def primary_metric(target: Target) -> MetricName:
-    """Name of the figure a model is chosen by.
-
-    ``average_precision`` of the positive class, ``auc_macro`` (one against the rest) where no class is
-    positive, ``r2`` for a regression.
-    """
-    if target.task == "regression":
-        return "r2"
-    return "auc_macro" if target.positive is None else "average_precision"
-
-
-def primary_score(target: Target, y: np.ndarray, outputs: np.ndarray) -> float:
-    """The primary metric; NaN where the rows hold a single class."""
-    metric = primary_metric(target)
-    if metric == "r2":
-        return float(r2_score(y, outputs))
-    if metric == "auc_macro":
-        present = [code for code in range(outputs.shape[1]) if 0 < (y == code).sum() < len(y)]
-        return float(np.mean([roc_auc_score(y == code, outputs[:, code]) for code in present]))
-    positive = y == target.positive
-    return (
-        float(average_precision_score(positive, outputs[:, int(target.positive or 0)]))
-        if positive.any()
-        else np.nan
-    )
 
 
 def _fit_block(made: Any, before: Any, later: Any, y: np.ndarray) -> BlockPair:

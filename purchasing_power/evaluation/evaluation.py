@@ -9,6 +9,7 @@ import numpy as np
 
 from purchasing_power.errors import DataError
 from purchasing_power.evaluation.bootstrap import Comparison, Interval
+from purchasing_power.snapshot.target import Target
 
 
 @dataclass(frozen=True)
@@ -142,3 +143,15 @@ class Evaluation:
         naive = self.naive_name[:1].upper() + self.naive_name[1:]
         names = {"model": "This model", "naive": naive, "rfm": "Recency-frequency-money"}
         return {key: name for key, name in names.items() if key in self.metrics}
+
+
+def sought(target: Target, horizon_days: int | None) -> str:
+    """Whom the score finds, in words that follow "finds 62 % of"."""
+    if target.name == "label":
+        named = "" if target.positive is None else f" = {target.classes[target.positive]}"
+        return f"{target.column}{named}" if target.classes else f"the total {target.column}"
+    return {
+        "tier": f"the top-fifth spenders of the next {horizon_days} days",
+        "intent": f"those who buy in the next {horizon_days} days",
+        "spend": f"the spend of the next {horizon_days} days",
+    }[target.name]

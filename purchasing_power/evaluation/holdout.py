@@ -1,202 +1,110 @@
-"""Judging a model on rows it has not seen, beside the baselines on the same rows."""
+"""Hold-out evaluation: what a model says of rows that it has not learned from, beside baselines on the same rows."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
-import pandas as pd
 
 from purchasing_power.errors import DataError
-from purchasing_power.evaluation.baselines import naive_score, prior_prediction, rfm_proba
-from purchasing_power.evaluation.metrics import classification_metrics, ranking_metrics, regression_metrics
-from purchasing_power.model.purchasing_model import PurchasingModel, row_keys, unseen
-from purchasing_power.model.splits import split
-from purchasing_power.snapshot.target import Target
-from purchasing_power.snapshot.user_table import CUTOFF, USER, UserTable
+from purchasing_power.evaluation.bootstrap import Comparison, Interval, Measure, Resampling, compare_measures
+from purchasing_power.model.protocol import Model, Table
 
-METRICS = ("average_precision", "auc", "auc_macro", "r2", "neg_mae", "neg_log_loss")
+Constants = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Answered:
+class Predictions:
     """What was predicted of some rows and what happened: all that a figure is made of.
 
     Attributes
     ----------
     y
-        Class codes or amounts, shape (n,).
-    model
-        Class probabilities (n, classes) or amounts (n,) of the model.
-    naive
-        Spend of the last 28 days (currency), or a constant for a table without it; shape (n,).
-    prior
-        What the training rows alone say: class shares (n, classes) or the mean amount (n,).
+        Outcome of each row, as the kind codes it; shape (n,).
+    outputs
+        What the model computed, shape (n,) or (n, outputs).
+    baselines
+        By name, what a baseline says of the same rows; of shape (1, …) where it says the same of every row.
     users
-        User of each row, an id or a code; shape (n,).
+        Whom each row is about, an id or a code; rows of one user are drawn together. Shape (n,).
     """
 
     y: np.ndarray
-    model: np.ndarray
-    naive: np.ndarray
-    prior: np.ndarray
+    outputs: np.ndarray
+    baselines: Mapping[str, np.ndarray]
     users: np.ndarray
+
+    def baseline(self, name: str) -> np.ndarray:
+        """What a baseline says of each row, shape (n, …)."""
+        values = self.baselines[name]
+        return np.repeat(values, len(self.y), axis=0) if len(values) == 1 else values
+
+
+class EvaluatedKind(Protocol):
+    """What hold-out evaluation asks of a kind of model."""
+
+    @property
+    def group(self) -> str:
+        """Column of the table whose rows depend on one another, such as those of a user."""
+
+    def check_table(self, model: Any, table: Any) -> None:
+        """Refuse, by a DataError, a table that is not of the kind that the model was trained on."""
+
+    def test_rows(self, table: Any, seed: int) -> np.ndarray:
+        """Positions of the rows that the split holds out."""
+
+    def metrics(self, model: Any) -> tuple[str, ...]:
+        """Names of the figures, the one that models are chosen by first."""
+
+    def predictions(self, model: Any, rows: Any, constants: Constants) -> Predictions:
+        """Predict rows of known outcome, and let the baselines predict them that need no training rows.
+
+        Parameters
+        ----------
+        constants
+            What the training rows alone say of anyone, by name of the baseline.
+        """
+
+    def measure(self, model: Any, metric: str, predictions: Predictions) -> Measure:
+        """A figure of the model as a function of row weights."""
+
+    def baseline(self, model: Any, metric: str, predictions: Predictions) -> Measure:
+        """The same figure of the baseline that a model must beat."""
 
 
 @dataclass(frozen=True)
-class Judged(Answered):
-    """What was predicted and what happened, with the rows and a baseline that is fitted on the training rows.
+class HeldOutFigure:
+    """A figure of a model on held-out rows, with its distance from the baseline there."""
 
-    Attributes
-    ----------
-    rows
-        The judged rows of the user table.
-    rfm
-        Class probabilities (n, classes) or amounts (n,) of recency-frequency-money regression.
-    """
-
-    rows: UserTable
-    rfm: np.ndarray
+    figure: Interval
+    against_baseline: Comparison
 
 
-def held_back(table: UserTable, models: list[PurchasingModel]) -> UserTable:
-    """The table's test rows that none of the models was fitted or calibrated on.
+def held_out(kind: EvaluatedKind, table: Table, models: Sequence[Model]) -> Any:
+    """The table's test rows that none of the models has learned from.
 
     Raises
     ------
     DataError
         If no such row is left.
     """
-    test = table.rows(split(table, models[0].training.seed).test)
+    test = table.rows(kind.test_rows(table, models[0].training.seed))
     for model in models:
-        if test.meta.kind != model.meta.kind:
-            raise DataError(
-                f"user table: got a {test.meta.kind} table; the model was trained on a {model.meta.kind} one. "
-                "Use a registered model of its own (-P model=NAME) for each kind of data."
-            )
-        test = test.rows(unseen(model, test))
+        kind.check_table(model, test)
+        test = test.rows(model.unseen(test))
     if not len(test.frame):
         raise DataError(
-            "held-back rows: the models were trained on every row of the last cutoff whose outcome is known. "
-            "Take a snapshot with a later last_cutoff, or wait until its horizon is over."
+            "held-out rows: the models were trained on every test row whose outcome is known. Take a table with later "
+            "rows (for a shop a snapshot with a later last_cutoff), or wait until more outcomes are known."
         )
     return test
 
 
-def judge(model: PurchasingModel, table: UserTable, rows: UserTable) -> Judged:
-    """Predict the rows with the model and with baselines fitted on the model's training rows in ``table``.
-
-    Parameters
-    ----------
-    table
-        A user table that holds the model's training rows.
-    rows
-        The rows to judge on, see :func:`held_back`.
-    """
-    target = model.target
-    train = training_rows(model, table)
-    said = answered(model, rows, prior_of(model, train))
-    rfm = rfm_proba(train, target.labels(train), rows.frame, target.task, _classes(target))
-    return Judged(**vars(said), rows=rows, rfm=rfm)
-
-
-def answered(model: PurchasingModel, rows: UserTable, prior: np.ndarray) -> Answered:
-    """Predict the rows with the model and with the baselines that need nothing of the training rows but the prior.
-
-    Parameters
-    ----------
-    rows
-        Rows whose outcome is known.
-    prior
-        See :func:`prior_of`.
-    """
-    y = model.target.labels(rows.frame)
-    return Answered(
-        y=y,
-        model=model.outputs(rows.frame),
-        naive=naive_score(rows.frame, rows.meta),
-        prior=np.repeat(prior, len(y), axis=0),
-        users=rows.frame[USER].to_numpy(),
-    )
-
-
-def prior_of(model: PurchasingModel, train: pd.DataFrame) -> np.ndarray:
-    """What the training rows alone say of anyone: class shares (1, classes) or the mean amount (1,)."""
-    target = model.target
-    return prior_prediction(target.labels(train), 1, target.task, _classes(target))
-
-
-def training_rows(model: PurchasingModel, table: UserTable) -> pd.DataFrame:
-    """The rows of ``table`` that the model was fitted or calibrated on.
-
-    Raises
-    ------
-    DataError
-        If the table holds none of them.
-    """
-    if table.meta.kind == "panel":
-        cutoffs = pd.to_datetime([*model.training.cutoffs, *model.training.calibration_cutoffs])
-        known = table.frame[CUTOFF].isin(cutoffs) & table.frame[str(table.meta.spend_outcome)].notna()
-        frame = table.frame.loc[known]
-    else:
-        frame = table.frame.loc[np.isin(row_keys(table), model.seen)]
-    if not len(frame):
-        raise DataError(
-            "training rows: the user table holds none of the rows that the model was trained on. "
-            "Give the table it was trained on, or a later snapshot with the same first cutoff and step."
-        )
-    return frame
-
-
-def figures(target: Target, judged: Judged) -> dict[str, dict[str, float]]:
-    """Metrics of ``model``, ``naive`` and ``rfm`` on the same rows."""
-    if target.task == "regression":
-        naive = judged.naive if target.name == "spend" else judged.prior
-        return {
-            "model": regression_metrics(judged.y, judged.model),
-            "naive": regression_metrics(judged.y, naive),
-            "rfm": regression_metrics(judged.y, judged.rfm),
-        }
-    if target.positive is None:
-        parts = {"model": judged.model, "naive": judged.prior, "rfm": judged.rfm}
-        return {name: classification_metrics(judged.y, proba, None) for name, proba in parts.items()}
-    return {
-        "model": classification_metrics(judged.y, judged.model, target.positive),
-        "naive": ranking_metrics((judged.y == target.positive).astype(np.int64), judged.naive),
-        "rfm": classification_metrics(judged.y, judged.rfm, target.positive),
-    }
-
-
-def comparable(
-    target: Target, metric: str, y: np.ndarray, outputs: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Truth and score in the form that ``comparison`` takes for a metric.
-
-    Raises
-    ------
-    DataError
-        If the metric does not fit the target.
-    """
-    amounts = target.task == "regression"
-    if metric not in METRICS or amounts != (metric in ("r2", "neg_mae")):
-        allowed = "r2, neg_mae" if amounts else "average_precision, auc, auc_macro, neg_log_loss"
-        raise DataError(f"metric: got {metric!r} for a {target.task} target; allowed are auto, {allowed}.")
-    if amounts or metric in ("auc_macro", "neg_log_loss"):
-        return y, outputs
-    if target.positive is None:
-        raise DataError(
-            f"metric: {metric} needs a positive class, and none was named. Use auto, auc_macro or neg_log_loss."
-        )
-    score = outputs if outputs.ndim == 1 else outputs[:, target.positive]
-    return (y == target.positive).astype(np.int64), score
-
-
-def naive_outputs(target: Target, metric: str, said: Answered) -> np.ndarray:
-    """What the naive baseline answers, in the form that ``comparable`` takes."""
-    if metric in ("average_precision", "auc") or target.name == "spend":
-        return said.naive
-    return said.prior
-
-
-def _classes(target: Target) -> int:
-    return max(len(target.classes), 2)
+def evaluated(
+    kind: EvaluatedKind, model: Model, metric: str, predictions: Predictions, resampling: Resampling
+) -> HeldOutFigure:
+    """A figure of the model and its distance from the baseline, both with their bootstrap intervals."""
+    pair = kind.measure(model, metric, predictions), kind.baseline(model, metric, predictions)
+    return HeldOutFigure(*compare_measures(metric, *pair, predictions.users, resampling))

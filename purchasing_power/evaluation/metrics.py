@@ -19,10 +19,12 @@ from sklearn.metrics import (
 )
 
 from purchasing_power.errors import DataError
+from purchasing_power.evaluation.bootstrap import CALIBRATION_BINS
 
 SHARES = (5, 10, 20)
-CALIBRATION_BINS = 10
 NAN = math.nan
+# Standard deviations of a normal distribution that hold 95 % between them.
+Z_95 = 1.96
 
 
 def classification_metrics(y: np.ndarray, proba: np.ndarray, positive: int | None) -> dict[str, float]:
@@ -155,6 +157,16 @@ def calibration_error(y01: np.ndarray, probability: np.ndarray, bins: int = CALI
     """
     predicted, observed, rows = calibration_bins(y01, probability, bins)
     return float(np.average(np.abs(predicted - observed), weights=rows)) if len(rows) else NAN
+
+
+def wilson_interval(share: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The 95 % score interval of observed shares, each of so many rows.
+
+    Source: Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22.
+    """
+    middle = (share + Z_95**2 / (2 * rows)) / (1 + Z_95**2 / rows)
+    half = Z_95 * np.sqrt(share * (1 - share) / rows + Z_95**2 / (4 * rows**2)) / (1 + Z_95**2 / rows)
+    return np.maximum(0.0, middle - half), np.minimum(1.0, middle + half)
 
 
 def _lift_and_gain(value: np.ndarray, score: np.ndarray) -> dict[str, float]:

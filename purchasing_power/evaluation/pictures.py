@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from purchasing_power.evaluation.evaluation import Evaluation
-from purchasing_power.evaluation.metrics import calibration_bins, gain_curve
+from purchasing_power.evaluation.metrics import calibration_bins, gain_curve, wilson_interval
 
 # Okabe & Ito (2008): told apart with every common colour blindness; line styles repeat the difference.
 LOOKS: dict[str, dict[str, Any]] = {
@@ -81,7 +81,7 @@ def calibration(evaluation: Evaluation) -> str:
         figure = Figure(figsize=(5.4, 4.8), layout="constrained")
         top, bottom = figure.subplots(2, 1, height_ratios=(3.2, 1), sharex=True)
         top.plot([0, 1], [0, 1], label="Perfect", **AGREED)
-        low, high = _wilson(observed, rows)
+        low, high = wilson_interval(observed, rows)
         # Rounding may put a bound past the rate it surrounds by one unit in the last place.
         reach = np.maximum([observed - low, high - observed], 0)
         blue = LOOKS["model"]["color"]
@@ -212,13 +212,6 @@ def _panels(width: float, height: float, count: int) -> tuple[Figure, np.ndarray
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.get_layout_engine().set(wspace=0.06)  # type: ignore[union-attr, call-arg]
     return figure, figure.subplots(1, count)
-
-
-def _wilson(rate: np.ndarray, rows: np.ndarray, z: float = 1.96) -> tuple[np.ndarray, np.ndarray]:
-    """The 95 % score interval of a rate (Wilson, 1927)."""
-    middle = (rate + z**2 / (2 * rows)) / (1 + z**2 / rows)
-    half = z * np.sqrt(rate * (1 - rate) / rows + z**2 / (4 * rows**2)) / (1 + z**2 / rows)
-    return middle - half, middle + half
 
 
 def _driver_label(text: str) -> str:

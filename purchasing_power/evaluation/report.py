@@ -10,7 +10,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from purchasing_power.evaluation import pictures
-from purchasing_power.evaluation.bootstrap import METRIC_NAMES
+from purchasing_power.evaluation.bootstrap import metric_name
 from purchasing_power.evaluation.evaluation import Effect, Evaluation
 
 SPACE = "\N{NO-BREAK SPACE}"
@@ -120,7 +120,7 @@ def against_naive(evaluation: Evaluation) -> str:
     if against is None:
         return ""
     figures_text = (
-        f"{METRIC_NAMES[against.metric]} {against.difference:+.3f}, {100 * against.level:.0f}{SPACE}% "
+        f"{metric_name(against.metric)} {against.difference:+.3f}, {100 * against.level:.0f}{SPACE}% "
         f"interval {against.low:+.3f} to {against.high:+.3f}"
     )
     if against.low > 0:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from purchasing_power.evaluation.bootstrap import Comparison, MetricName, paired_bootstrap, replicates_for
+from purchasing_power.evaluation.bootstrap import (
+    Comparison,
+    Measure,
+    Resampling,
+    compare_measures,
+    replicates_for,
+)
 from purchasing_power.snapshot.user_table import USER, UserTable
 
 UNKNOWN = "not known"
@@ -42,14 +49,10 @@ def profile_columns(table: UserTable) -> tuple[str, ...]:
 
 def slice_comparisons(
     table: UserTable,
-    y: np.ndarray,
-    challenger: np.ndarray,
-    champion: np.ndarray,
-    metric: MetricName,
+    measures: Callable[[np.ndarray], tuple[Measure, Measure]],
+    metric: str,
     least_users: int,
-    level: float,
-    replicates: int,
-    seed: int,
+    resampling: Resampling,
 ) -> tuple[SliceComparison, ...]:
     """The paired comparison within every group of at least ``least_users`` users.
 
@@ -60,21 +63,19 @@ def slice_comparisons(
     ----------
     table
         The evaluation rows, n of them.
-    y, challenger, champion
-        As :func:`~purchasing_power.evaluation.bootstrap.paired_bootstrap` takes them.
+    measures
+        Gives the figures of challenger and champion on rows at some positions, as functions of row weights.
     """
     groups = _groups(table, least_users)
-    level = 1 - (1 - level) / max(len(groups), 1)
-    replicates = replicates_for(level, replicates)
+    level = 1 - (1 - resampling.level) / max(len(groups), 1)
+    resampling = Resampling(replicates_for(level, resampling.replicates), resampling.seed, level)
     users = table.frame[USER].to_numpy()
-    found = []
+    comparisons = []
     for column, value, rows in tqdm(groups, desc="slices", unit="slice", delay=3, leave=False):
-        one = paired_bootstrap(
-            y[rows], challenger[rows], champion[rows], users[rows], metric, replicates, seed, level
-        )
+        one = compare_measures(metric, *measures(rows), users[rows], resampling)[1]
         if np.isfinite(one.difference):
-            found.append(SliceComparison(column, value, len(set(users[rows])), len(rows), one))
-    return tuple(found)
+            comparisons.append(SliceComparison(column, value, len(set(users[rows])), len(rows), one))
+    return tuple(comparisons)
 
 
 def _groups(table: UserTable, least_users: int) -> list[tuple[str, str, np.ndarray]]:

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from purchasing_power.explain.heads import column_margins, columns, members
+from purchasing_power.explain.heads import ExplainedRows, column_margins, columns, parts_of
 from purchasing_power.explain.score_path import score_parts
-from purchasing_power.model.heads.fitting import one_blas_thread
 from purchasing_power.model.purchasing_model import PurchasingModel
+from purchasing_power.model.scorer import one_blas_thread
 from purchasing_power.model.typical_user import typical_row
 
 ROWS_AT_ONCE = 500
@@ -64,14 +64,14 @@ def explain(
     seed
         Seed of the sampled values, where the head needs them.
     """
-    typical = typical_row(model.typical, model.meta)
+    typical, members = typical_row(model.typical, model.meta), parts_of(model)
     done = []
     starts = range(0, max(len(frame), 1), ROWS_AT_ONCE)
     for start in tqdm(starts, desc="explaining", unit=f"{ROWS_AT_ONCE} rows", disable=not progress):
-        rows = model.prepared(frame.iloc[start : start + ROWS_AT_ONCE])
-        scorers, weights = members(model.scorer)
-        margins = [column_margins(one, model.meta, rows, typical, seed, progress) for one in scorers]
-        done.append(score_parts(model, margins, weights))
+        prepared = model.prepared(frame.iloc[start : start + ROWS_AT_ONCE])
+        rows = ExplainedRows(model.meta, prepared, typical, seed, progress)
+        margins = [column_margins(part, rows) for part in members]
+        done.append(score_parts(model, margins, [part.weight for part in members]))
         widths = tuple(len(one.base) for one in margins)
     return Explanation(
         parts=pd.DataFrame(

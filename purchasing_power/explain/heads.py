@@ -1,34 +1,64 @@
-"""What each user-table column adds to a scorer's margins, by the way that suits its head."""
+"""What each user-table column adds to a scorer's margins, by the way that its head names."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.svm import SVC, SVR
+from sklearn.utils.multiclass import _ovr_decision_function
 
-from purchasing_power.explain.kernel_machines import mixed_margins, votes
 from purchasing_power.explain.sampled_shapley import sampled_shapley
 from purchasing_power.explain.score_path import Margins
 from purchasing_power.model.features import column_groups
-from purchasing_power.model.heads.blend import BlendScorer
-from purchasing_power.model.heads.fitting import is_log
-from purchasing_power.model.heads.trees import are_trees
+from purchasing_power.model.params import Head
+from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.model.scorer import Scorer
 from purchasing_power.model.table_scorer import TableScorer
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTableMeta
 
-if TYPE_CHECKING:
-    import lightgbm
+# Rows whose kernel is in memory at once.
+KERNEL_ROWS = 1_000
 
 
-def members(scorer: Scorer) -> tuple[list[Scorer], list[float]]:
-    """The scorers of a blend with their weights, or the scorer itself."""
-    if isinstance(scorer, BlendScorer):
-        return list(scorer.scorers), list(scorer.weights)
-    return [scorer], [1.0]
+@dataclass(frozen=True)
+class Part:
+    """A scorer that is explained by itself, its head, and its weight in the model."""
+
+    head: Head
+    scorer: Scorer
+    weight: float
+
+
+@dataclass(frozen=True)
+class ExplainedRows:
+    """Prepared rows whose margins are taken apart.
+
+    Attributes
+    ----------
+    typical
+        One prepared row without documents to compare with.
+    """
+
+    meta: UserTableMeta
+    frame: pd.DataFrame
+    typical: pd.DataFrame
+    seed: int = 0
+    progress: bool = False
+
+
+def parts_of(model: PurchasingModel) -> list[Part]:
+    """The members of a blend, or the model's one scorer."""
+    scorer: Any = model.scorer
+    if model.params.head.explained != MEMBERS:
+        return [Part(model.params.head, scorer, 1.0)]
+    members = zip(model.params.members, scorer.scorers, scorer.weights, strict=True)
+    return [Part(member.params.head, one, weight) for member, one, weight in members]
 
 
 def columns(meta: UserTableMeta) -> list[str]:
@@ -36,55 +66,81 @@ def columns(meta: UserTableMeta) -> list[str]:
     return [*meta.features, DOCUMENTS]
 
 
-def column_margins(
-    scorer: Scorer,
-    meta: UserTableMeta,
-    frame: pd.DataFrame,
-    typical: pd.DataFrame,
-    seed: int = 0,
-    progress: bool = False,
-) -> Margins:
-    """What each of :func:`columns` adds to the margins of prepared rows.
+def column_margins(part: Part, rows: ExplainedRows) -> Margins:
+    """What each of :func:`columns` adds to the margins of rows.
 
-    Trees: SHAP values, against the mean over the fitted rows. All others against the ``typical`` row, with the
+    Trees: SHAP values, against the mean over the fitted rows. All others against the typical row, with the
     fitted rows' mean texts where texts enter through the feature matrix: linear heads by coefficient times
     distance, which are the Shapley values of a linear model, the rest by sampled Shapley values.
-
-    Parameters
-    ----------
-    frame, typical
-        Prepared rows, and one prepared row without documents to compare with.
 
     Source: Lundberg & Lee (2017), A unified approach to interpreting model predictions, NeurIPS; Lundberg et
     al. (2020), From local explanations to global understanding with explainable AI for trees, Nature Machine
     Intelligence 2.
     """
-    if not isinstance(scorer, TableScorer):
-        return _of_frame(scorer, columns(meta), frame, typical, seed, progress)
-    X, groups = scorer.matrix(frame), matrix_groups(scorer, meta)
-    if are_trees(scorer.head):
-        return _of_trees(scorer.head, X, groups)
-    reference = _reference(scorer, typical, groups[-1])
-    if hasattr(scorer.head, "coef_"):
-        return _of_linear(scorer.head, X, groups, reference)
-    return _of_matrix(scorer.head, X, groups, reference, seed, progress)
+    return WAYS[part.head.explained](part.scorer, rows)
 
 
 def matrix_groups(scorer: TableScorer, meta: UserTableMeta) -> list[np.ndarray]:
     """Matrix columns of each user-table column; none for what the scorer does not read."""
-    found = column_groups(scorer.features, meta)
-    texts = [at for name, places in found.items() if name not in meta.features for at in places]
-    named = [np.asarray(found.get(name, []), np.int64) for name in meta.features]
+    groups = column_groups(scorer.features, meta)
+    texts = [at for name, places in groups.items() if name not in meta.features for at in places]
+    named = [np.asarray(groups.get(name, []), np.int64) for name in meta.features]
     return [*named, np.asarray(texts, np.int64)]
 
 
-def _of_trees(head: lightgbm.Booster, X: Any, groups: list[np.ndarray]) -> Margins:
-    found: Any = head.predict(X, pred_contrib=True)
-    each = found if isinstance(found, list) else [found]
+def _of_trees(scorer: TableScorer, rows: ExplainedRows) -> Margins:
+    X, groups = scorer.matrix(rows.frame), matrix_groups(scorer, rows.meta)
+    contributions: Any = scorer.fitted.predict(X, pred_contrib=True)
+    each = contributions if isinstance(contributions, list) else [contributions]
     dense = [one.toarray() if sparse.issparse(one) else np.asarray(one) for one in each]
     values = np.hstack(dense).reshape(X.shape[0], -1, X.shape[1] + 1)
     parts = np.stack([values[:, :, group].sum(axis=2) for group in groups], axis=1)
-    return Margins(parts, values[0, :, -1], _link(head))
+    return Margins(parts, values[0, :, -1], _link(scorer))
+
+
+def _of_linear(scorer: TableScorer, rows: ExplainedRows) -> Margins:
+    X: Any = scorer.matrix(rows.frame)
+    groups = matrix_groups(scorer, rows.meta)
+    reference = _reference(scorer, rows.typical, groups[-1])
+    weights = np.atleast_2d(scorer.fitted.coef_).T
+    X = X.tocsc() if sparse.issparse(X) else X
+    parts = [X[:, group] @ weights[group] - reference[group] @ weights[group] for group in groups]
+    base = reference @ weights + np.atleast_1d(scorer.fitted.intercept_)
+    return Margins(np.stack(parts, axis=1), base, _link(scorer))
+
+
+def _of_kernel(scorer: TableScorer, rows: ExplainedRows) -> Margins:
+    parts, base = _sampled(scorer, rows, lambda X: mixed_margins(scorer, X))
+    return Margins(parts, base, votes(scorer.fitted) or _link(scorer))
+
+
+def _of_matrix(scorer: TableScorer, rows: ExplainedRows) -> Margins:
+    parts, base = _sampled(scorer, rows, scorer.margins)
+    return Margins(parts, base, _link(scorer))
+
+
+def _of_frame(scorer: Scorer, rows: ExplainedRows) -> Margins:
+    names, frame = columns(rows.meta), rows.frame
+    repeated = rows.typical.iloc[np.zeros(len(frame), np.int64)].set_axis(frame.index)
+
+    def evaluate(on: np.ndarray) -> np.ndarray:
+        mixed = {name: frame[name] if own else repeated[name] for name, own in zip(names, on, strict=True)}
+        return _two_dimensional(scorer.raw(pd.DataFrame(mixed)))
+
+    # A network that reads texts takes seconds for all rows: one pair of orders.
+    parts, base = sampled_shapley(evaluate, len(names), rows.seed, draws=1, progress=rows.progress)
+    return Margins(parts, base)
+
+
+# The members of a blend are explained each by its own way.
+MEMBERS = "members"
+WAYS: dict[str, Callable[[Any, ExplainedRows], Margins]] = {
+    "trees": _of_trees,
+    "linear": _of_linear,
+    "kernel": _of_kernel,
+    "sampled": _of_matrix,
+    "texts": _of_frame,
+}
 
 
 def _reference(scorer: TableScorer, typical: pd.DataFrame, texts: np.ndarray) -> np.ndarray:
@@ -95,54 +151,82 @@ def _reference(scorer: TableScorer, typical: pd.DataFrame, texts: np.ndarray) ->
     return reference
 
 
-def _of_linear(head: Any, X: Any, groups: list[np.ndarray], reference: np.ndarray) -> Margins:
-    weights = np.atleast_2d(head.coef_).T
-    X = X.tocsc() if sparse.issparse(X) else X
-    parts = [X[:, group] @ weights[group] - reference[group] @ weights[group] for group in groups]
-    base = reference @ weights + np.atleast_1d(head.intercept_)
-    return Margins(np.stack(parts, axis=1), base, _link(head))
-
-
-def _of_matrix(
-    head: Any, X: Any, groups: list[np.ndarray], reference: np.ndarray, seed: int, progress: bool
-) -> Margins:
-    rows = X.toarray() if sparse.issparse(X) else X
+def _sampled(
+    scorer: TableScorer, rows: ExplainedRows, margins: Callable[[np.ndarray], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sampled Shapley values of each user-table column and the margins of the typical row."""
+    X: Any = scorer.matrix(rows.frame)
+    X, groups = X.toarray() if sparse.issparse(X) else X, matrix_groups(scorer, rows.meta)
+    reference = _reference(scorer, rows.typical, groups[-1])
 
     def evaluate(on: np.ndarray) -> np.ndarray:
-        mixed = np.tile(reference.astype(rows.dtype), (len(rows), 1))
-        for group in (group for group, taken in zip(groups, on, strict=True) if taken):
-            mixed[:, group] = rows[:, group]
-        return _two_dimensional(mixed_margins(head, mixed))
+        mixed = np.tile(reference.astype(X.dtype), (len(X), 1))
+        for group in (group for group, own in zip(groups, on, strict=True) if own):
+            mixed[:, group] = X[:, group]
+        return _two_dimensional(margins(mixed))
 
-    parts, base = sampled_shapley(evaluate, len(groups), seed, progress=progress)
-    return Margins(parts, base, votes(head) or _link(head))
-
-
-def _link(head: Any) -> Callable[[np.ndarray], np.ndarray] | None:
-    return np.exp if is_log(head) else None
+    return sampled_shapley(evaluate, len(groups), rows.seed, progress=rows.progress)
 
 
-def _of_frame(
-    scorer: Scorer,
-    names: list[str],
-    frame: pd.DataFrame,
-    typical: pd.DataFrame,
-    seed: int,
-    progress: bool,
-) -> Margins:
-    repeated = typical.iloc[np.zeros(len(frame), np.int64)].set_axis(frame.index)
-
-    def evaluate(on: np.ndarray) -> np.ndarray:
-        mixed = {
-            name: frame[name] if taken else repeated[name] for name, taken in zip(names, on, strict=True)
-        }
-        return _two_dimensional(scorer.raw(pd.DataFrame(mixed)))
-
-    # A network that reads texts takes seconds for all rows: one pair of orders.
-    parts, base = sampled_shapley(evaluate, len(names), seed, draws=1, progress=progress)
-    return Margins(parts, base)
+def _link(scorer: TableScorer) -> Callable[[np.ndarray], np.ndarray] | None:
+    return np.exp if scorer.log_link else None
 
 
 def _two_dimensional(values: np.ndarray) -> np.ndarray:
     values = np.asarray(values, np.float64)
     return values[:, None] if values.ndim == 1 else values
+
+
+def mixed_margins(scorer: TableScorer, X: np.ndarray) -> np.ndarray:
+    """The margins of dense rows of the matrix; those of an RBF machine come from products of matrices.
+
+    libsvm takes one row after another, which is several times slower than a matrix product. Of more than two
+    classes they are the values of each pair of classes, shape (n_rows, pairs): see :func:`votes`.
+    """
+    fitted = scorer.fitted
+    machine: Any = fitted.regressor_ if isinstance(fitted, TransformedTargetRegressor) else fitted
+    if not isinstance(machine, (SVC, SVR)):
+        return scorer.margins(X)
+    parts = [_machine(machine, X[start : start + KERNEL_ROWS]) for start in range(0, len(X), KERNEL_ROWS)]
+    values = np.concatenate(parts)
+    if isinstance(fitted, TransformedTargetRegressor):
+        return fitted.transformer_.inverse_transform(values[:, None])[:, 0]
+    return values
+
+
+def votes(fitted: Any) -> Callable[[np.ndarray], np.ndarray] | None:
+    """How a kernel machine of more than two classes makes raw scores of its pairs; ``None`` for others.
+
+    Each pair votes for a class, so raw scores jump where the pairs' values do not: these are what is shared
+    out among columns.
+    """
+    if not isinstance(fitted, SVC) or len(fitted.classes_) == 2:
+        return None
+    return lambda pairs: _ovr_decision_function(pairs < 0, -pairs, len(fitted.classes_))
+
+
+def _machine(machine: Any, X: np.ndarray) -> np.ndarray:
+    """Decision values, shape (n_rows,), or of more than two classes (n_rows, pairs)."""
+    vectors = _dense(machine.support_vectors_)
+    squares = (X**2).sum(axis=1)[:, None] + (vectors**2).sum(axis=1)[None] - 2 * (X @ vectors.T)
+    kernel = np.exp(-machine.gamma * np.maximum(squares, 0.0))
+    if isinstance(machine, SVR) or len(machine.classes_) == 2:
+        return (kernel @ _dense(machine.dual_coef_).T)[:, 0] + machine.intercept_[0]
+    return _pairs(machine, kernel)
+
+
+def _pairs(machine: Any, kernel: np.ndarray) -> np.ndarray:
+    """Decision values of each pair of classes, shape (n_rows, pairs), in libsvm's order."""
+    ends = np.cumsum(machine.n_support_)
+    spans = [slice(end - size, end) for end, size in zip(ends, machine.n_support_, strict=True)]
+    dual, pairs = _dense(machine.dual_coef_), list[np.ndarray]()
+    for first in range(len(spans)):
+        for second in range(first + 1, len(spans)):
+            one = kernel[:, spans[first]] @ dual[second - 1, spans[first]]
+            two = kernel[:, spans[second]] @ dual[first, spans[second]]
+            pairs.append(one + two + machine.intercept_[len(pairs)])
+    return np.column_stack(pairs)
+
+
+def _dense(values: Any) -> np.ndarray:
+    return values.toarray() if sparse.issparse(values) else values

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from purchasing_power.explain.explanation import Explanation
-from purchasing_power.explain.heads import members
+from purchasing_power.explain.heads import parts_of
 from purchasing_power.explain.texts import Texts
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.model.scorer import Scorer
@@ -29,7 +29,7 @@ def linear_terms(
     What remains to the part of the documents is the mean row's texts, which is taken from the terms in
     proportion to their weights.
     """
-    scorers, _ = members(model.scorer)
+    scorers = [one.scorer for one in parts_of(model)]
     if not all(_is_linear(one) for one in scorers):
         return None
     chosen = frame.iloc[rows]
@@ -49,9 +49,7 @@ def linear_terms(
 def _is_linear(scorer: Scorer) -> bool:
     if not isinstance(scorer, TableScorer):
         return False
-    return not scorer.params.text_blocks or (
-        hasattr(scorer.head, "coef_") and scorer.params.text_blocks == (BLOCK,)
-    )
+    return not scorer.params.text_blocks or (scorer.head.linear and scorer.params.text_blocks == (BLOCK,))
 
 
 def _add(found: dict[str, Any], scorer: TableScorer, frame: pd.DataFrame, slopes: np.ndarray) -> None:
@@ -74,9 +72,8 @@ def _add(found: dict[str, Any], scorer: TableScorer, frame: pd.DataFrame, slopes
 
 def _coefficients(scorer: TableScorer, block: Any, text: Any) -> np.ndarray:
     """Change of each margin per unit of a term's weight, shape (n_margins, n_terms)."""
-    head: Any = scorer.head
     span = scorer.features.output_indices_[BLOCK]
-    columns = np.atleast_2d(head.coef_)[:, span]
+    columns = np.atleast_2d(scorer.fitted.coef_)[:, span]
     scale = getattr(block[-1], "scale_", None) if hasattr(block, "steps") else None
     columns = columns if scale is None else columns / scale
     return columns if text.svd_ is None else columns @ text.svd_.components_

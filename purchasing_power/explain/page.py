@@ -12,7 +12,7 @@ from jinja2 import Environment
 from purchasing_power.evaluation.evaluation import Effect
 from purchasing_power.explain.model_explanation import ModelExplanation
 from purchasing_power.explain.page_words import SAID
-from purchasing_power.explain.reasons import Reason, change, column_name, number
+from purchasing_power.explain.reasons import Reason, change, column_names, number
 from purchasing_power.model.purchasing_model import PurchasingModel
 
 SHOWN_COLUMNS, SHOWN_EFFECTS, SHOWN_WORDS = 20, 8, 12
@@ -116,10 +116,11 @@ def _columns(
     model: PurchasingModel, overall: ModelExplanation, permuted: pd.DataFrame | None, language: str
 ) -> list[dict[str, object]]:
     said, found = SAID[language], []
+    names = column_names(model.meta, language)
     for driver in overall.drivers[:SHOWN_COLUMNS]:
         direction = overall.directions.get(driver.feature)
         row: dict[str, object] = {
-            "name": column_name(model, driver.feature, language),
+            "name": names[driver.feature],
             "column": driver.feature,
             "shap": f"{driver.importance:.4f}",
             "between": said["between"].format(low=f"{driver.low:.4f}", high=f"{driver.high:.4f}"),

@@ -10,12 +10,11 @@ import pandas as pd
 from scipy import sparse
 from tqdm import tqdm
 
-from purchasing_power.evaluation.cross_validation import primary_score
-from purchasing_power.explain.heads import columns, matrix_groups, members
+from purchasing_power.evaluation.target_metrics import primary_score
+from purchasing_power.explain.heads import columns, matrix_groups, parts_of
 from purchasing_power.explain.score_path import outputs_of
-from purchasing_power.model.heads.fitting import one_blas_thread, raw_scores
 from purchasing_power.model.purchasing_model import PurchasingModel
-from purchasing_power.model.scorer import Scorer
+from purchasing_power.model.scorer import Scorer, one_blas_thread
 from purchasing_power.model.table_scorer import TableScorer
 
 REPEATS = 5
@@ -54,12 +53,12 @@ def permutation_importance(
     rng = np.random.default_rng(seed)
     orders = [rng.permutation(len(frame)) for _ in range(repeats)]
     prepared, names = model.prepared(frame), columns(model.meta)
-    scorers, weights = members(model.scorer)
-    shuffled = [_shuffler(one, model, prepared, names) for one in scorers]
+    parts = parts_of(model)
+    shuffled = [_shuffler(one.scorer, model, prepared, names) for one in parts]
 
     def score(at: int, order: np.ndarray) -> float:
         raws = [one(at, order) for one in shuffled]
-        return primary_score(model.target, y, outputs_of(model, raws, weights))
+        return primary_score(model.target, y, outputs_of(model, raws, [one.weight for one in parts]))
 
     whole = score(-1, np.arange(len(frame)))
     asked = names if chosen is None else list(chosen)
@@ -76,7 +75,7 @@ def _shuffler(scorer: Scorer, model: PurchasingModel, prepared: pd.DataFrame, na
     matrix: Any = scorer.matrix(prepared)
     dense = matrix.tocsc() if sparse.issparse(matrix) else matrix
     groups = matrix_groups(scorer, model.meta)
-    usual = raw_scores(scorer.head, matrix)
+    usual = scorer.scores(matrix)
 
     def raw(at: int, order: np.ndarray) -> np.ndarray:
         if at < 0 or not len(groups[at]):
@@ -88,7 +87,7 @@ def _shuffler(scorer: Scorer, model: PurchasingModel, prepared: pd.DataFrame, na
             changed = sparse.hstack([dense[:, kept], dense[order][:, groups[at]]]).tocsr()[:, back]
         else:
             changed[:, groups[at]] = dense[np.ix_(order, groups[at])]
-        return raw_scores(scorer.head, changed)
+        return scorer.scores(changed)
 
     return raw
 

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from purchasing_power.explain.explanation import Explanation
-from purchasing_power.explain.reasons_chinese import chinese_name
 from purchasing_power.model.purchasing_model import PurchasingModel
-from purchasing_power.snapshot.user_table import DOCUMENTS
+from purchasing_power.snapshot.dictionary import chinese_names
+from purchasing_power.snapshot.user_table import DOCUMENTS, UserTableMeta
 
 LANGUAGES = ("en", "zh")
 MOST_NAMED = 3
@@ -98,32 +98,29 @@ def reasons(
     words
         By row position, the words to name where the texts are a reason.
     """
-    columns = list(explanation.parts.columns)
-    parts = explanation.parts.to_numpy()
-    values = model.prepared(frame)
-    cells = {name: values[name].tolist() for name in model.meta.features}
+    columns, parts = list(explanation.parts.columns), explanation.parts.to_numpy()
+    values, names = model.prepared(frame), column_names(model.meta, language)
+    cells = {column: values[column].tolist() for column in model.meta.features}
     has_texts = values[DOCUMENTS].map(lambda texts: texts is not None and len(texts) > 0).to_numpy()
-    found = []
-    for row, places in enumerate(strongest(explanation, most)):
-        said = []
-        for at in places:
-            if columns[at] == DOCUMENTS:
-                text = _of_texts(bool(has_texts[row]), (words or {}).get(row, ()), language)
-            else:
-                name = columns[at]
-                text = _of_column(model, name, cells[name][row], language)
-            said.append(Reason(columns[at], float(parts[row, at]), text))
-        found.append(said)
-    return found
+
+    def text(row: int, column: str) -> str:
+        if column == DOCUMENTS:
+            return _of_texts(bool(has_texts[row]), (words or {}).get(row, ()), language)
+        return _of_value(names[column], cells[column][row], model.typical.get(column), language)
+
+    return [
+        [Reason(columns[at], float(parts[row, at]), text(row, columns[at])) for at in positions]
+        for row, positions in enumerate(strongest(explanation, most))
+    ]
 
 
-def column_name(model: PurchasingModel, column: str, language: str) -> str:
-    """What a column is, in words; its own name where nothing more is known."""
-    if column == DOCUMENTS:
-        return _PHRASES[language]["texts_plain"]
-    if language == "zh":
-        return chinese_name(column) or column
-    return model.meta.meanings.get(column, column).rstrip(".")
+def column_names(meta: UserTableMeta, language: str) -> dict[str, str]:
+    """What each feature column and the documents are, in words; a column's own name where nothing more is known."""
+    names = chinese_names(meta) if language == "zh" else meta.meanings
+    return {
+        **{column: names.get(column, "").rstrip(".") or column for column in meta.features},
+        DOCUMENTS: _PHRASES[language]["texts_plain"],
+    }
 
 
 def change(part: float, language: str) -> str:
@@ -153,9 +150,8 @@ def _of_texts(any_texts: bool, words: Sequence[str], language: str) -> str:
     return phrases["texts"].format(words=named)
 
 
-def _of_column(model: PurchasingModel, column: str, value: object, language: str) -> str:
-    phrases, name = _PHRASES[language], column_name(model, column, language)
-    typical = model.typical.get(column)
+def _of_value(name: str, value: object, typical: float | str | None, language: str) -> str:
+    phrases = _PHRASES[language]
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return phrases["missing"].format(name=name)
     if isinstance(value, str) or isinstance(typical, str):

@@ -33,14 +33,14 @@ def reason_columns(
     explanation = explain(model, frame, seed, progress)
     most = min(most, explanation.parts.shape[1])
     words = words_to_name(model, frame, explanation, most, progress)
-    said = reasons(model, frame, explanation, most, language, words)
-    found: dict[str, object] = {"base_score": explanation.base}
-    for place in range(most):
-        found[f"reason_{place + 1}"] = [row[place].sentence(language) for row in said]
-        found[f"reason_{place + 1}_part"] = [row[place].part for row in said]
-    told = np.asarray([[reason.part for reason in row] for row in said], np.float64).reshape(len(said), -1)
-    found["other_reasons"] = explanation.parts.to_numpy().sum(axis=1) - told.sum(axis=1)
-    return pd.DataFrame(found, index=frame.index)
+    rows = reasons(model, frame, explanation, most, language, words)
+    columns: dict[str, object] = {"base_score": explanation.base}
+    for position in range(most):
+        columns[f"reason_{position + 1}"] = [row[position].sentence(language) for row in rows]
+        columns[f"reason_{position + 1}_part"] = [row[position].part for row in rows]
+    parts = np.asarray([[reason.part for reason in row] for row in rows], np.float64).reshape(len(rows), -1)
+    columns["other_reasons"] = explanation.parts.to_numpy().sum(axis=1) - parts.sum(axis=1)
+    return pd.DataFrame(columns, index=frame.index)
 
 
 def words_to_name(

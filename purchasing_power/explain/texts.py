@@ -36,8 +36,6 @@ class Texts:
     weights
         Weight of each word in each row, shape (n_rows, n_words): texts that have it, times the logarithm of
         how rare it is among the rows.
-    rows_with
-        Rows that have each word, shape (n_words,).
     """
 
     codes: list[np.ndarray]
@@ -45,7 +43,6 @@ class Texts:
     words: list[str]
     holds: sparse.csc_matrix
     weights: sparse.csr_matrix
-    rows_with: np.ndarray
 
 
 def read_texts(documents: pd.Series, shared: int = SHARED_ROWS) -> Texts:
@@ -75,7 +72,6 @@ def read_texts(documents: pd.Series, shared: int = SHARED_ROWS) -> Texts:
         words=list(named),
         holds=holds[:, kept].tocsc(),
         weights=sparse.csr_matrix(has[:, kept] @ sparse.diags(rarity)),
-        rows_with=rows_with[kept],
     )
 
 

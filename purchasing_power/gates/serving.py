@@ -1,4 +1,4 @@
-"""The gate from staging to production: whether a version, served for real, keeps what was promised."""
+"""The gate from staging to production: whether a version, served for real, answers and performs as it must."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ContractTest:
 
     @property
     def held(self) -> bool:
-        """Whether the answer was as promised."""
+        """Whether the answer was the one due."""
         return self.status == self.wanted and not self.fault
 
 
@@ -82,7 +82,7 @@ class ServingEvidence:
     rows
         How many rows were compared.
     load
-        Latency under load.
+        Latency under load; ``None`` for a kind that is scored in batch, which no server answers for.
     approved_by
         Value of the version's tag, or ``None``.
     shadow
@@ -92,19 +92,23 @@ class ServingEvidence:
     contract: tuple[ContractTest, ...]
     difference: float
     rows: int
-    load: Load
+    load: Load | None
     approved_by: str | None
     shadow: ShadowEvidence | None = None
 
 
 def decide_serving(evidence: ServingEvidence, policy: ServingPolicy) -> Decision:
-    """A version passes when contract, agreement, latency, shadow and approval hold."""
+    """A version passes when contract, agreement, latency, shadow and approval hold; in batch, approval alone."""
+    approval = _approval(evidence.approved_by, policy)
+    if evidence.load is None:
+        text = "A model of this kind is scored in batch: nothing is served, and score writes its predictions."
+        return decided("The version is scored in batch.", [Check("serving", True, text), approval])
     checks = [
         _contract(evidence.contract),
         _agreement(evidence, policy),
         _latency(evidence.load, policy),
         shadow_check(evidence.shadow, policy.shadow_failed),
-        _approval(evidence.approved_by, policy),
+        approval,
     ]
     return decided("The version was served by mlflow models serve.", checks)
 
@@ -113,9 +117,7 @@ def _contract(tests: tuple[ContractTest, ...]) -> Check:
     broken = [one for one in tests if not one.held]
     if not broken:
         names = ", ".join(one.name for one in tests)
-        return Check(
-            "contract", True, f"All {len(tests)} contract requests were answered as promised ({names})."
-        )
+        return Check("contract", True, f"All {len(tests)} contract requests were answered as due ({names}).")
     named = "; ".join(
         f"{one.name}: status {one.status} where {one.wanted} was due{f', {one.fault}' if one.fault else ''}"
         for one in broken

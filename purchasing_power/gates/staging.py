@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-from purchasing_power.evaluation.bootstrap import METRIC_NAMES, Comparison, Interval
-from purchasing_power.evaluation.slices import SliceComparison
-from purchasing_power.gates.calibration import CalibrationEvidence
+from purchasing_power.evaluation.bootstrap import Comparison, Interval, metric_name
 from purchasing_power.gates.decision import Check, Decision, decided
 from purchasing_power.gates.level import corrected_level
 
@@ -64,15 +63,37 @@ class Advantage:
 
 
 @dataclass(frozen=True)
+class OwnEvidence:
+    """What a kind of model looks at besides its figure, such as calibration or slices.
+
+    Attributes
+    ----------
+    checks
+        The kind's own requirements.
+    figures
+        Numbers that are logged as metrics, by name.
+    comparisons
+        Further comparisons with production that the report shows, each with whom it is about.
+    details
+        What the checks rest on, for the ledger.
+    """
+
+    checks: tuple[Check, ...] = ()
+    figures: dict[str, float] = field(default_factory=dict)
+    comparisons: tuple[tuple[str, Comparison], ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class GateEvidence:
     """The figures a decision rests on, all on the same evaluation rows.
 
     Attributes
     ----------
     challenger
-        The challenger's figure with its interval.
-    floor
-        Challenger against the naive baseline.
+        The challenger's figure with its interval; ``None`` for a kind without labels, which its own checks judge.
+    baseline, baseline_name
+        Challenger against the baseline that a model must beat, and what that is; ``None`` without labels.
     production
         Challenger against the version in production; ``None`` for the first version.
     rows, users
@@ -81,19 +102,17 @@ class GateEvidence:
         How many of the evaluation rows each compared model was trained on, by the model's name: 0 for all of them,
         or the version is refused.
     left_out
-        Held-back rows that are no evaluation rows because one of the models has seen them.
+        Held-out rows that are no evaluation rows because one of the models has seen them.
     attempt
         How often the gate was tried against this version in production, this try included.
     advantages
         What the challenger has ahead, where the policy asks for it.
-    calibration
-        ``None`` for amounts.
-    slices
-        Every profile group that is large enough; ``None`` where the table has no profile columns.
+    own
+        What its kind looks at besides.
     """
 
-    challenger: Interval
-    floor: Comparison
+    challenger: Interval | None
+    baseline: Comparison | None
     production: Comparison | None
     rows: int
     users: int
@@ -101,33 +120,37 @@ class GateEvidence:
     left_out: int = 0
     attempt: int = 1
     advantages: tuple[Advantage, ...] = ()
-    calibration: CalibrationEvidence | None = None
-    slices: tuple[SliceComparison, ...] | None = None
+    own: OwnEvidence = OwnEvidence()
+    baseline_name: str = "the naive baseline"
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the ledger keeps of it."""
+        common = {key: value for key, value in asdict(self).items() if key != "own"}
+        return {**common, **self.own.details}
 
 
 def decide(evidence: GateEvidence, policy: GatePolicy) -> Decision:
-    """A version passes when every check holds: untouched rows, floor, calibration; and production if there is one."""
-    checks = [
-        _untouched_rows(evidence),
-        _better("the naive baseline", evidence.floor, policy.floor_margin, policy.level),
-        _calibrated(evidence.calibration, policy),
-    ]
+    """A version passes when every check holds: unseen rows, baseline, production if there is one, its kind's own."""
+    checks = [_untouched_rows(evidence)]
+    if evidence.baseline is not None:
+        checks.append(_better(evidence.baseline_name, evidence.baseline, policy.floor_margin, policy.level))
     if evidence.production is not None:
         checks += [
             _enough_users(evidence, policy),
             _against_production(evidence, evidence.production, policy),
-            _slices(evidence, policy),
         ]
-    else:
+    elif evidence.baseline is not None:
         size = f"{evidence.rows:,} evaluation rows of {evidence.users:,} users"
-        text = f"{size}. No version is in production yet: the naive baseline alone is the bar."
+        text = f"{size}. No version is in production yet: {evidence.baseline_name} alone is the bar."
         checks.append(Check("production", True, text))
-    return decided(_summary(evidence.challenger), checks)
+    return decided(_summary(evidence.challenger), [*checks, *evidence.own.checks])
 
 
-def _summary(challenger: Interval) -> str:
+def _summary(challenger: Interval | None) -> str:
+    if challenger is None:
+        return "The challenger learns without labels: it is judged by the checks of its kind."
     return (
-        f"The challenger's {METRIC_NAMES[challenger.metric]} is {challenger.value:.4f} "
+        f"The challenger's {metric_name(challenger.metric)} is {challenger.value:.4f} "
         f"({challenger.level:.0%} interval {challenger.low:.4f} to {challenger.high:.4f})."
     )
 
@@ -155,22 +178,6 @@ def _untouched_rows(evidence: GateEvidence) -> Check:
     return Check("unseen rows", True, text)
 
 
-def _calibrated(found: CalibrationEvidence | None, policy: GatePolicy) -> Check:
-    if found is None:
-        return Check("calibration", True, "Calibration is not measured: no probability was given.")
-    said = (
-        f"Calibration error {found.error:.4f} on {found.rows:,} rows "
-        f"(a perfectly calibrated model stays under {found.by_chance:.4f}), ceiling {policy.calibration_error:g}"
-    )
-    if found.error <= policy.calibration_error:
-        return Check("calibration", True, f"{said}.")
-    if found.error <= found.by_chance:
-        return Check(
-            "calibration", True, f"{said}: above the ceiling, but no more than chance on so few rows."
-        )
-    return Check("calibration", False, f"{said}: the probabilities do not come true.")
-
-
 def _against_production(evidence: GateEvidence, against: Comparison, policy: GatePolicy) -> Check:
     level = corrected_level(policy.level, evidence.attempt)
     ahead = [one for one in evidence.advantages if one.kind in ADVANTAGES[policy.accept]]
@@ -185,31 +192,9 @@ def _against_production(evidence: GateEvidence, against: Comparison, policy: Gat
     return Check(check.name, check.held, check.text + why + tried)
 
 
-def _slices(evidence: GateEvidence, policy: GatePolicy) -> Check:
-    if evidence.slices is None:
-        return Check(
-            "slices", True, "No slice is compared: the user table has no categorical profile column."
-        )
-    worse = [
-        one
-        for one in evidence.slices
-        if one.comparison.difference < -policy.slice_margin and one.comparison.high < 0
-    ]
-    if worse:
-        named = "; ".join(
-            f"{one.column} {one.value} by {-one.comparison.difference:.4f} (interval {one.comparison.low:+.4f} to "
-            f"{one.comparison.high:+.4f}, {one.users:,} users)"
-            for one in worse
-        )
-        text = f"Worse by more than {policy.slice_margin:g} in {len(worse)} of {len(evidence.slices)} slices: {named}."
-        return Check("slices", False, text)
-    text = f"None of {len(evidence.slices)} profile slices is clearly worse by more than {policy.slice_margin:g}."
-    return Check("slices", True, text)
-
-
 def _better(name: str, comparison: Comparison, margin: float, level: float) -> Check:
     figures = (
-        f"{METRIC_NAMES[comparison.metric]} {comparison.challenger:.4f} against {comparison.champion:.4f} of "
+        f"{metric_name(comparison.metric)} {comparison.challenger:.4f} against {comparison.champion:.4f} of "
         f"{name}: difference {comparison.difference:+.4f}, {_percent(comparison.level)} interval "
         f"{comparison.low:+.4f} to {comparison.high:+.4f}"
     )

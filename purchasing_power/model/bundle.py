@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from purchasing_power.atomic_folder import replaced
+from purchasing_power.atomic_folder import atomic_folder
 from purchasing_power.model import skops_files
 from purchasing_power.model.bundle_files import CALIBRATOR, SCORER
 from purchasing_power.model.description import Description
-from purchasing_power.model.probe_rows import made_up_rows
+from purchasing_power.model.probe_rows import probe_rows
 from purchasing_power.model.purchasing_model import PurchasingModel
-from purchasing_power.model.scorer import load_scorer
 
 SEEN = "seen_rows.safetensors"
 LIBRARIES = ("lightgbm", "numpy", "pandas", "scikit-learn", "skops", "torch", "transformers")
@@ -32,7 +31,7 @@ def save(
     store
         Folder of the vector store to take those vectors from.
     """
-    with replaced(folder) as draft:
+    with atomic_folder(folder) as draft:
         _write(model, draft, warm_texts or [], store)
     return folder
 
@@ -45,17 +44,17 @@ def load(folder: Path) -> PurchasingModel:
     DataError
         If the folder is no bundle of this format, or a file holds a class that is not trusted.
     """
-    told = Description.read(folder)
+    description = Description.read(folder)
     return PurchasingModel(
-        params=told.params,
-        meta=told.meta,
-        target=told.target,
-        scorer=load_scorer(folder / SCORER, told.params, told.meta),
+        params=description.params,
+        meta=description.meta,
+        target=description.target,
+        scorer=description.params.head.load(folder / SCORER, description.params, description.meta),
         calibrator=skops_files.load(folder / CALIBRATOR) if (folder / CALIBRATOR).exists() else None,
-        score_levels=told.score_levels,
-        training=told.training,
+        score_levels=description.score_levels,
+        training=description.training,
         seen=load_file(folder / SEEN)["rows"],
-        typical=told.typical,
+        typical=description.typical,
     )
 
 
@@ -67,7 +66,7 @@ def _write(model: PurchasingModel, folder: Path, warm_texts: list[str], store: s
         score_levels=model.score_levels,
         training=model.training,
         typical=model.typical,
-        made_up=model.outputs(made_up_rows(model.typical, model.meta)).tolist(),
+        probe_outputs=model.outputs(probe_rows(model.typical, model.meta)).tolist(),
     ).write(folder, {name: version(name) for name in LIBRARIES})
     save_file({"rows": np.ascontiguousarray(model.seen)}, folder / SEEN)
     (folder / SCORER).mkdir()

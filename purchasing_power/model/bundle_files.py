@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from purchasing_power.errors import DataError
+
+DESCRIPTION = "bundle.json"
 SCORER, CALIBRATOR = "scorer", "calibrator.skops"
 # Of a scorer on the feature matrix: its blocks, the encoder that they read, vectors that came along.
 FEATURES, ENCODER, WARM = "features.skops", "encoder.json", "vectors"
@@ -12,6 +15,23 @@ FEATURES, ENCODER, WARM = "features.skops", "encoder.json", "vectors"
 TREES, ESTIMATOR, NETWORK = "trees.txt", "head.skops", "mlp"
 # Of a blend: what it predicts, and a folder for each member.
 BLEND, MEMBER = "blend.json", "member_{}"
+
+
+def kind_of(folder: Path) -> str:
+    """Name of the kind of model that a bundle holds; one from before there were kinds holds a purchase model.
+
+    Raises
+    ------
+    DataError
+        If the folder is no bundle.
+    """
+    try:
+        found = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"model bundle: no readable {DESCRIPTION} in {folder}. Give the bundle folder of a trained model."
+        ) from error
+    return str(found.get("kind", "purchase"))
 
 
 def encoder_reference(folder: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""A memory of results that forgets the ones longest unused when they take too much room."""
+"""A cache of results that drops the ones longest unused when they take too much room."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from scipy import sparse
 T = TypeVar("T")
 
 
-def recalled(memory: dict[Any, T], key: Hashable, make: Callable[[], T], limit: int) -> T:
-    """The result kept under ``key``, made where it is missing.
+def cached(cache: dict[Any, T], key: Hashable, make: Callable[[], T], limit: int) -> T:
+    """The result under ``key``, made where it is missing.
 
     Parameters
     ----------
-    memory
-        Results by key, the one longest unused first; the last one used is kept whatever its size.
+    cache
+        Results by key, the one longest unused first; the last one used stays whatever its size.
     limit
         Bytes that the results may take together.
     """
-    value = memory.pop(key) if key in memory else make()
-    memory[key] = value
-    held = sum(map(_bytes, memory.values()))
-    while held > limit and len(memory) > 1:
-        held -= _bytes(memory.pop(next(iter(memory))))
+    value = cache.pop(key) if key in cache else make()
+    cache[key] = value
+    size = sum(map(_bytes, cache.values()))
+    while size > limit and len(cache) > 1:
+        size -= _bytes(cache.pop(next(iter(cache))))
     return value
 
 

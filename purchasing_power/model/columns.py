@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
+from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler, TargetEncoder
 from sklearn.utils.validation import check_is_fitted
@@ -114,12 +115,12 @@ def _one_hot() -> BaseEstimator:
 
 
 def _target(y: np.ndarray, seed: int) -> BaseEstimator:
-    kind, folds = "continuous", min(TARGET_FOLDS, len(y))
+    kind, splits, folds = "continuous", KFold, min(TARGET_FOLDS, len(y))
     if y.dtype.kind != "f":
         counts = np.unique(y, return_counts=True)[1]
-        kind = "binary" if len(counts) == 2 else "multiclass"
+        kind, splits = "binary" if len(counts) == 2 else "multiclass", StratifiedKFold
         folds = int(np.clip(counts.min(), 2, TARGET_FOLDS))
-    encoder = TargetEncoder(target_type=kind, cv=folds, shuffle=True, random_state=seed)
+    encoder = TargetEncoder(target_type=kind, cv=splits(folds, shuffle=True, random_state=seed))
     return make_pipeline(_filled(), encoder, StandardScaler())
 
 

@@ -1,4 +1,4 @@
-"""What a model bundle says of its model, apart from what was fitted: readable without the libraries that fitted it."""
+"""The description of a model in its bundle: everything but what was fitted, readable without the libraries that fit."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from purchasing_power.errors import DataError
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.params import ModelParams
 from purchasing_power.snapshot.target import Target
 from purchasing_power.snapshot.user_table import UserTableMeta
 
-FORMAT, FILE = 3, "bundle.json"
+FORMAT, FILE, KIND = 3, "bundle.json", "purchase"
+# Bundles written before call it "made_up".
+PROBE_OUTPUTS = "probe_outputs"
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,9 @@ class Description:
     ----------
     score_levels, typical
         As :class:`~purchasing_power.model.purchasing_model.PurchasingModel` has them.
-    made_up
-        Outputs of the model for the rows of :func:`~purchasing_power.model.probe_rows.made_up_rows`, by which whoever
-        computes them in another way knows that it is the same; empty in a bundle that has none.
+    probe_outputs
+        Outputs of the model for the rows of :func:`~purchasing_power.model.probe_rows.probe_rows`, with which another
+        way of computing them is compared; empty in a bundle that has none.
     """
 
     params: ModelParams
@@ -73,7 +76,7 @@ class Description:
     score_levels: tuple[float, ...]
     training: Training
     typical: dict[str, float | str | None]
-    made_up: list[Any]
+    probe_outputs: list[Any]
 
     @classmethod
     def read(cls, folder: Path) -> Description:
@@ -85,37 +88,38 @@ class Description:
             If the folder is no bundle of this format.
         """
         try:
-            told = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            values = json.loads((folder / FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise DataError(
                 f"model bundle: no readable {FILE} in {folder}. Give the bundle folder of a trained model."
             ) from error
-        if told.get("format") != FORMAT:
+        if values.get("format") != FORMAT:
             raise DataError(
-                f"model bundle: format {told.get('format')}; this version reads {FORMAT}. "
+                f"model bundle: format {values.get('format')}; this version reads {FORMAT}. "
                 "Use the library version that wrote it, or train again."
             )
         return cls(
-            params=ModelParams.from_dict(told["params"]),
-            meta=UserTableMeta.from_dict(told["meta"]),
-            target=Target.from_dict(told["target"]),
-            score_levels=tuple(told["score_levels"]),
-            training=Training.from_dict(told["training"]),
-            typical=told["typical"],
-            made_up=told.get("made_up", []),
+            params=model_params(values["params"]),
+            meta=UserTableMeta.from_dict(values["meta"]),
+            target=Target.from_dict(values["target"]),
+            score_levels=tuple(values["score_levels"]),
+            training=Training.from_dict(values["training"]),
+            typical=values["typical"],
+            probe_outputs=values.get(PROBE_OUTPUTS, values.get("made_up", [])),
         )
 
     def write(self, folder: Path, libraries: Mapping[str, str]) -> None:
         """Write the file, with the versions of libraries that the bundle was made with."""
-        told = {
+        values = {
             "format": FORMAT,
+            "kind": KIND,
             "params": self.params.to_dict(),
             "meta": asdict(self.meta),
             "target": self.target.to_dict(),
             "score_levels": list(self.score_levels),
             "training": self.training.to_dict(),
             "typical": self.typical,
-            "made_up": self.made_up,
+            PROBE_OUTPUTS: self.probe_outputs,
             "libraries": dict(libraries),
         }
-        (folder / FILE).write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
+        (folder / FILE).write_text(json.dumps(values, indent=1, ensure_ascii=False), encoding="utf-8")

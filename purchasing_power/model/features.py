@@ -17,8 +17,8 @@ from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from purchasing_power.errors import DataError
 from purchasing_power.model.columns import Categories, date_parts
 from purchasing_power.model.imbalance import SYNTHETIC
-from purchasing_power.model.params import LINEAR_HEADS, ModelParams
-from purchasing_power.shop.values import as_days, as_truth, open_column
+from purchasing_power.model.params import ModelParams
+from purchasing_power.shop.values import as_booleans, as_days, open_column
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTableMeta
 from purchasing_power.text.vectorize import EncodedDocuments, TfidfDocuments
 
@@ -63,7 +63,7 @@ def transformer(
 
 def block_weight(name: str, params: ModelParams) -> float:
     """Factor of a block's columns: ``table_weight`` for the tabular ones of a linear head, else 1."""
-    return params.table_weight if params.head in LINEAR_HEADS and name in TABLE_BLOCKS else 1.0
+    return params.table_weight if params.head.linear and name in TABLE_BLOCKS else 1.0
 
 
 def wide(params: ModelParams) -> bool:
@@ -111,12 +111,10 @@ def stacked(parts: Sequence[Any], weights: Sequence[float] = ()) -> np.ndarray |
     return np.hstack(list(parts))
 
 
-def set_encoder(fitted: ColumnTransformer, encoder: str, warm_store: str | None, store: str | None) -> None:
-    """Point the fitted encoder block at another folder of the same model, and at other vector stores."""
+def encoder_block(fitted: ColumnTransformer) -> EncodedDocuments | None:
+    """The fitted block that reads an encoder's vectors, or ``None``."""
     block = fitted.named_transformers_.get("encoder")
-    if block is not None:
-        text = block[0] if hasattr(block, "steps") else block
-        text.set_params(encoder=encoder, warm_store=warm_store, store=store)
+    return block[0] if hasattr(block, "steps") else block
 
 
 def prepare(frame: pd.DataFrame, meta: UserTableMeta) -> pd.DataFrame:
@@ -146,23 +144,23 @@ def prepare(frame: pd.DataFrame, meta: UserTableMeta) -> pd.DataFrame:
 
 def _as_numbers(values: pd.Series) -> pd.Series:
     column = open_column(values)[0]
-    found = column
+    numbers = column
     if column is not None and column.dtype.kind == "M":
-        found = as_days(column)
+        numbers = as_days(column)
     elif column is not None and isinstance(column.dtype, pd.StringDtype) and column.notna().any():
-        truth = as_truth(column)
-        found = as_days(column) if truth is None else truth
-    if found is None:
+        booleans = as_booleans(column)
+        numbers = as_days(column) if booleans is None else booleans
+    if numbers is None:
         raise DataError(
             f"{values.name}: holds something that is no number; a number, a date (YYYY-MM-DD), true, false or null "
             "is due. Correct the column."
         )
-    return found.astype(np.float64)
+    return numbers.astype(np.float64)
 
 
 def _scaled(params: ModelParams) -> bool:
-    """Trees take numbers as they are; who measures distances or sums wants them complete and on one scale."""
-    return params.head != "lightgbm" or params.imbalance in SYNTHETIC
+    """Synthetic rows lie between neighbours, and distances need numbers that are complete and on one scale."""
+    return params.head.scaled or params.imbalance in SYNTHETIC
 
 
 def _dates(meta: UserTableMeta) -> list[str]:

@@ -1,4 +1,4 @@
-"""Imbalance: weights and resampling of fitted rows, so that a rare class is heard."""
+"""Imbalance: weights and resampling of fitted rows, so that a rare class counts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from purchasing_power.errors import DataError
-from purchasing_power.model.params import TABLE_HEADS, ModelParams
+from purchasing_power.model.params import MATRIX, ModelParams
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ def check_imbalance(params: ModelParams, task: str) -> None:
     Raises
     ------
     DataError
-        If amounts are predicted, or if rows would have to be made up for a head that reads texts.
+        If amounts are predicted, or if synthetic rows would be needed for a head that reads texts.
     """
     if params.imbalance == "none":
         return
@@ -31,9 +31,9 @@ def check_imbalance(params: ModelParams, task: str) -> None:
             f"model imbalance: got {params.imbalance} for a regression, which has no classes; allowed is none. "
             "Set imbalance to none; loss=tweedie is made for amounts with many zeros."
         )
-    if params.imbalance in SYNTHETIC and params.head not in TABLE_HEADS:
+    if params.imbalance in SYNTHETIC and params.head.reads != MATRIX:
         raise DataError(
-            f"model imbalance: got {params.imbalance} with the head {params.head}, which reads texts, and between "
+            f"model imbalance: got {params.imbalance} with the head {params.head.name}, which reads texts, and between "
             "two texts lies none; allowed are none, weights, over, under. Set one of them."
         )
 
@@ -48,6 +48,11 @@ def row_weights(params: ModelParams, y: np.ndarray, classes: int) -> np.ndarray 
     return (len(y) / (classes * np.maximum(np.bincount(y, minlength=classes), 1)))[y]
 
 
+def class_weight(params: ModelParams) -> str | None:
+    """The same as scikit-learn's ``class_weight``."""
+    return "balanced" if params.imbalance == "weights" else None
+
+
 def resampled_rows(params: ModelParams, y: np.ndarray, seed: int) -> np.ndarray:
     """Positions of the rows to fit on: each once, or after random over- or under-sampling; shape (n,)."""
     rows = np.arange(len(y))
@@ -58,9 +63,9 @@ def resampled_rows(params: ModelParams, y: np.ndarray, seed: int) -> np.ndarray:
     from imblearn.under_sampling import RandomUnderSampler
 
     kind = RandomOverSampler if params.imbalance == "over" else RandomUnderSampler
-    kept, _ = kind(random_state=seed).fit_resample(rows[:, None], y)
+    chosen, _ = kind(random_state=seed).fit_resample(rows[:, None], y)
     # LightGBM's bagging goes by position: the order must not depend on the class.
-    return np.sort(kept[:, 0])
+    return np.sort(chosen[:, 0])
 
 
 def resampled(params: ModelParams, X: Any, y: np.ndarray, task: str, seed: int) -> tuple[Any, np.ndarray]:
@@ -85,9 +90,9 @@ def resampled(params: ModelParams, X: Any, y: np.ndarray, task: str, seed: int) 
         return X, y
     neighbours = _neighbours(params, y)
     if params.imbalance == "adasyn":
-        found = _adasyn(X, y, neighbours, seed)
-        if found is not None:
-            return found
+        adapted = _adasyn(X, y, neighbours, seed)
+        if adapted is not None:
+            return adapted
     from imblearn.over_sampling import SMOTE
 
     return SMOTE(k_neighbors=neighbours, random_state=seed).fit_resample(X, y)

@@ -1,52 +1,190 @@
-"""Parameters of a model: which representation, which head, and their settings."""
+"""Parameters of a model: those that all models have, and a head with settings of its own."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
 
 from purchasing_power.errors import DataError
+from purchasing_power.model.draws import Draw
+from purchasing_power.model.scorer import Fitting, Scorer
+from purchasing_power.snapshot.user_table import UserTableMeta
 
-REPRESENTATIONS = ("none", "tfidf", "encoder", "both", "finetuned")
-TABLE_HEADS = ("logistic", "svm", "rbf_svm", "lightgbm", "mlp")
-LINEAR_HEADS = ("logistic", "svm")
-TEXT_HEADS = ("textcnn", "finetuned")
-HEADS = (*TABLE_HEADS, *TEXT_HEADS, "blend")
-STATES, TRAINED = "states", "trained"
-CHOICES = {
-    "representation": REPRESENTATIONS,
-    "head": HEADS,
-    "imbalance": ("none", "weights", "over", "under", "smote", "adasyn"),
-    "loss": ("auto", "squared", "tweedie"),
-    "stop_words": ("drop", "keep"),
-    "token_vectors": ("table", STATES, TRAINED),
-    "weighting": ("log_count", "count", "recency", "idf"),
-    "reduction": ("pca", "whitening"),
-    "tuning": ("full", "lora"),
-    "refit": ("auto", "never", "always"),
+# Text representations, and the blocks of the feature matrix that they are.
+BLOCKS: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "tfidf": ("tfidf",),
+    "encoder": ("encoder",),
+    "both": ("tfidf", "encoder"),
+    "finetuned": (),
 }
-ABOVE_ZERO = (
-    *("text_components", "ngram_max", "min_df", "C", "trees", "learning_rate", "leaves", "leaf_rows"),
-    *("hidden", "epochs", "network_rate", "batch_rows", "filters", "text_tokens"),
-    *("tuning_epochs", "tuning_rate", "lora_rank", "row_documents", "tuning_rows", "table_weight"),
-)
-NOT_NEGATIVE = ("tfidf_width", "gamma", "l2", "dropout", "frozen_layers", "seed")
+REPRESENTATIONS = tuple(BLOCKS)
+FINETUNED = "finetuned"
+# What a head reads: the feature matrix, the texts with the tabular columns beside them, or other models' outputs.
+MATRIX, TEXTS, MEMBERS = "matrix", "texts", "members"
+TASKS = ("binary", "multiclass", "regression")
+SQUARED, TWEEDIE = "squared", "tweedie"
+
+_CASTS: dict[str, Callable[[Any], Any]] = {"int": int, "float": float, "str": str}
+
+
+def one_of(*values: str, default: str | None = None) -> Any:
+    """A field with one of some values, by default the first."""
+    words = f"allowed are {', '.join(values)}. Set one of them."
+    return _checked(default or values[0], values.__contains__, words, values)
+
+
+def above_zero(default: float) -> Any:
+    """A field with a number above 0."""
+    return _checked(default, lambda value: value > 0, "it must be above 0.")
+
+
+def not_negative(default: float) -> Any:
+    """A field with a number of 0 or more."""
+    return _checked(default, lambda value: value >= 0, "it must be 0 or more.")
+
+
+def between(low: float, high: float, default: float) -> Any:
+    """A field with a number between two others."""
+    return _checked(default, lambda value: low < value < high, f"it must lie between {low:g} and {high:g}.")
+
+
+def _checked(default: Any, allowed: Callable[[Any], bool], words: str, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"allowed": allowed, "words": words, "choices": choices})
+
+
+def choices(owner: type, name: str) -> tuple[str, ...]:
+    """The values that a field made by :func:`one_of` may have."""
+    return next(one for one in fields(owner) if one.name == name).metadata["choices"]
+
+
+def read_value(one: Field, value: Any) -> Any:
+    """A value in a field's type, from JSON or from text.
+
+    Raises
+    ------
+    DataError
+        If it is no such value, or not allowed.
+    """
+    try:
+        cast = _CASTS[str(one.type)](value)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"model {one.name}: got {value!r} ({error}). Give numbers where numbers are due."
+        ) from error
+    _check(one, cast)
+    return cast
+
+
+def _check(one: Field, value: Any) -> None:
+    if one.metadata and not one.metadata["allowed"](value):
+        raise DataError(f"model {one.name}: got {value!r}; {one.metadata['words']}")
 
 
 @dataclass(frozen=True)
-class ModelParams:
+class Settings:
+    """Fields with rules: a value that breaks one is refused by name."""
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            _check(one, getattr(self, one.name))
+
+    def values(self) -> dict[str, Any]:
+        """Values of the fields by name."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+    def changed(self) -> dict[str, Any]:
+        """Values that are not the default, by name."""
+        return {
+            one.name: getattr(self, one.name)
+            for one in fields(self)
+            if getattr(self, one.name) != one.default
+        }
+
+
+@dataclass(frozen=True)
+class Head(Settings, ABC):
+    """A head before it is fitted: its settings are its fields, and what is known of it its class attributes.
+
+    Attributes
+    ----------
+    name
+        What it is called in parameters and files.
+    reads
+        ``MATRIX``, ``TEXTS`` or ``MEMBERS``.
+    representation
+        ``FINETUNED`` for a head that goes with this one alone; ``None`` for a head that goes with all others.
+    tasks, losses
+        What it can fit, and the losses of a regression that it can follow.
+    scaled
+        Whether it needs numbers on one scale and none missing.
+    linear
+        Whether its scores are a weighted sum of the matrix's columns.
+    explained
+        Name of the way in which ``explain`` takes its scores apart: a key of ``explain.heads.WAYS``.
+    trusted
+        Classes that its file may hold beside those of ``skops_files.TRUSTED``.
+    """
+
+    name: ClassVar[str]
+    reads: ClassVar[str]
+    representation: ClassVar[str | None] = None
+    tasks: ClassVar[tuple[str, ...]] = TASKS
+    losses: ClassVar[tuple[str, ...]] = (SQUARED,)
+    scaled: ClassVar[bool] = True
+    linear: ClassVar[bool] = False
+    explained: ClassVar[str]
+    trusted: ClassVar[tuple[str, ...]] = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def search(cls, draw: Draw, wide: bool) -> None:
+        """Draw the settings of a trial, each where those before make it meaningful.
+
+        Parameters
+        ----------
+        wide
+            Whether TF-IDF terms may enter the matrix as they are.
+        """
+
+    @abstractmethod
+    def fit(self, params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> Scorer:
+        """Fit a scorer on the given rows.
+
+        Parameters
+        ----------
+        params
+            The parameters that this head is part of.
+
+        Raises
+        ------
+        DataError
+            If the parameters do not go with the labels; see :meth:`ModelParams.check_labels`.
+        """
+
+    @abstractmethod
+    def load(self, folder: Path, params: ModelParams, meta: UserTableMeta) -> Scorer:
+        """Load what ``Scorer.save`` wrote; nothing in the files is run."""
+
+
+@dataclass(frozen=True)
+class ModelParams(Settings):
     """Everything that decides a model, apart from data, target and seed.
 
     Attributes
     ----------
+    head
+        What turns features or texts into scores, with the settings that it alone has.
     representation
         How ``documents`` become features: ``"none"``, ``"tfidf"``, ``"encoder"``, ``"both"``, or
         ``"finetuned"``, which goes with the head of that name.
-    head
-        On the feature matrix: ``"logistic"`` (ridge for a regression), ``"svm"`` (linear), ``"rbf_svm"``,
-        ``"lightgbm"``, ``"mlp"``. On the texts with the tabular columns beside them: ``"textcnn"``,
-        ``"finetuned"`` (the language model trained end to end). ``"blend"`` averages ``members``.
     imbalance
         What is done about rare classes on the fitted rows: ``"none"``, class ``"weights"``, random
         ``"over"``- or ``"under"``-sampling, ``"smote"`` or ``"adasyn"``.
@@ -66,26 +204,6 @@ class ModelParams:
         Factor of the tabular columns of a linear head beside the texts: below 1 they are regularised more strongly.
     weighting
         Weight of a document among a user's: ``"log_count"``, ``"count"``, ``"recency"`` or ``"idf"``.
-    C, gamma
-        Inverse strength of regularisation of the linear heads and SVMs; width of the RBF kernel, 0 for scikit-learn's
-        ``"scale"``.
-    trees, learning_rate, leaves, leaf_rows, feature_share, row_share, l2
-        LightGBM's ``num_iterations``, ``learning_rate``, ``num_leaves``, ``min_data_in_leaf``,
-        ``feature_fraction``, ``bagging_fraction`` and ``lambda_l2``.
-    hidden, dropout, epochs, network_rate, batch_rows
-        Of ``mlp`` and ``textcnn``: units of the hidden layer, share dropped, most epochs, learning rate, rows in a
-        batch. ``finetuned`` ends in such a hidden layer with the same units, share dropped and rate.
-    token_vectors, filters, text_tokens
-        Of ``textcnn``: what its filters read of a token, the vector in the language model's own ``"table"`` or the
-        ``"states"`` of the last layer (of two with ``encoder=minilm?layers=2``), or the states of layers that are
-        ``"trained"`` with the filters; filters of each width; tokens of a row that are read (newest documents first).
-    tuning, tuning_epochs, tuning_rate, frozen_layers, lora_rank, row_documents, tuning_rows
-        Of ``finetuned``, and of ``textcnn`` with trained layers: ``"full"`` or ``"lora"``, most epochs, learning rate
-        of the language model, lower layers left as they are, rank of the adapters, documents of a row read in an epoch
-        (``finetuned`` alone), rows in a batch.
-    refit
-        Whether ``textcnn`` and ``finetuned`` are fitted anew on all rows once early stopping has found the number of
-        epochs: ``"auto"`` does so for a panel, whose newest cutoff was held out.
     seed
         Added to the run's seed where the head draws at random (first weights, batches, held-out rows), so that a
         blend can average networks that differ in nothing else.
@@ -93,77 +211,37 @@ class ModelParams:
         Weighted models of a blend.
     """
 
-    representation: str = "both"
-    head: str = "lightgbm"
-    imbalance: str = "none"
-    loss: str = "auto"
-    tweedie_power: float = 1.5
+    head: Head
+    representation: str = one_of(*REPRESENTATIONS, default="both")
+    imbalance: str = one_of("none", "weights", "over", "under", "smote", "adasyn")
+    loss: str = one_of("auto", SQUARED, TWEEDIE)
+    tweedie_power: float = between(1, 2, default=1.5)
     encoder: str = "minilm"
-    text_components: int = 24
-    reduction: str = "pca"
-    ngram_max: int = 1
-    min_df: int = 2
-    tfidf_width: int = 0
-    stop_words: str = "drop"
-    table_weight: float = 1.0
-    weighting: str = "log_count"
-    C: float = 0.1
-    gamma: float = 0.0
-    trees: int = 300
-    learning_rate: float = 0.03
-    leaves: int = 15
-    leaf_rows: int = 40
-    feature_share: float = 0.4
-    row_share: float = 0.8
-    l2: float = 5.0
-    hidden: int = 64
-    dropout: float = 0.2
-    epochs: int = 20
-    network_rate: float = 1e-3
-    batch_rows: int = 128
-    token_vectors: str = "table"
-    filters: int = 64
-    text_tokens: int = 128
-    tuning: str = "full"
-    tuning_epochs: int = 3
-    tuning_rate: float = 1e-4
-    frozen_layers: int = 0
-    lora_rank: int = 8
-    row_documents: int = 8
-    tuning_rows: int = 32
-    refit: str = "auto"
-    seed: int = 0
+    text_components: int = above_zero(24)
+    reduction: str = one_of("pca", "whitening")
+    ngram_max: int = above_zero(1)
+    min_df: int = above_zero(2)
+    tfidf_width: int = not_negative(0)
+    stop_words: str = one_of("drop", "keep")
+    table_weight: float = above_zero(1.0)
+    weighting: str = one_of("log_count", "count", "recency", "idf")
+    seed: int = not_negative(0)
     members: tuple[Member, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, values in CHOICES.items():
-            if getattr(self, name) not in values:
-                raise DataError(
-                    f"model {name}: got {getattr(self, name)!r}; allowed are {', '.join(values)}. Set one of them."
-                )
-        for name in ABOVE_ZERO:
-            if not getattr(self, name) > 0:
-                raise DataError(f"model {name}: got {getattr(self, name)}; it must be above 0.")
-        for name in NOT_NEGATIVE:
-            if not getattr(self, name) >= 0:
-                raise DataError(f"model {name}: got {getattr(self, name)}; it must be 0 or more.")
-        if not 1 < self.tweedie_power < 2:
-            raise DataError(f"model tweedie_power: got {self.tweedie_power}; it must lie between 1 and 2.")
-        if (self.representation == "finetuned") != (self.head == "finetuned"):
+        super().__post_init__()
+        if (self.representation == FINETUNED) != (self.head.representation == FINETUNED):
             raise DataError(
-                f"model head: got {self.head} with representation {self.representation}; the head finetuned and the "
-                "representation finetuned go together. Set both, or neither (blend it with others for their columns)."
+                f"model head: got {self.head.name} with representation {self.representation}; the head finetuned and "
+                "the representation finetuned go together. Set both, or neither (blend it with others for their "
+                "columns)."
             )
-        _check_members(self)
+        self._check_members()
 
     @property
     def text_blocks(self) -> tuple[str, ...]:
         """Names of the text representations that stand in the feature matrix."""
-        if self.head not in TABLE_HEADS:
-            return ()
-        return {"none": (), "tfidf": ("tfidf",), "encoder": ("encoder",), "both": ("tfidf", "encoder")}[
-            self.representation
-        ]
+        return BLOCKS[self.representation] if self.head.reads == MATRIX else ()
 
     @property
     def parts(self) -> tuple[ModelParams, ...]:
@@ -178,44 +256,59 @@ class ModelParams:
     @property
     def reads_model(self) -> bool:
         """Whether a language model is read at all, frozen or trained."""
-        return bool(self.encoders) or any(part.head in TEXT_HEADS for part in self.parts)
+        return bool(self.encoders) or any(part.head.reads == TEXTS for part in self.parts)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what :meth:`from_dict` reads."""
-        values = asdict(self)
-        values["members"] = [
-            {"weight": member.weight, "params": member.params.to_dict()} for member in self.members
-        ]
-        return values
+        """The flat form, which :func:`~purchasing_power.model.flat_params.model_params` reads."""
+        members = [{"weight": one.weight, "params": one.params.to_dict()} for one in self.members]
+        return {**self.values(), **self.head.values(), "head": self.head.name, "members": members}
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> ModelParams:
-        """Build from a dict; a key that is no parameter is refused.
+    def changed(self) -> dict[str, Any]:
+        """Values of the flat form that are not the default, without head and members."""
+        own = {name: value for name, value in super().changed().items() if name not in ("head", "members")}
+        return {**own, **self.head.changed()}
+
+    def check_labels(self, y: np.ndarray, task: str) -> None:
+        """Refuse labels that the head or the loss cannot fit.
+
+        Parameters
+        ----------
+        y
+            Class codes or amounts, shape (n,).
 
         Raises
         ------
         DataError
-            If a key or a value is not allowed.
+            If the head does not fit the task, or the loss goes with neither the head nor the amounts.
         """
-        known = {field.name: field.type for field in fields(cls)}
-        unknown = sorted(set(values) - set(known))
-        if unknown:
+        if task not in self.head.tasks:
             raise DataError(
-                f"model parameters: got unknown {', '.join(unknown)}; allowed are {', '.join(known)}. "
-                "Correct the spelling."
+                f"model head: got {self.head.name} for the task {task}; it fits {', '.join(self.head.tasks)}. Set "
+                "another head."
             )
-        casts: dict[str, Callable[[Any], Any]] = {
-            "int": int,
-            "float": float,
-            "str": str,
-            "tuple[Member, ...]": _members,
-        }
-        try:
-            return cls(**{name: casts[str(known[name])](value) for name, value in values.items()})
-        except (TypeError, ValueError, KeyError) as error:
-            if isinstance(error, DataError):
-                raise
-            raise DataError(f"model parameters: {error}. Give numbers where numbers are due.") from error
+        if task != "regression" or self.loss != TWEEDIE:
+            return
+        if TWEEDIE not in self.head.losses:
+            raise DataError(
+                f"model loss: got tweedie with the head {self.head.name}; it goes with {', '.join(self.head.losses)}. "
+                "Set another head, or loss to squared."
+            )
+        if (y < 0).any() or not (y > 0).any():
+            raise DataError(
+                f"model loss: got tweedie with {int((y < 0).sum())} negative and {int((y > 0).sum())} positive "
+                "amounts; it needs amounts of 0 or more with some above 0. Set loss to squared."
+            )
+
+    def _check_members(self) -> None:
+        if (self.head.reads == MEMBERS) != bool(self.members):
+            raise DataError(
+                f"model members: got {len(self.members)} with the head {self.head.name}; a blend needs members, and "
+                "no other head has any. Set head to blend, or leave members away."
+            )
+        if any(one.params.members or not one.weight > 0 for one in self.members):
+            raise DataError(
+                "model members: each needs a weight above 0 and a head that is no blend. Correct them."
+            )
 
 
 @dataclass(frozen=True)
@@ -224,19 +317,3 @@ class Member:
 
     weight: float
     params: ModelParams
-
-
-def _members(values: list[dict[str, Any]]) -> tuple[Member, ...]:
-    return tuple(Member(float(value["weight"]), ModelParams.from_dict(value["params"])) for value in values)
-
-
-def _check_members(params: ModelParams) -> None:
-    if (params.head == "blend") != bool(params.members):
-        raise DataError(
-            f"model members: got {len(params.members)} with the head {params.head}; a blend needs members, and "
-            "no other head has any. Set head to blend, or leave members away."
-        )
-    if any(member.params.head == "blend" or not member.weight > 0 for member in params.members):
-        raise DataError(
-            "model members: each needs a weight above 0 and a head that is no blend. Correct them."
-        )

@@ -13,7 +13,7 @@ from purchasing_power.snapshot.user_table import DOCUMENTS, UserTableMeta
 FACTORS = (1.0, 0.0, 1.7, -3.0, np.nan)
 
 
-def made_up_rows(typical: Mapping[str, float | str | None], meta: UserTableMeta) -> pd.DataFrame:
+def probe_rows(typical: Mapping[str, float | str | None], meta: UserTableMeta) -> pd.DataFrame:
     """Rows around a model's typical values, one of them empty and one of unknown categories, none with a document."""
     numeric = [typical.get(name) for name in meta.numeric]
     base = np.array([np.nan if value is None else value for value in numeric], np.float64)

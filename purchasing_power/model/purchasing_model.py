@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +12,9 @@ from purchasing_power.errors import DataError
 from purchasing_power.model.calibration import Calibrator, calibrated, fit_calibrator
 from purchasing_power.model.description import Training
 from purchasing_power.model.features import prepare
-from purchasing_power.model.heads.fitting import one_blas_thread
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.replies import Replies, ranking
-from purchasing_power.model.scorer import Fitting, Scorer, fit_scorer
+from purchasing_power.model.scorer import Curve, Fitting, Scorer, one_blas_thread
 from purchasing_power.model.splits import Split
 from purchasing_power.model.typical_user import typical_values
 from purchasing_power.snapshot.target import TIER_QUANTILES, Target
@@ -61,7 +59,8 @@ class PurchasingModel:
         if missing:
             raise DataError(
                 f"user table: {len(missing)} columns are missing ({', '.join(missing[:10])}); the model needs all "
-                f"{len(self.meta.features)} of its features. Send them, with null where nothing is known."
+                f"{len(self.meta.features)} of its features. Send them, with null where nothing is known, or take the "
+                "snapshot with like set to the table that the model was trained on."
             )
         return prepare(frame, self.meta)
 
@@ -88,6 +87,34 @@ class PurchasingModel:
         """Columns that :meth:`predict` gives for what :meth:`outputs` gave, without the user; shape (n_rows,) each."""
         return Replies(self.target, self.score_levels).columns(outputs)
 
+    def unseen(self, table: UserTable) -> np.ndarray:
+        """Positions of the rows that it was neither fitted nor calibrated on, by key and by time."""
+        mask = ~np.isin(row_keys(table), self.seen)
+        if table.meta.kind == "panel" and self.training.known_until is not None:
+            mask &= (table.frame[CUTOFF] >= pd.Timestamp(self.training.known_until)).to_numpy()
+        return np.flatnonzero(mask)
+
+    def training_rows(self, table: UserTable) -> pd.DataFrame:
+        """The rows of ``table`` that it was fitted or calibrated on.
+
+        Raises
+        ------
+        DataError
+            If the table holds none of them.
+        """
+        frame = table.frame
+        if table.meta.kind == "panel":
+            cutoffs = pd.to_datetime([*self.training.cutoffs, *self.training.calibration_cutoffs])
+            frame = frame.loc[frame[CUTOFF].isin(cutoffs) & frame[str(table.meta.spend_outcome)].notna()]
+        else:
+            frame = frame.loc[np.isin(row_keys(table), self.seen)]
+        if not len(frame):
+            raise DataError(
+                "training rows: the user table holds none of the rows that the model was trained on. "
+                "Give the table it was trained on, or a later snapshot with the same first cutoff and step."
+            )
+        return frame
+
     def score(self, outputs: np.ndarray) -> np.ndarray:
         """One number a row by which users are ranked, shape (n_rows,); the likeliest class's where none is positive."""
         return ranking(self.target, outputs)
@@ -104,7 +131,7 @@ def fit(
     threads: int = 0,
     workspace: str | None = None,
     progress: bool = False,
-    curve: Callable[[str, float, int], None] | None = None,
+    curve: Curve | None = None,
 ) -> PurchasingModel:
     """Fit the scorer on the training rows, and calibrate it on the calibration rows.
 
@@ -115,7 +142,7 @@ def fit(
     """
     train, later = table.frame.iloc[split.train], table.frame.iloc[split.calibrate]
     classes = len(target.classes)
-    scorer = fit_scorer(
+    scorer = params.head.fit(
         params,
         table.meta,
         Fitting(
@@ -150,6 +177,13 @@ def rows_to_fit(frame: pd.DataFrame, meta: UserTableMeta) -> pd.DataFrame:
 
 def row_keys(table: UserTable) -> np.ndarray:
     """A uint64 for each row, equal for the same user and cutoff (panel) or the same content (flat)."""
+    if "keys" not in table.cache:
+        table.cache["keys"] = _row_keys(table)
+    keys: np.ndarray = table.cache["keys"]
+    return keys
+
+
+def _row_keys(table: UserTable) -> np.ndarray:
     if table.meta.kind == "panel":
         chosen = table.frame[[USER, CUTOFF]]
     else:
@@ -158,14 +192,6 @@ def row_keys(table: UserTable) -> np.ndarray:
             documents=table.frame["documents"].map(lambda texts: "\n".join(texts))
         )
     return pd.util.hash_pandas_object(chosen, index=False).to_numpy(np.uint64)
-
-
-def unseen(model: PurchasingModel, table: UserTable) -> np.ndarray:
-    """Positions of the rows that the model was neither fitted nor calibrated on, by key and by time."""
-    mask = ~np.isin(row_keys(table), model.seen)
-    if table.meta.kind == "panel" and model.training.known_until is not None:
-        mask &= (table.frame[CUTOFF] >= pd.Timestamp(model.training.known_until)).to_numpy()
-    return np.flatnonzero(mask)
 
 
 def _training(table: UserTable, split: Split, seed: int) -> Training:

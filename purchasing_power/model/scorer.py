@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
-from purchasing_power.model.params import TABLE_HEADS, ModelParams
-from purchasing_power.snapshot.user_table import UserTableMeta
+# Matrices here are small: a second BLAS thread costs three times the time on two quiet cores, and far more
+# on busy ones. LightGBM's own threads are not touched.
+one_blas_thread = threadpool_limits.wrap(limits=1, user_api="blas")
 
-# Modules with the functions ``fit`` and ``load`` of each head that is not on the feature matrix.
-MODULES = {
-    "blend": "heads.blend",
-    "textcnn": "networks.text_cnn",
-    "finetuned": "networks.finetune.scorer",
-}
+# Takes (name, value, step) while a network is trained: its loss curve.
+Curve = Callable[[str, float, int], None]
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class Fitting:
     progress
         Show bars.
     curve
-        Told (name, value, step) while a network is trained: its loss curve.
+        Called with (name, value, step) while a network is trained.
     """
 
     frame: pd.DataFrame
@@ -56,12 +53,11 @@ class Fitting:
     workspace: str | None = None
     threads: int = 0
     progress: bool = False
-    curve: Callable[[str, float, int], None] | None = None
+    curve: Curve | None = None
 
-
-def reseeded(fitting: Fitting, params: ModelParams) -> Fitting:
-    """The same with the seed that the head of ``params`` draws by; feature blocks take the run's own."""
-    return replace(fitting, seed=fitting.seed + params.seed)
+    def reseeded(self, seed: int) -> Fitting:
+        """The same with a seed added that the head draws by; feature blocks take the run's own."""
+        return replace(self, seed=self.seed + seed)
 
 
 class Scorer(Protocol):
@@ -74,7 +70,7 @@ class Scorer(Protocol):
         """
 
     def save(self, folder: Path, warm_texts: list[str], store: str | None) -> None:
-        """Write everything that ``load_scorer`` needs offline, without pickle, to an existing folder.
+        """Write everything that ``Head.load`` needs offline, without pickle, to an existing folder.
 
         Parameters
         ----------
@@ -83,18 +79,3 @@ class Scorer(Protocol):
         store
             Folder of the vector store to take those vectors from.
         """
-
-
-def fit_scorer(params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> Scorer:
-    """Fit the scorer that ``params.head`` names on the given rows."""
-    return _module(params.head).fit(params, meta, fitting)
-
-
-def load_scorer(folder: Path, params: ModelParams, meta: UserTableMeta) -> Scorer:
-    """Load what ``Scorer.save`` wrote."""
-    return _module(params.head).load(folder, params, meta)
-
-
-def _module(head: str) -> Any:
-    # Networks need torch, and a blend needs the others: each is imported only where it is used.
-    return import_module(f"purchasing_power.model.{'table_scorer' if head in TABLE_HEADS else MODULES[head]}")

@@ -8,11 +8,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sklearn import utils
-
 from purchasing_power.errors import DataError
 
-# The only classes, beside numbers, arrays and numpy's functions, that a file may hold; any other is refused on loading.
+# The only classes, beside numbers, arrays, numpy's functions and a head's own classes, that a file may hold; any other
+# is refused on loading. Their paths stand in the files of users: a class that moves needs its old path here as well.
 TRUSTED = (
     "numpy.dtype",
     "purchasing_power.model.columns.Categories",
@@ -23,20 +22,17 @@ TRUSTED = (
     "skrub._datetime_encoder._CircularEncoder",
     "skrub._string_encoder.StringEncoder",
     "skrub._to_str.ToStr",
-    "sklearn._loss.loss.HalfTweedieLoss",
     "sklearn.compose._column_transformer.ColumnTransformer",
-    "sklearn.compose._target.TransformedTargetRegressor",
     "sklearn.decomposition._pca.PCA",
     "sklearn.decomposition._truncated_svd.TruncatedSVD",
     "sklearn.feature_extraction.text.HashingVectorizer",
     "sklearn.feature_extraction.text.TfidfTransformer",
     "sklearn.feature_extraction.text.TfidfVectorizer",
     "sklearn.impute._base.SimpleImputer",
-    "sklearn.kernel_approximation.Nystroem",
     "sklearn.linear_model._base.LinearRegression",
-    "sklearn.linear_model._glm.glm.TweedieRegressor",
     "sklearn.linear_model._logistic.LogisticRegression",
-    "sklearn.linear_model._ridge.Ridge",
+    "sklearn.model_selection._split.KFold",
+    "sklearn.model_selection._split.StratifiedKFold",
     "sklearn.pipeline.Pipeline",
     "sklearn.preprocessing._data.QuantileTransformer",
     "sklearn.preprocessing._data.StandardScaler",
@@ -44,10 +40,6 @@ TRUSTED = (
     "sklearn.preprocessing._function_transformer.FunctionTransformer",
     "sklearn.preprocessing._label.LabelEncoder",
     "sklearn.preprocessing._target_encoder.TargetEncoder",
-    "sklearn.svm._classes.LinearSVC",
-    "sklearn.svm._classes.LinearSVR",
-    "sklearn.svm._classes.SVC",
-    "sklearn.svm._classes.SVR",
 )
 
 
@@ -56,8 +48,13 @@ def dump(fitted: Any, path: Path) -> None:
     _skops().dump(fitted, path)
 
 
-def load(path: Path) -> Any:
+def load(path: Path, more: tuple[str, ...] = ()) -> Any:
     """Read what :func:`dump` wrote; nothing in the file is run.
+
+    Parameters
+    ----------
+    more
+        Classes that the file may hold beside those of ``TRUSTED``, by module path.
 
     Raises
     ------
@@ -65,24 +62,27 @@ def load(path: Path) -> Any:
         If the file holds a class that is not trusted.
     """
     skops = _skops()
-    unknown = sorted(set(skops.get_untrusted_types(file=path)) - set(TRUSTED))
+    trusted = [*TRUSTED, *more]
+    unknown = sorted(set(skops.get_untrusted_types(file=path)) - set(trusted))
     if unknown:
         raise DataError(
             f"model bundle: {path.name} holds {', '.join(unknown[:5])}; only classes of numpy and this library, and "
             "those of scikit-learn and skrub that it uses, are loaded. The file was not written by this library: train "
             "the model again."
         )
-    return skops.load(path, trusted=list(TRUSTED))
+    return skops.load(path, trusted=trusted)
 
 
 def _skops() -> ModuleType:
     """``skops.io``, which trusts no class of scikit-learn here by itself.
 
     On its import it asks scikit-learn for all estimators, to trust them: that loads every part of scikit-learn, and
-    torch through one of them. Told that there are none, a worker is ready sooner, takes 11 MB less and has no torch.
+    torch through one of them. Given none, a worker is ready sooner, takes 11 MB less and has no torch.
     """
     if "skops.io" in sys.modules:
         return sys.modules["skops.io"]
+    from sklearn import utils
+
     all_estimators = utils.all_estimators
     utils.all_estimators = list
     try:

@@ -45,7 +45,11 @@ def split(table: UserTable, seed: int = 0) -> Split:
     DataError
         If there are too few cutoffs or rows.
     """
-    return _panel_split(table) if table.meta.kind == "panel" else _flat_split(table, seed)
+    key = ("split", seed)
+    if key not in table.cache:
+        table.cache[key] = _panel_split(table) if table.meta.kind == "panel" else _flat_split(table, seed)
+    found: Split = table.cache[key]
+    return found
 
 
 def folds(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from purchasing_power.snapshot.user_table import DOCUMENTS, UserTable, UserTableMeta, document_codes
+from purchasing_power.model.protocol import TableMeta
+from purchasing_power.snapshot.user_table import DOCUMENTS, document_codes
 from purchasing_power.text.words import words
 
 SCORE, TIER, PREDICTED = "score", "tier", "predicted"
@@ -14,13 +15,22 @@ DESCRIPTORS = {
     "documents_per_user": "Texts of the user (written, or titles of what was bought) in the lookback.",
     "words_per_document": "Mean words of a user's texts, stop words left out.",
 }
+SCORES = {
+    SCORE: "The model's score.",
+    TIER: "Purchasing power that the model sees: low, middle or high.",
+    PREDICTED: "The likeliest class.",
+}
 
-Columns = dict[str, pd.Series]
+ComparedColumns = dict[str, pd.Series]
 
 
-def feature_columns(table: UserTable, meta: UserTableMeta) -> Columns:
+def meanings(meta: TableMeta) -> dict[str, str]:
+    """What each compared column says, in one sentence, where that is known."""
+    return {**DESCRIPTORS, **SCORES, **meta.meanings}
+
+
+def feature_columns(frame: pd.DataFrame, meta: TableMeta) -> ComparedColumns:
     """The model's features as float64 (infinite as missing) and object strings, and the text descriptors."""
-    frame = table.frame
     numeric = {
         name: frame[name].astype(np.float64).replace([np.inf, -np.inf], np.nan).reset_index(drop=True)
         for name in meta.numeric
@@ -30,7 +40,7 @@ def feature_columns(table: UserTable, meta: UserTableMeta) -> Columns:
     return {**numeric, **categorical, **texts}
 
 
-def score_columns(predictions: pd.DataFrame) -> Columns:
+def score_columns(predictions: pd.DataFrame) -> ComparedColumns:
     """Score and tier of what ``PurchasingModel.predict`` gives; the likeliest class where it gives no score."""
     if SCORE not in predictions:
         return {PREDICTED: as_strings(predictions[PREDICTED])}
@@ -48,7 +58,7 @@ def as_strings(column: pd.Series) -> pd.Series:
     return plain.where(plain.notna(), MISSING).map(str).astype(object)
 
 
-def _descriptors(documents: pd.Series) -> Columns:
+def _descriptors(documents: pd.Series) -> ComparedColumns:
     offsets, codes, texts = document_codes(documents)
     counts = np.diff(offsets).astype(np.float64)
     lengths = np.zeros(len(texts))

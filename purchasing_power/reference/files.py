@@ -10,26 +10,29 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from purchasing_power.atomic_folder import replaced
+from purchasing_power.atomic_folder import atomic_folder
 from purchasing_power.errors import DataError
-from purchasing_power.evaluation.holdout import Answered
-from purchasing_power.reference.held_back import HeldBack
+from purchasing_power.evaluation.holdout import Predictions
+from purchasing_power.reference.held_out import HeldOut
 from purchasing_power.reference.measure import Reference
 from purchasing_power.reference.sketch import CategorySketch, NumericSketch, Sketch
 from purchasing_power.reference.texts import Terms, Vectors
 
 FORMAT = 2
-NAMES, NUMBERS = "reference.json", "reference.safetensors"
+JSON_FILE, ARRAYS_FILE = "reference.json", "reference.safetensors"
 PARTS = ("columns", "scores")
-HELD_BACK, SAID = "held_back", ("y", "model", "naive", "users")
-PLAIN = ("users", "score_users", "cutoffs", "cutoff_users", "score_cutoffs", "use")
+# Names in the files are those of the first version of this format.
+HELD_OUT, OUTPUTS, NAIVE, PRIOR = "held_back", "model", "naive", "prior"
+PLAIN = ("users", "score_users", "cutoffs", "cutoff_users", "score_cutoffs", "importance")
+# Fields whose name in the files is another one: files of this format were written with it before.
+STORED = {"importance": "use", "median_share": "lean", "users_above": "leaning"}
 
 Arrays = dict[str, np.ndarray]
 
 
 def save(reference: Reference, folder: Path) -> Path:
     """Write reference statistics: to a temporary folder first, then renamed."""
-    with replaced(folder) as draft:
+    with atomic_folder(folder) as draft:
         _write(reference, draft)
     return folder
 
@@ -43,70 +46,90 @@ def load(folder: Path) -> Reference:
         If the folder holds no reference statistics of this format.
     """
     try:
-        told: dict[str, Any] = json.loads((folder / NAMES).read_text(encoding="utf-8"))
-        arrays = load_file(folder / NUMBERS)
+        content: dict[str, Any] = json.loads((folder / JSON_FILE).read_text(encoding="utf-8"))
+        arrays = load_file(folder / ARRAYS_FILE)
     except (OSError, ValueError) as error:
         raise DataError(
-            f"reference: no readable {NAMES} with {NUMBERS} in {folder}. Train the version again."
+            f"reference: no readable {JSON_FILE} with {ARRAYS_FILE} in {folder}. Train the version again."
         ) from error
-    if told.get("format") != FORMAT:
+    if content.get("format") != FORMAT:
         raise DataError(
-            f"reference: format {told.get('format')}; this version reads {FORMAT}. Train the version again, or use "
+            f"reference: format {content.get('format')}; this version reads {FORMAT}. Train the version again, or use "
             "the library version that wrote it."
         )
-    parts: dict[str, Any] = {part: _sketches(part, told[part], arrays) for part in PARTS}
+    parts: dict[str, Any] = {part: _sketches(part, content[part], arrays) for part in PARTS}
+    values = {name: content[_stored(name)] for name in PLAIN}
     plain: dict[str, Any] = {
-        name: tuple(told[name]) if isinstance(told[name], list) else told[name] for name in PLAIN
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
     }
     vectors = Vectors(arrays["vectors"], arrays["folds"]) if "vectors" in arrays else None
     return Reference(
         **parts,
         **plain,
         vectors=vectors,
-        terms=_terms(told["terms"], arrays),
-        held_back=_held_back(told[HELD_BACK]["until"], _of_part(HELD_BACK, arrays)),
+        terms=_terms(content["terms"], arrays),
+        held_out=_held_out(content[HELD_OUT], _of_part(HELD_OUT, arrays)),
     )
 
 
 def _write(reference: Reference, folder: Path) -> None:
-    told: dict[str, Any] = {"format": FORMAT} | {name: getattr(reference, name) for name in PLAIN}
+    content: dict[str, Any] = {"format": FORMAT}
+    content |= {_stored(name): getattr(reference, name) for name in PLAIN}
     arrays: Arrays = {}
     for part in PARTS:
-        found = getattr(reference, part)
-        told[part] = [_told(name, sketch) for name, sketch in found.items()]
-        for at, sketch in enumerate(found.values()):
+        sketches = getattr(reference, part)
+        content[part] = [_plain_values(name, sketch) for name, sketch in sketches.items()]
+        for at, sketch in enumerate(sketches.values()):
             arrays |= {f"{part}.{at}.{key}": value for key, value in _arrays(sketch).items()}
     if reference.vectors is not None:
         arrays |= {"vectors": reference.vectors.values, "folds": reference.vectors.folds}
-    told["terms"] = None
+    content["terms"] = None
     if reference.terms is not None:
-        told["terms"] = {"names": reference.terms.names, "total": reference.terms.total}
-        arrays |= {f"terms.{key}": value for key, value in _arrays(reference.terms).items()}
-    told[HELD_BACK] = {"until": reference.held_back.until}
-    arrays |= {f"{HELD_BACK}.{key}": value for key, value in _held_back_arrays(reference.held_back).items()}
-    (folder / NAMES).write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
-    save_file({key: np.ascontiguousarray(value) for key, value in arrays.items()}, folder / NUMBERS)
+        content["terms"] = {"names": reference.terms.names, "total": reference.terms.total}
+        arrays |= {f"terms.{_stored(key)}": value for key, value in _arrays(reference.terms).items()}
+    held = reference.held_out
+    content[HELD_OUT] = {
+        "until": held.until,
+        "constants": sorted(held.constants),
+        "baselines": _baselines(held),
+    }
+    arrays |= {f"{HELD_OUT}.{key}": value for key, value in _held_out_arrays(held).items()}
+    (folder / JSON_FILE).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    save_file({key: np.ascontiguousarray(value) for key, value in arrays.items()}, folder / ARRAYS_FILE)
 
 
-def _held_back_arrays(held: HeldBack) -> Arrays:
-    said = {} if held.said is None else {name: getattr(held.said, name) for name in SAID}
-    return {"prior": held.prior, **said, **({} if held.keys is None else {"keys": held.keys})}
+def _stored(name: str) -> str:
+    return STORED.get(name, name)
+
+
+def _baselines(held: HeldOut) -> list[str]:
+    """Names of the baselines that are no constants."""
+    return [] if held.predictions is None else sorted(set(held.predictions.baselines) - set(held.constants))
+
+
+def _held_out_arrays(held: HeldOut) -> Arrays:
+    arrays = {**held.constants, **({} if held.keys is None else {"keys": held.keys})}
+    if held.predictions is None:
+        return arrays
+    one = held.predictions
+    baselines = {name: one.baselines[name] for name in _baselines(held)}
+    return {**arrays, **baselines, "y": one.y, OUTPUTS: one.outputs, "users": one.users}
 
 
 def _arrays(part: Sketch | Terms) -> Arrays:
     return {key: value for key, value in vars(part).items() if isinstance(value, np.ndarray)}
 
 
-def _told(name: str, sketch: Sketch) -> dict[str, Any]:
+def _plain_values(name: str, sketch: Sketch) -> dict[str, Any]:
     plain = {key: value for key, value in asdict(sketch).items() if not isinstance(value, np.ndarray)}
     # JSON has no NaN: a column without a value has neither mean nor range.
     finite = {key: None if value != value else value for key, value in plain.items()}
     return {"column": name, "numeric": isinstance(sketch, NumericSketch), **finite}
 
 
-def _sketches(part: str, told: list[dict[str, Any]], arrays: Arrays) -> dict[str, Sketch]:
+def _sketches(part: str, content: list[dict[str, Any]], arrays: Arrays) -> dict[str, Sketch]:
     found: dict[str, Sketch] = {}
-    for at, one in enumerate(told):
+    for at, one in enumerate(content):
         values: dict[str, Any] = _of_part(f"{part}.{at}", arrays)
         plain = {key: value for key, value in one.items() if key not in ("column", "numeric")}
         if one["numeric"]:
@@ -119,18 +142,21 @@ def _sketches(part: str, told: list[dict[str, Any]], arrays: Arrays) -> dict[str
     return found
 
 
-def _terms(told: dict[str, Any] | None, arrays: Arrays) -> Terms | None:
-    if told is None:
+def _terms(content: dict[str, Any] | None, arrays: Arrays) -> Terms | None:
+    if content is None:
         return None
-    return Terms(names=tuple(told["names"]), total=told["total"], **_of_part("terms", arrays))
+    found: Arrays = _of_part("terms", arrays)
+    values = {name: found[_stored(name)] for name in ("users", "median_share", "users_above")}
+    return Terms(names=tuple(content["names"]), total=content["total"], **values)
 
 
-def _held_back(until: str | None, values: Arrays) -> HeldBack:
-    prior, said = values["prior"], None
+def _held_out(content: dict[str, Any], values: Arrays) -> HeldOut:
+    constants = {name: values[name] for name in content.get("constants", (PRIOR,))}
+    predictions = None
     if "y" in values:
-        everyone = np.repeat(prior, len(values["y"]), axis=0)
-        said = Answered(**{name: values[name] for name in SAID}, prior=everyone)
-    return HeldBack(prior, said, until, values.get("keys"))
+        baselines = {name: values[name] for name in content.get("baselines", (NAIVE,))}
+        predictions = Predictions(values["y"], values[OUTPUTS], {**baselines, **constants}, values["users"])
+    return HeldOut(constants, predictions, content["until"], values.get("keys"))
 
 
 def _of_part(part: str, arrays: Arrays) -> Arrays:

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from purchasing_power.errors import DataError
 from purchasing_power.explain.explanation import explain
+from purchasing_power.model.protocol import Model, Table
 from purchasing_power.model.purchasing_model import PurchasingModel
-from purchasing_power.reference.columns import Columns, feature_columns, is_numeric, score_columns
-from purchasing_power.reference.held_back import HeldBack, measure_held_back
-from purchasing_power.reference.rows import one_per_user, score_rows, usable_rows
+from purchasing_power.reference.columns import ComparedColumns, is_numeric
+from purchasing_power.reference.held_out import HeldOut, measure_held_out
+from purchasing_power.reference.kind import ReferenceKind
+from purchasing_power.reference.rows import one_per_group
 from purchasing_power.reference.sketch import (
     Counts,
     NumericSketch,
@@ -22,9 +25,9 @@ from purchasing_power.reference.sketch import (
     sketch_numbers,
 )
 from purchasing_power.reference.texts import Terms, Vectors, known_terms, sampled_bag, user_vectors
-from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, UserTable, UserTableMeta
+from purchasing_power.snapshot.user_table import DOCUMENTS, USER, UserTable
 
-# Rows whose scores are taken apart to weigh the columns.
+# Rows that are explained to measure feature importance.
 EXPLAINED = 200
 
 
@@ -44,12 +47,12 @@ class Reference:
         ISO dates of the cutoffs behind ``by_cutoff`` of the columns, and the users at each; empty for a flat table.
     score_cutoffs
         ISO dates of the cutoffs of the scores.
-    use
-        Share, 0 to 1, of the model's attention that each column has; sums to 1, see :func:`column_use`.
+    importance
+        Feature importance of each column as a share, 0 to 1; sums to 1, see :meth:`ReferenceKind.importance`.
     vectors, terms
         What users' texts are like; ``None`` for a table without documents.
-    held_back
-        What was said of the held-back rows: the promise, and where the estimate is set right.
+    held_out
+        Predictions on the held-out rows: the reference performance, and what corrects the estimate.
     """
 
     columns: dict[str, Sketch]
@@ -59,43 +62,54 @@ class Reference:
     cutoffs: tuple[str, ...]
     cutoff_users: tuple[int, ...]
     score_cutoffs: tuple[str, ...]
-    use: dict[str, float]
+    importance: dict[str, float]
     vectors: Vectors | None
     terms: Terms | None
-    held_back: HeldBack
+    held_out: HeldOut
 
 
-def measure(model: PurchasingModel, trained_on: UserTable, seed: int) -> Reference:
-    """Measure the rows that a model was trained and calibrated on.
+def measure(kind: ReferenceKind, model: Model, trained_on: Table, seed: int) -> Reference:
+    """Measure the rows that a model was trained on.
 
     Raises
     ------
     DataError
         If ``trained_on`` is not the table that the model was trained on.
     """
-    usable = usable_rows(model, trained_on)
-    rows, scored = one_per_user(trained_on, usable, seed), score_rows(model, trained_on, seed)
-    codes, dates, users = _cutoffs(trained_on, usable)
-    every = trained_on.rows(usable) if dates else None
-    said = model.predict(scored.frame)
-    has_texts = DOCUMENTS in trained_on.frame
+    _check_same_table(model, trained_on)
+    usable = kind.reference_rows(model, trained_on)
+    rows = one_per_group(trained_on, usable, kind.group, seed)
+    scored = one_per_group(trained_on, kind.score_rows(model, trained_on), kind.group, seed)
+    codes, dates, users = _cutoffs(kind, trained_on, usable)
+    every = kind.watched_columns(model, trained_on.rows(usable)) if dates else None
+    vectors, terms = text_statistics(kind, model, rows, seed)
     return Reference(
-        columns=sketches(feature_columns(rows, model.meta), _every(every, model.meta), codes),
-        scores=sketches(score_columns(said)),
+        columns=sketches(kind.watched_columns(model, rows), every, codes),
+        scores=sketches(kind.watched_predictions(model.predict(scored.frame))),
         users=len(rows.frame),
         score_users=len(scored.frame),
         cutoffs=dates,
         cutoff_users=users,
-        score_cutoffs=_cutoffs(scored, np.arange(len(scored.frame)))[1],
-        use=column_use(model, rows, seed),
-        vectors=user_vectors(model, rows, seed) if has_texts else None,
-        terms=known_terms(sampled_bag(rows, seed)) if has_texts else None,
-        held_back=measure_held_back(model, trained_on),
+        score_cutoffs=_cutoffs(kind, scored, np.arange(len(scored.frame)))[1],
+        importance=kind.importance(model, rows, seed),
+        vectors=vectors,
+        terms=terms,
+        held_out=measure_held_out(kind, model, trained_on),
     )
 
 
+def text_statistics(
+    kind: ReferenceKind, model: Model, rows: Table, seed: int
+) -> tuple[Vectors | None, Terms | None]:
+    """What users' texts are like; nothing for a table without documents."""
+    if DOCUMENTS not in rows.frame:
+        return None, None
+    vectors = user_vectors(rows.frame, kind.group, lambda frame: kind.text_vectors(model, frame), seed)
+    return vectors, known_terms(sampled_bag(rows.frame, seed))
+
+
 def sketches(
-    columns: Columns, every: Columns | None = None, codes: np.ndarray | None = None
+    columns: ComparedColumns, every: ComparedColumns | None = None, codes: np.ndarray | None = None
 ) -> dict[str, Sketch]:
     """Sketch of each column; ``every`` holds the same columns at every cutoff, ``codes`` those rows' cutoffs."""
     found: dict[str, Sketch] = {}
@@ -109,34 +123,41 @@ def sketches(
     return found
 
 
-def counted(sketch: Sketch, column: pd.Series) -> Counts:
-    """A later sample of a column, counted as its sketch is."""
+def count_column(sketch: Sketch, column: pd.Series) -> Counts:
+    """Count a later sample of a column as its sketch is counted."""
     if isinstance(sketch, NumericSketch):
         return count_numbers(column.to_numpy(np.float64), sketch.cuts, sketch.low, sketch.high)
     return count_categories(column, sketch.names, sketch.known)
 
 
-def column_use(model: PurchasingModel, rows: UserTable, seed: int) -> dict[str, float]:
+def shap_importance(model: PurchasingModel, rows: UserTable, seed: int) -> dict[str, float]:
     """Mean absolute SHAP value of each feature and of ``documents`` on at most 200 rows, divided by their sum.
 
     Source: Lundberg & Lee (2017), A unified approach to interpreting model predictions, NeurIPS 30.
     """
-    sample = one_per_user(rows, np.random.default_rng(seed).permutation(len(rows.frame))[:EXPLAINED], seed)
+    chosen = np.random.default_rng(seed).permutation(len(rows.frame))[:EXPLAINED]
+    sample = one_per_group(rows, chosen, USER, seed)
     size = explain(model, sample.frame, seed).parts.abs().mean()
     total = float(size.sum())
     return {str(name): float(value) / total if total else 0.0 for name, value in size.items()}
 
 
-def _every(every: UserTable | None, meta: UserTableMeta) -> Columns | None:
-    return None if every is None else feature_columns(every, meta)
-
-
 def _cutoffs(
-    table: UserTable, rows: np.ndarray
+    kind: ReferenceKind, table: Table, rows: np.ndarray
 ) -> tuple[np.ndarray | None, tuple[str, ...], tuple[int, ...]]:
-    """Cutoff of each row as a code, the cutoffs as ISO dates, and rows at each; nothing for a flat table."""
-    if CUTOFF not in table.frame:
+    """Cutoff of each row as a code, the cutoffs as ISO dates, and rows at each; nothing for a table without cutoffs."""
+    moments = kind.moments(table) if kind.has_cutoffs(table) else None
+    if moments is None:
         return None, (), ()
-    codes, moments = pd.factorize(table.frame[CUTOFF].iloc[rows], sort=True)
-    dates = tuple(f"{moment:%Y-%m-%d}" for moment in moments)
+    codes, cutoffs = pd.factorize(moments.iloc[rows], sort=True)
+    dates = tuple(f"{moment:%Y-%m-%d}" for moment in cutoffs)
     return codes, dates, tuple(int(count) for count in np.bincount(codes, minlength=len(dates)))
+
+
+def _check_same_table(model: Model, trained_on: Table) -> None:
+    digest = trained_on.digest()
+    if digest != model.training.digest:
+        raise DataError(
+            f"reference: got a table with digest {digest}; the model was trained on {model.training.digest}. "
+            "Give the table that the version's users tag names, or train again."
+        )

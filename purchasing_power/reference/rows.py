@@ -1,13 +1,17 @@
-"""Which rows a version is compared with later: one of each user that it was trained on."""
+"""Which rows are compared: one of each user that a version was trained on, and one of each later user."""
 
 from __future__ import annotations
+
+from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from purchasing_power.errors import DataError
+from purchasing_power.model.protocol import Table
 from purchasing_power.model.purchasing_model import PurchasingModel, row_keys
-from purchasing_power.model.splits import split
+from purchasing_power.snapshot.cutoffs import at_cutoff
 from purchasing_power.snapshot.user_table import CUTOFF, USER, UserTable
 
 # Tests need no more, and beyond this they take minutes.
@@ -20,13 +24,7 @@ def usable_rows(model: PurchasingModel, trained_on: UserTable) -> np.ndarray:
     A cutoff less than a lookback after the first one may look back past the first order, so that its
     long windows are only partly filled: they would drift by construction. Only cutoffs with filled
     windows are usable, or the last one where none has.
-
-    Raises
-    ------
-    DataError
-        If ``trained_on``, the user table that the version was trained from, is another one.
     """
-    _check_same_table(model, trained_on)
     seen = np.isin(row_keys(trained_on), model.seen)
     if trained_on.meta.kind == "panel":
         moments = trained_on.frame[CUTOFF]
@@ -36,17 +34,40 @@ def usable_rows(model: PurchasingModel, trained_on: UserTable) -> np.ndarray:
     return np.flatnonzero(seen)
 
 
-def score_rows(model: PurchasingModel, trained_on: UserTable, seed: int) -> UserTable:
-    """One row per user of the calibration rows: known to the model's makers, but not fitted on.
+def current_rows(model: PurchasingModel, table: UserTable, cutoff: date | None, seed: int) -> UserTable:
+    """The rows of one later cutoff, by default the last; of a flat table one row per user that is new.
 
-    A model is surer of rows that it was fitted on, so that scores of those would differ from any later
-    ones without drift.
+    Raises
+    ------
+    DataError
+        If the table has no rows or no such cutoff, or holds nothing later than the training rows.
     """
-    return one_per_user(trained_on, split(trained_on, model.training.seed).calibrate, seed)
+    if table.meta.kind == "flat":
+        new = model.unseen(table)
+        if not len(new):
+            raise DataError(
+                f"user table: got {len(table.frame)} rows, all of which the model was trained on; new rows are needed. "
+                "Ingest a newer file and give its user table."
+            )
+        current: UserTable = one_per_group(table, new, USER, seed)
+        return current
+    rows = at_cutoff(table, cutoff)
+    _check_later(model, rows.frame[CUTOFF].iloc[0])
+    latest: UserTable = one_per_group(rows, np.arange(len(rows.frame)), USER, seed)
+    return latest
 
 
-def one_per_user(table: UserTable, rows: np.ndarray, seed: int) -> UserTable:
-    """One random row of each user among ``rows``, at most 100,000 users, in the table's order.
+def _check_later(model: PurchasingModel, chosen: pd.Timestamp) -> None:
+    last = max([*model.training.cutoffs, *model.training.calibration_cutoffs])
+    if chosen <= pd.Timestamp(last):
+        raise DataError(
+            f"cutoff: got {chosen:%Y-%m-%d}; the model was trained on cutoffs up to {last}, and only a later one can "
+            "drift from them. Take a snapshot with a later last_cutoff and give it as users."
+        )
+
+
+def one_per_group(table: Table, rows: np.ndarray, group: str, seed: int) -> Any:
+    """One random row of each group, such as a user, among ``rows``, at most 100,000 of them, in the table's order.
 
     A panel repeats its users, and rows of one user are alike: counted as independent they would make
     every test overconfident. One row per user, at one random training cutoff, has the spread of the
@@ -54,14 +75,5 @@ def one_per_user(table: UserTable, rows: np.ndarray, seed: int) -> UserTable:
     users may stand among the later rows, which makes the tests, if anything, too careful.
     """
     shuffled = np.random.default_rng(seed).permutation(rows)
-    first = ~table.frame[USER].iloc[shuffled].duplicated().to_numpy()
+    first = ~table.frame[group].iloc[shuffled].duplicated().to_numpy()
     return table.rows(np.sort(shuffled[first][:MOST_USERS]))
-
-
-def _check_same_table(model: PurchasingModel, trained_on: UserTable) -> None:
-    digest = trained_on.digest()
-    if digest != model.training.digest:
-        raise DataError(
-            f"reference: got a user table with digest {digest}; the model was trained on {model.training.digest}. "
-            "Give the table that the version's users tag names, or train again."
-        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,10 @@ import pandas as pd
 from scipy import sparse
 from sklearn.feature_extraction.text import HashingVectorizer
 
-from purchasing_power.explain.heads import members
+from purchasing_power.explain.heads import parts_of
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.reference.sketch import LEAST_USERS
-from purchasing_power.snapshot.user_table import DOCUMENTS, USER, UserTable, document_codes
+from purchasing_power.snapshot.user_table import DOCUMENTS, document_codes
 from purchasing_power.text.bag import Bag, bag
 from purchasing_power.text.words import words
 
@@ -54,9 +54,9 @@ class Terms:
         Words (Chinese segmented) that 10 users or more have, at most 10,000, alphabetically.
     users
         Users who have each, shape (n_names,).
-    lean
+    median_share
         The median share of their texts that holds the word, among its users; shape (n_names,).
-    leaning
+    users_above
         Users in whose texts the share is larger than that, shape (n_names,).
     total
         Users read, those without texts too.
@@ -64,22 +64,33 @@ class Terms:
 
     names: tuple[str, ...]
     users: np.ndarray
-    lean: np.ndarray
-    leaning: np.ndarray
+    median_share: np.ndarray
+    users_above: np.ndarray
     total: int
 
 
-def user_vectors(model: PurchasingModel, table: UserTable, seed: int) -> Vectors:
+def user_vectors(
+    frame: pd.DataFrame, group: str, encode: Callable[[pd.DataFrame], np.ndarray | None], seed: int
+) -> Vectors:
     """Projected vectors of random users who have texts.
 
-    The vectors are those of the model's own encoder or TF-IDF block; where it has neither, hashed counts of words.
+    Parameters
+    ----------
+    frame
+        Rows with ``documents``, one per user.
+    group
+        Column of the users.
+    encode
+        What the model makes of each row's documents; where it gives ``None``, hashed counts of words are taken.
     """
-    lengths = np.diff(document_codes(table.frame[DOCUMENTS])[0])
+    lengths = np.diff(document_codes(frame[DOCUMENTS])[0])
     chosen = np.random.default_rng(seed).permutation(np.flatnonzero(lengths))[:MOST_VECTORS]
-    frame = table.frame.iloc[np.sort(chosen)]
+    frame = frame.iloc[np.sort(chosen)]
     if not len(frame):
         return Vectors(np.zeros((0, 1), np.float16), np.zeros(0, np.uint8))
-    return Vectors(projected(_of_model(model, frame)), fold_codes(frame[USER]))
+    values = encode(frame)
+    values = hashed_words(bag(frame[DOCUMENTS])) if values is None else values
+    return Vectors(projected(values), fold_codes(frame[group]))
 
 
 def projected(values: np.ndarray) -> np.ndarray:
@@ -99,27 +110,27 @@ def fold_codes(users: pd.Series) -> np.ndarray:
     return (np.asarray(hashed, np.uint64) % FOLDS).astype(np.uint8)
 
 
-def sampled_bag(table: UserTable, seed: int) -> Bag:
+def sampled_bag(frame: pd.DataFrame, seed: int) -> Bag:
     """Documents of at most 20,000 random users."""
-    chosen = np.random.default_rng(seed).permutation(len(table.frame))[:MOST_READ]
-    return bag(table.frame[DOCUMENTS].iloc[np.sort(chosen)])
+    chosen = np.random.default_rng(seed).permutation(len(frame))[:MOST_READ]
+    return bag(frame[DOCUMENTS].iloc[np.sort(chosen)])
 
 
 def known_terms(documents: Bag) -> Terms:
-    """The words of users' documents that are common enough to be shown."""
+    """The words of users' documents that are common enough to be named."""
     names, shares = term_shares(documents)
     users = shares.getnnz(axis=0)
     order = np.argsort(-users, kind="stable")[:MOST_TERMS]
     kept = np.sort(order[users[order] >= LEAST_USERS])
     chosen = shares[:, kept].tocsc()
-    lean = np.array(
+    median_share = np.array(
         [np.median(chosen.data[chosen.indptr[n] : chosen.indptr[n + 1]]) for n in range(len(kept))]
     )
     return Terms(
         names=tuple(names[place] for place in kept),
         users=users[kept].astype(np.int64),
-        lean=lean.astype(np.float64),
-        leaning=leaning(chosen, lean),
+        median_share=median_share.astype(np.float64),
+        users_above=users_above(chosen, median_share),
         total=shares.shape[0],
     )
 
@@ -137,24 +148,24 @@ def term_shares(documents: Bag) -> tuple[list[str], sparse.csc_matrix]:
     return names, sparse.csc_matrix(shares)
 
 
-def leaning(shares: sparse.csc_matrix, lean: np.ndarray) -> np.ndarray:
-    """Users of each word in whose texts its share is larger than ``lean``, int64, shape (n_words,)."""
+def users_above(shares: sparse.csc_matrix, median_share: np.ndarray) -> np.ndarray:
+    """Users of each word in whose texts its share is larger than ``median_share``, int64, shape (n_words,)."""
     column = np.repeat(np.arange(shares.shape[1]), np.diff(shares.indptr))
     # A sum of shares in another order differs in the last digits.
-    above = shares.data > lean[column] + 1e-9
+    above = shares.data > median_share[column] + 1e-9
     return np.bincount(column[above], minlength=shares.shape[1]).astype(np.int64)
 
 
-def _of_model(model: PurchasingModel, frame: pd.DataFrame) -> np.ndarray:
-    scorers, _ = members(model.scorer)
+def text_block(model: PurchasingModel, frame: pd.DataFrame) -> np.ndarray | None:
+    """What a model's own encoder or TF-IDF block makes of rows, shape (n_rows, dimension); ``None`` without either."""
     for name in ("encoder", "tfidf"):
-        for scorer in scorers:
-            fitted: dict[str, Any] = getattr(getattr(scorer, "features", None), "named_transformers_", {})
+        for one in parts_of(model):
+            fitted: dict[str, Any] = getattr(getattr(one.scorer, "features", None), "named_transformers_", {})
             if name in fitted:
                 values = fitted[name].transform(model.prepared(frame)[[DOCUMENTS]])
                 if not sparse.issparse(values) and values.shape[1] > 1:
                     return np.asarray(values, np.float64)
-    return hashed_words(bag(frame[DOCUMENTS]))
+    return None
 
 
 def hashed_words(documents: Bag) -> np.ndarray:

@@ -1,4 +1,5 @@
 """Raw tables of a shop: the contract, checks, intake, pseudonyms, samples and flat files.
 
-Imports the errors and the user table alone. Start with :mod:`~purchasing_power.shop.contract`, then ``intake``.
+Imports errors, atomic folders and the user table alone. Start with :mod:`~purchasing_power.shop.contract`, then
+``intake``.
 """

@@ -32,7 +32,7 @@ class TableCounts:
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedTable:
     """Good rows with contract types; bad rows as they were read, with ``row`` and ``reason``; the counts."""
 
     good: pd.DataFrame
@@ -41,7 +41,7 @@ class Checked:
     notes: tuple[str, ...] = ()
 
 
-def check_table(name: str, raw: pd.DataFrame, schema: pa.DataFrameSchema) -> Checked:
+def check_table(name: str, raw: pd.DataFrame, schema: pa.DataFrameSchema) -> CheckedTable:
     """Split a table into rows that hold to the contract and rows that do not.
 
     Raises
@@ -61,7 +61,7 @@ def check_table(name: str, raw: pd.DataFrame, schema: pa.DataFrameSchema) -> Che
     counts = _counts(len(raw), len(good), faults)
     if not len(good):
         raise DataError(f"{name}: all {len(raw)} rows are bad: {describe(counts)}")
-    return Checked(good, _bad_rows(name, raw, schema, faults), counts, tuple(notes))
+    return CheckedTable(good, _bad_rows(name, raw, schema, faults), counts, tuple(notes))
 
 
 def describe(counts: TableCounts) -> str:
@@ -132,8 +132,8 @@ def _column(values: pd.Series, part: pa.Column) -> tuple[pd.Series, pd.Series, s
 
 
 def _faults(values: pd.Series, at: pd.Series, column: str, rule: str) -> pd.DataFrame:
-    found = values[at].astype("object").to_numpy()
-    return pd.DataFrame({"row": np.flatnonzero(at), "column": column, "rule": rule, "value": found})
+    bad = values[at].astype("object").to_numpy()
+    return pd.DataFrame({"row": np.flatnonzero(at), "column": column, "rule": rule, "value": bad})
 
 
 def _rule_faults(typed: pd.DataFrame, schema: pa.DataFrameSchema, known: pd.DataFrame) -> pd.DataFrame:
@@ -173,17 +173,17 @@ def _repeat_faults(name: str, good: pd.DataFrame) -> pd.DataFrame:
 
 def _counts(read: int, kept: int, faults: pd.DataFrame) -> TableCounts:
     groups = (faults["column"] + " " + faults["rule"]).rename("reason")
-    found = faults["row"].groupby(groups, sort=False).agg(["size", "min"]).sort_values("min", kind="stable")
-    sizes = {str(reason): int(size) for reason, size in found["size"].items()}
-    first = {str(reason): int(row) + 1 for reason, row in found["min"].items()}
+    reasons = faults["row"].groupby(groups, sort=False).agg(["size", "min"]).sort_values("min", kind="stable")
+    sizes = {str(reason): int(size) for reason, size in reasons["size"].items()}
+    first = {str(reason): int(row) + 1 for reason, row in reasons["min"].items()}
     return TableCounts(read, kept, read - kept, sizes, first)
 
 
 def _bad_rows(name: str, raw: pd.DataFrame, schema: pa.DataFrameSchema, faults: pd.DataFrame) -> pd.DataFrame:
     """Bad rows as they were read, with their 1-based row number and the reasons."""
-    shown = faults["value"].astype("str").str.slice(0, _LONGEST_VALUE)
+    value = faults["value"].astype("str").str.slice(0, _LONGEST_VALUE)
     hidden = faults["value"].isna() | faults["column"].isin(USER_COLUMNS[name])
-    text = faults["column"] + ": " + shown.mask(hidden, "").fillna("") + " " + faults["rule"]
+    text = faults["column"] + ": " + value.mask(hidden, "").fillna("") + " " + faults["rule"]
     text = text.str.replace(":  ", ": ", regex=False)
     # Joining is slow, and nearly every bad row has one fault.
     several = faults["row"].duplicated(keep=False)

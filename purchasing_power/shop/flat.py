@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from purchasing_power.errors import DataError
-from purchasing_power.shop.flat_label import label_column
 from purchasing_power.shop.pseudonym import pseudonymise
 from purchasing_power.shop.tables import read_table
-from purchasing_power.shop.values import as_days, as_text, as_truth, open_column
+from purchasing_power.shop.values import MISSING_WORDS, as_booleans, as_days, as_numbers, as_text, open_column
 from purchasing_power.snapshot.user_table import (
     CUTOFF,
     DOCUMENTS,
@@ -24,6 +23,10 @@ from purchasing_power.snapshot.user_table import (
 
 log = logging.getLogger(__name__)
 
+TASKS = ("auto", "binary", "multiclass", "regression")
+MOST_NUMERIC_CLASSES = 20
+# A column of numbers with a few typing errors is still a column of numbers.
+_NUMERIC_SHARE = 0.95
 _DATED = "is now days since 1970-01-01"
 
 
@@ -55,7 +58,7 @@ def read_flat(
     -------
     table, quarantine
         The bad rows stand in ``quarantine`` as they were read, with ``row`` (1-based) and
-        ``reason``. What was left out of the table is told in ``table.meta.settings["notes"]``, and
+        ``reason``. ``table.meta.settings["notes"]`` says what was left out of the table, and
         ``settings["dates"]`` names the columns that count days since 1970-01-01.
 
     Raises
@@ -66,7 +69,7 @@ def read_flat(
     raw = _open(path).reset_index(drop=True)
     texts = _names(raw, text)
     _refuse_unusable(path, raw, texts, label, user)
-    target, task, reasons = label_column(raw[label], task)
+    target, task, reasons = _label_column(raw[label], task)
     ids = as_text(raw[user]) if user in raw else pd.Series([f"row-{n + 1}" for n in raw.index], dtype="str")
     reasons = reasons.where(ids.notna(), reasons.fillna("") + f"{user}: is missing ")
     keep = reasons.isna().to_numpy()
@@ -86,7 +89,7 @@ def read_flat(
         blocks={"documents": state},
         settings=settings,
     )
-    _tell(settings["notes"], state, int((~keep).sum()), len(raw))
+    _log_notes(settings["notes"], state, int((~keep).sum()), len(raw))
     return UserTable(frame, meta), _quarantine(raw, ids, reasons, user, key)
 
 
@@ -124,6 +127,63 @@ def _refuse_unusable(path: Path, raw: pd.DataFrame, texts: list[str], label: str
         )
 
 
+def _label_column(values: pd.Series, task: str) -> tuple[pd.Series, str, pd.Series]:
+    """The label as text (classes) or float64, the task, and why a row cannot be used, missing where it can.
+
+    Raises
+    ------
+    DataError
+        If the task is unknown, or the label has no value, a single one, or does not fit the task.
+    """
+    if task not in TASKS:
+        raise DataError(
+            f"task: got {task}; allowed are {', '.join(TASKS)}. Set the parameter task to one of them."
+        )
+    text = as_text(values)
+    text = text.mask(text.isin(MISSING_WORDS))
+    numbers = as_numbers(text)
+    numbers = numbers.where(np.isfinite(numbers))
+    if text.isna().all():
+        raise DataError(
+            f"{values.name}: the label is missing in all {len(values)} rows. Name another column."
+        )
+    task = _task_of(text, numbers) if task == "auto" else task
+    if task == "regression":
+        target = numbers
+    else:
+        integers = numbers[text.notna()].notna().all() and (numbers.dropna() % 1 == 0).all()
+        target = as_text(numbers) if integers else text
+    _refuse_unlearnable(str(values.name), target.dropna(), task)
+    why = np.where(text.isna(), f"{values.name}: is missing ", f"{values.name}: is not a finite number ")
+    return target, task, pd.Series(why, index=values.index, dtype="str").where(target.isna())
+
+
+def _task_of(text: pd.Series, numbers: pd.Series) -> str:
+    distinct = text.nunique()
+    numeric = numbers.notna().sum() >= _NUMERIC_SHARE * text.notna().sum()
+    if numeric and distinct > 2 and (distinct > MOST_NUMERIC_CLASSES or (numbers.dropna() % 1 != 0).any()):
+        return "regression"
+    return "binary" if distinct <= 2 else "multiclass"
+
+
+def _refuse_unlearnable(name: str, target: pd.Series, task: str) -> None:
+    distinct = target.nunique()
+    if distinct < 2:
+        raise DataError(
+            f"{name}: the label has {distinct} distinct values in {len(target)} usable rows; 2 or more are needed. "
+            "Add rows of another class, or name another column with the parameter label."
+        )
+    if task == "binary" and distinct != 2:
+        raise DataError(
+            f"{name}: {distinct} classes; task=binary needs 2. Set task=multiclass, or merge classes."
+        )
+    if task == "multiclass" and distinct > max(MOST_NUMERIC_CLASSES, len(target) / 2):
+        raise DataError(
+            f"{name}: {distinct} classes in {len(target)} rows; a class needs rows to learn from. "
+            "Name another column with the parameter label, or set task=regression for numbers."
+        )
+
+
 def _features(raw: pd.DataFrame) -> tuple[dict[str, pd.Series], dict[str, list[str]]]:
     features: dict[str, pd.Series] = {}
     settings: dict[str, list[str]] = {"notes": [], "dates": []}
@@ -153,9 +213,9 @@ def _feature(values: pd.Series) -> tuple[pd.Series | None, str]:
         return as_days(column), _DATED
     if not isinstance(column.dtype, pd.StringDtype):
         return column, note
-    truth = as_truth(column)
-    if truth is not None:
-        return truth, note
+    booleans = as_booleans(column)
+    if booleans is not None:
+        return booleans, note
     days = as_days(column)
     if days is not None:
         return days, _DATED
@@ -180,11 +240,11 @@ def _documents(raw: pd.DataFrame, names: list[str]) -> tuple[pd.Series, str]:
 def _quarantine(raw: pd.DataFrame, ids: pd.Series, reasons: pd.Series, user: str, key: bytes) -> pd.DataFrame:
     bad = raw[reasons.notna()]
     hidden = {user: pseudonymise(ids[bad.index], key)} if user in raw else {}
-    told = reasons[bad.index].str.strip()
-    return bad.assign(**hidden, row=bad.index + 1, reason=told).reset_index(drop=True)
+    texts = reasons[bad.index].str.strip()
+    return bad.assign(**hidden, row=bad.index + 1, reason=texts).reset_index(drop=True)
 
 
-def _tell(notes: list[str], state: str, bad: int, rows: int) -> None:
+def _log_notes(notes: list[str], state: str, bad: int, rows: int) -> None:
     if bad:
         log.warning("flat file: %d of %d rows quarantined", bad, rows)
     for note in [*notes, f"documents are {state}"]:

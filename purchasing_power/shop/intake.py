@@ -11,11 +11,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from purchasing_power.errors import DataError
-from purchasing_power.shop.checks import Checked, TableCounts, check_table, describe
+from purchasing_power.shop.checks import CheckedTable, TableCounts, check_table, describe
 from purchasing_power.shop.contract import MAX_AMOUNT, REQUIRED_TABLES, USER_COLUMNS, schemas
-from purchasing_power.shop.drafts import QUARANTINE, replaced
 from purchasing_power.shop.pseudonym import pseudonymise
-from purchasing_power.shop.tables import open_folder, unknown_names, write_table
+from purchasing_power.shop.tables import QUARANTINE, open_folder, shop_folder, unknown_names, write_table
 from purchasing_power.shop.values import as_text
 
 log = logging.getLogger(__name__)
@@ -38,7 +37,7 @@ class IntakeReport:
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
 
-def take_in(
+def ingest(
     source: Path, target: Path, *, key: bytes, now: datetime | None = None, max_amount: float = MAX_AMOUNT
 ) -> IntakeReport:
     """Check the shop tables of ``source`` and write them to ``target``, which is replaced as a whole.
@@ -68,7 +67,7 @@ def take_in(
     contract = schemas(max_amount, now or datetime.now(UTC))
     counts: dict[str, TableCounts] = {}
     notes = [f"{name} in the shop folder is no shop table and was skipped" for name in unknown_names(source)]
-    with replaced(target) as draft:
+    with shop_folder(target) as draft:
         for name in tqdm(list(raw), desc="intake", unit="table"):
             # Popped, so that a large table leaves memory before the next one is checked.
             checked = check_table(name, raw.pop(name), contract[name])
@@ -84,14 +83,14 @@ def take_in(
 def _refuse_missing(source: Path, raw: dict[str, pd.DataFrame]) -> None:
     missing = [name for name in REQUIRED_TABLES if name not in raw]
     if missing:
-        found = ", ".join(p.name for p in sorted(source.iterdir())) or "nothing"
+        names = ", ".join(p.name for p in sorted(source.iterdir())) or "nothing"
         raise DataError(
-            f"{missing[0]}: no such table in {source} (found: {found}); it is required. "
+            f"{missing[0]}: no such table in {source} (found: {names}); it is required. "
             f"Add {missing[0]}.parquet or {missing[0]}.csv."
         )
 
 
-def _write(name: str, checked: Checked, draft: Path, key: bytes) -> None:
+def _write(name: str, checked: CheckedTable, draft: Path, key: bytes) -> None:
     write_table(_protected(name, checked.good, key), draft / f"{name}.parquet")
     if len(checked.bad):
         (draft / QUARANTINE).mkdir(exist_ok=True)

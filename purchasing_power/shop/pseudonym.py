@@ -21,8 +21,13 @@ SHORTEST_KEY = 16
 _LENGTH = 32
 
 
-def read_key(workspace: Path) -> bytes:
+def read_key(workspace: Path, warns: bool = True) -> bytes:
     """The pseudonym key: from the environment, else from the workspace, where it is made once (mode 600).
+
+    Parameters
+    ----------
+    warns
+        Whether to say that the key is this workspace's own; nobody has the users of a sample elsewhere.
 
     Raises
     ------
@@ -35,13 +40,14 @@ def read_key(workspace: Path) -> bytes:
     path = workspace / KEY_FILE
     if not path.exists():
         _make_key(path)
-    log.warning(
-        "%s is not set: user ids are replaced with the random key in %s and match within this workspace "
-        "only. Set %s to keep them the same everywhere.",
-        KEY_VARIABLE,
-        path,
-        KEY_VARIABLE,
-    )
+    if warns:
+        log.warning(
+            "%s is not set: user ids are replaced with the random key in %s and match within this workspace "
+            "only. Set %s to keep them the same everywhere.",
+            KEY_VARIABLE,
+            path,
+            KEY_VARIABLE,
+        )
     return _long_enough(path.read_text().strip().encode(), str(path))
 
 

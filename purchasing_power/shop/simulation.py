@@ -172,8 +172,8 @@ def _texts(random: np.random.Generator, people: _People, products: pd.DataFrame,
     happy = random.random(len(who)) < np.clip(people.rate[who] * 8, 0.1, 0.9)
     kind = random.choice(["review", "search", "post", "chat"], len(who), p=[0.4, 0.3, 0.2, 0.1])
     pick = random.integers(0, 4, len(who))
-    said = np.where(happy, np.array(_PRAISE)[pick], np.array(_BLAME)[pick])
-    pattern = np.where(kind == "search", np.array(_SEARCH)[pick], said)
+    opinion = np.where(happy, np.array(_PRAISE)[pick], np.array(_BLAME)[pick])
+    pattern = np.where(kind == "search", np.array(_SEARCH)[pick], opinion)
     frame = pd.DataFrame(
         {
             "user_id": people.ids[who],
@@ -230,7 +230,7 @@ def _redemptions(
 ) -> pd.DataFrame:
     user = campaigns["user_id"].str[1:].astype("int64").to_numpy()
     used = random.random(len(user)) < people.coupons[user] * (people.rate[user] > 0)
-    kept = campaigns[used]
-    wait = random.integers(3_600, 14 * 86_400, len(kept)).astype("timedelta64[s]")
-    frame = kept[["user_id", "campaign_id"]].assign(redeemed_at=kept["sent_at"] + wait)
+    redeemed = campaigns[used]
+    wait = random.integers(3_600, 14 * 86_400, len(redeemed)).astype("timedelta64[s]")
+    frame = redeemed[["user_id", "campaign_id"]].assign(redeemed_at=redeemed["sent_at"] + wait)
     return frame[frame["redeemed_at"] < START + days * _DAY].reset_index(drop=True)

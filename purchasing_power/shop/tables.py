@@ -1,20 +1,26 @@
-"""Shop tables in a folder: opened as frames, written whole or not at all, scanned with Ibis."""
+"""Shop tables in a folder: opened as frames, written as a whole or not at all, scanned with Ibis."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import ibis
 import pandas as pd
 import pyarrow as pa
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from purchasing_power.atomic_folder import atomic_folder
 from purchasing_power.errors import DataError
 from purchasing_power.shop.contract import SCHEMAS
-from purchasing_power.shop.csv_file import read_csv
-from purchasing_power.shop.drafts import replaced
+
+QUARANTINE = "quarantine"
+_CHUNK = 1 << 24
+_LONGEST_ROW = 1 << 24
 
 
 def open_folder(folder: Path) -> dict[str, pd.DataFrame]:
@@ -37,8 +43,8 @@ def open_folder(folder: Path) -> dict[str, pd.DataFrame]:
     for name in SCHEMAS:
         paths = [p for p in (folder / f"{name}.parquet", folder / f"{name}.csv", folder / name) if p.exists()]
         if len(paths) > 1:
-            found = " and ".join(p.name for p in paths)
-            raise DataError(f"{name}: found {found} in {folder}; a table stands once. Remove all but one.")
+            names = " and ".join(p.name for p in paths)
+            raise DataError(f"{name}: found {names} in {folder}; a table stands once. Remove all but one.")
         if paths:
             tables[name] = read_table(paths[0])
     return tables
@@ -59,7 +65,7 @@ def read_table(path: Path) -> pd.DataFrame:
         If the file is broken, is not UTF-8, or has rows of another width than its header.
     """
     if path.suffix.lower() == ".csv":
-        return read_csv(path)
+        return _read_csv(path)
     try:
         arrow = _plain(pq.read_table(path))
     except (pa.ArrowException, OSError) as error:
@@ -87,9 +93,108 @@ def _plain(arrow: pa.Table) -> pa.Table:
     return arrow.cast(pa.schema(fields))
 
 
+def _read_csv(path: Path) -> pd.DataFrame:
+    """A UTF-8 CSV file with every column as text, whatever its values; an empty field is missing."""
+    _check_utf8(path)
+    header = _header(path)
+    invalid: list[int] = []
+
+    def skip(row: pacsv.InvalidRow) -> str:
+        invalid.append(row.number)
+        return "skip"
+
+    try:
+        arrow = _parse_csv(path, header, skip)
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"{path.name}: cannot be read as CSV; a header line and comma-separated rows are needed, with "
+            "fields that hold commas, quotes or line breaks in double quotes. Write it again."
+        ) from error
+    if invalid:
+        raise DataError(
+            f"{path.name}: {len(invalid)} rows do not have {len(header)} fields (first: line {invalid[0]}); "
+            "every row has as many fields as the header. Put fields that hold commas in double quotes."
+        )
+    return arrow.to_pandas()
+
+
+def _parse_csv(path: Path, header: list[str], on_invalid: Callable[[pacsv.InvalidRow], str]) -> pa.Table:
+    return pacsv.read_csv(
+        path,
+        # One thread keeps the row numbers that the message needs.
+        read_options=pacsv.ReadOptions(use_threads=False, block_size=_LONGEST_ROW),
+        parse_options=pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=on_invalid),
+        convert_options=pacsv.ConvertOptions(
+            column_types={name: pa.large_string() for name in header},
+            null_values=[""],
+            strings_can_be_null=True,
+        ),
+    )
+
+
+def _header(path: Path) -> list[str]:
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        header = next(csv.reader(handle), [])
+    if not header or len(set(header)) < len(header):
+        raise DataError(
+            f"{path.name}: the header has {len(header)} columns, {len(set(header))} distinct; every column "
+            "needs a name of its own in the first line. Write the header line."
+        )
+    return header
+
+
+def _check_utf8(path: Path) -> None:
+    start, rest = 0, b""
+    with path.open("rb") as handle:
+        while chunk := handle.read(_CHUNK):
+            data = rest + chunk
+            try:
+                data.decode("utf-8")
+                start, rest = start + len(data), b""
+            except UnicodeDecodeError as error:
+                # A character cut by the end of a chunk is read again with the next one.
+                if len(data) - error.start >= 4 or len(chunk) < _CHUNK:
+                    raise _not_utf8(path, start + error.start) from None
+                start, rest = start + error.start, data[error.start :]
+    if rest:
+        raise _not_utf8(path, start)
+
+
+def _not_utf8(path: Path, position: int) -> DataError:
+    return DataError(
+        f"{path.name}: byte {position} is not UTF-8; CSV files must be UTF-8. Re-encode it, for instance "
+        f"`iconv -f GB18030 -t UTF-8 {path.name} > new.csv` (or -f LATIN1, -f CP1252), or export it as UTF-8."
+    )
+
+
+@contextmanager
+def shop_folder(folder: Path) -> Iterator[Path]:
+    """A draft folder that takes the place of ``folder`` when the block ends without an error.
+
+    Raises
+    ------
+    DataError
+        If ``folder`` exists and holds other things than shop tables: it is never replaced.
+    """
+    if foreign := _foreign_names(folder):
+        raise DataError(
+            f"target: {folder} holds {len(foreign)} things that are no table, {foreign[0]} first; "
+            "the target is replaced as a whole. Give a new folder."
+        )
+    with atomic_folder(folder, remove_stale=True) as draft:
+        yield draft
+
+
+def _foreign_names(folder: Path) -> list[str]:
+    known = {QUARANTINE, *SCHEMAS, *(f"{name}.parquet" for name in SCHEMAS)}
+    if folder.is_dir():
+        return sorted(path.name for path in folder.iterdir() if path.name not in known)
+    return [folder.name] if folder.exists() else []
+
+
 def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> Path:
     """Write each table to NAME.parquet in ``folder``: a draft first, which then takes its place."""
-    with replaced(folder) as draft:
+    with shop_folder(folder) as draft:
         for name, frame in tables.items():
             write_table(frame, draft / f"{name}.parquet")
     return folder

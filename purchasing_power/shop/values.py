@@ -65,7 +65,7 @@ def open_column(values: pd.Series) -> tuple[pd.Series | None, str]:
     return numbers.mask(infinite), note
 
 
-def as_truth(text: pd.Series) -> pd.Series | None:
+def as_booleans(text: pd.Series) -> pd.Series | None:
     """Text of nothing but true and false as 1.0 and 0.0; ``None`` for any other text."""
     lower = text.str.lower()
     return lower.map({"true": 1.0, "false": 0.0}) if lower.dropna().isin(["true", "false"]).all() else None

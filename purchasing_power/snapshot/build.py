@@ -25,13 +25,13 @@ from purchasing_power.snapshot.blocks import (
     social,
     writing,
 )
-from purchasing_power.snapshot.blocks.profile import profile
+from purchasing_power.snapshot.cutoffs import cutoffs, end_of_data
 from purchasing_power.snapshot.documents import documents, missing
-from purchasing_power.snapshot.feature import Block
+from purchasing_power.snapshot.feature import Block, Feature
 from purchasing_power.snapshot.history import TIMES, History
-from purchasing_power.snapshot.outcome import names, outcome
-from purchasing_power.snapshot.plan import keep_plan, make_plan
-from purchasing_power.snapshot.settings import Plan, SnapshotSettings, cutoffs, end_of_data
+from purchasing_power.snapshot.outcome import outcome, outcome_names
+from purchasing_power.snapshot.plan import Plan, fit_plan, reuse_plan
+from purchasing_power.snapshot.settings import SnapshotSettings
 from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, USER, UserTable, UserTableMeta
 
 BLOCKS: list[Block] = [
@@ -55,14 +55,14 @@ def build(
     tables: dict[str, ir.Table],
     settings: SnapshotSettings | None = None,
     progress: bool = True,
-    kept: dict[str, Any] | None = None,
+    earlier: dict[str, Any] | None = None,
 ) -> UserTable:
     """Build the user table of a shop, features, documents and outcomes, sorted by cutoff and user.
 
     Parameters
     ----------
-    kept
-        ``UserTableMeta.settings`` of an earlier table whose columns are kept, so that a model trained on
+    earlier
+        ``UserTableMeta.settings`` of an earlier table whose columns this one is to have, so that a model trained on
         it can score this one; ``None`` chooses categories, brands and events anew.
 
     Raises
@@ -73,26 +73,12 @@ def build(
     settings = settings or SnapshotSettings()
     first_order, last_order = _span(tables)
     days = cutoffs(settings, first_order, last_order)
-    plan = keep_plan(kept, tables, settings) if kept else make_plan(tables, settings, days[0])
+    plan = reuse_plan(earlier, tables, settings) if earlier else fit_plan(tables, settings, days[0])
     history = History(tables, days, plan)
     frame, states = _frame(history, progress)
-    found = outcome(history, frame[["user", "cutoff"]], end_of_data(last_order))
-    spend, orders = names(plan.horizon)
+    outcomes = outcome(history, frame[["user", "cutoff"]], end_of_data(last_order))
     log.info("user table: %d rows, %d cutoffs, %d columns", len(frame), len(days), frame.shape[1])
-    numeric, categorical = _kinds(frame)
-    meta = UserTableMeta(
-        kind="panel",
-        numeric=numeric,
-        categorical=categorical,
-        horizon_days=plan.horizon,
-        lookback_days=plan.lookback,
-        spend_outcome=spend,
-        orders_outcome=orders,
-        meanings={each.name: each.meaning for block in BLOCKS for each in block.features(plan)},
-        blocks=states,
-        settings=asdict(plan),
-    )
-    return UserTable(_dated(pd.concat([frame, found], axis=1)), meta)
+    return UserTable(_dated(pd.concat([frame, outcomes], axis=1)), _meta(plan, frame, states))
 
 
 def features(
@@ -108,6 +94,11 @@ def features(
         ``UserTableMeta.settings`` of the training table. A block whose table is missing has no columns.
     """
     return _dated(_frame(History(tables, days, Plan(**settings)), progress)[0])
+
+
+def features_of(plan: Plan) -> list[Feature]:
+    """The features of every block under a plan, those of blocks that are off too."""
+    return [feature for block in BLOCKS for feature in block.features(plan)]
 
 
 def _span(tables: dict[str, ir.Table]) -> tuple[datetime, datetime]:
@@ -126,7 +117,8 @@ def _span(tables: dict[str, ir.Table]) -> tuple[datetime, datetime]:
 def _frame(history: History, progress: bool) -> tuple[pd.DataFrame, dict[str, str]]:
     """Population, numeric and categorical features and documents, with the state of each block."""
     population = history.population.to_pandas().sort_values(["cutoff", "user"], ignore_index=True)
-    parts, states = [population], {}
+    parts: list[pd.DataFrame] = [population]
+    states: dict[str, str] = {}
     bar = tqdm(BLOCKS, desc="features", unit="block", disable=not progress)
     for block in bar:
         bar.set_postfix_str(block.name)
@@ -135,7 +127,7 @@ def _frame(history: History, progress: bool) -> tuple[pd.DataFrame, dict[str, st
             parts.append(_block(block, history, population))
     states[PROFILE] = "on" if "users" in history.tables else "off: no users table"
     if states[PROFILE] == "on":
-        parts.append(profile(history, population))
+        parts.append(_profile(history, population))
     _check_names(parts)
     states[DOCUMENTS] = missing(history.tables) or "on"
     return pd.concat([*parts, documents(history, population)], axis=1), states
@@ -143,11 +135,26 @@ def _frame(history: History, progress: bool) -> tuple[pd.DataFrame, dict[str, st
 
 def _block(block: Block, history: History, population: pd.DataFrame) -> pd.DataFrame:
     """One block's columns for the population's rows, in their order, float64."""
-    rows, wanted = block.rows(history), block.features(history.plan)
-    sums = rows.group_by("user", "cutoff").aggregate(**{each.name: each.expression(rows) for each in wanted})
-    found = population[["user", "cutoff"]].merge(sums.to_pandas(), how="left", on=["user", "cutoff"])
-    found = found[[each.name for each in wanted]].astype("float64").round(DECIMALS)
-    return found.fillna({each.name: each.empty for each in wanted if not np.isnan(each.empty)})
+    rows, features = block.rows(history), block.features(history.plan)
+    values = rows.group_by("user", "cutoff").aggregate(
+        **{each.name: each.expression(rows) for each in features}
+    )
+    frame = population[["user", "cutoff"]].merge(values.to_pandas(), how="left", on=["user", "cutoff"])
+    frame = frame[[each.name for each in features]].astype("float64").round(DECIMALS)
+    return frame.fillna({each.name: each.empty for each in features if not np.isnan(each.empty)})
+
+
+def _profile(history: History, population: pd.DataFrame) -> pd.DataFrame:
+    """Profile columns of the population's rows, in their order, float64 or str; without a time, they count always.
+
+    They are missing for a user without a profile, and for a column that the users table of a request lacks.
+    """
+    plan, users = history.plan, history.tables["users"]
+    types = dict.fromkeys(plan.profile_numeric, "float64") | dict.fromkeys(plan.profile_categorical, "str")
+    present = [name for name in types if name in users.columns]
+    profiles = users.join(history.people, "user_id").select("user", *present).to_pandas()
+    frame = population[["user"]].merge(profiles, how="left", on="user", validate="many_to_one")
+    return frame.reindex(columns=list(types)).astype(types)
 
 
 def _check_names(parts: list[pd.DataFrame]) -> None:
@@ -160,10 +167,24 @@ def _check_names(parts: list[pd.DataFrame]) -> None:
         )
 
 
-def _kinds(frame: pd.DataFrame) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _meta(plan: Plan, frame: pd.DataFrame, states: dict[str, str]) -> UserTableMeta:
     columns = frame.columns.drop([USER, "user", CUTOFF, DOCUMENTS])
     numeric = tuple(name for name in columns if frame[name].dtype == np.float64)
-    return numeric, tuple(name for name in columns if name not in numeric)
+    features = features_of(plan)
+    spend, orders = outcome_names(plan.horizon)
+    return UserTableMeta(
+        kind="panel",
+        numeric=numeric,
+        categorical=tuple(name for name in columns if name not in numeric),
+        horizon_days=plan.horizon,
+        lookback_days=plan.lookback,
+        spend_outcome=spend,
+        orders_outcome=orders,
+        meanings={each.name: each.meaning for each in features},
+        chinese_names={each.name: each.chinese_name for each in features},
+        blocks=states,
+        settings=asdict(plan),
+    )
 
 
 def _dated(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,20 +1,26 @@
-"""The feature dictionary, written from the features themselves: ``python -m purchasing_power.snapshot.dictionary``."""
+"""The feature dictionary, made of the features themselves.
+
+``python -m purchasing_power.snapshot.dictionary`` writes it to ``docs/features.md``.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
+import re
+from dataclasses import fields
 from pathlib import Path
 
-from purchasing_power.snapshot.build import BLOCKS
+from purchasing_power.snapshot.build import BLOCKS, features_of
 from purchasing_power.snapshot.feature import Block, Feature
-from purchasing_power.snapshot.outcome import names
-from purchasing_power.snapshot.plan import BRANDS, CATEGORIES, EVENTS
-from purchasing_power.snapshot.settings import Plan, SnapshotSettings
+from purchasing_power.snapshot.outcome import outcome_names
+from purchasing_power.snapshot.plan import BRANDS, CATEGORIES, EVENTS, Plan
+from purchasing_power.snapshot.settings import SnapshotSettings
+from purchasing_power.snapshot.user_table import UserTableMeta
 
 PATH = Path(__file__).parents[2] / "docs" / "features.md"
 # Names that depend on a shop's own values stand for all of them.
-SHOWN = Plan(categories=["CATEGORY"], brands=["BRAND"], events=["view"])
+EXAMPLE = Plan(categories=["CATEGORY"], brands=["BRAND"], events=["view"])
 HEAD = """# Feature dictionary
 
 Written by `python -m purchasing_power.snapshot.dictionary` from the features in
@@ -30,8 +36,37 @@ horizon.
 - `category_share_…` and `brand_share_…` exist for the {categories} categories and {brands} brands with the largest
   spend before the first cutoff, `event_…` for the {events} most frequent kinds of event before it. They are kept
   with the table (`settings`), so that a request is computed with the same.
+- *Chinese name* is what reasons and pages in Chinese call the column.
 - *Without rows* is the value of a user who has none of the block's rows: 0, or missing where nothing can be said.
 """
+
+
+def chinese_names(meta: UserTableMeta) -> dict[str, str]:
+    """Chinese names of a user table's features, by column; a profile and a flat file have none.
+
+    A panel written before its metadata held them gets those of the features under its recorded plan.
+    """
+    if meta.chinese_names or meta.kind == "flat":
+        return meta.chinese_names
+    known = {field.name for field in fields(Plan)}
+    plan = Plan(**{name: value for name, value in meta.settings.items() if name in known})
+    return {feature.name: feature.chinese_name for feature in features_of(plan)}
+
+
+def chinese_name(column: str) -> str | None:
+    """Chinese name of a feature by its column alone, for who has no plan; ``None`` where no feature has the name.
+
+    It is looked up under plans that could have such a column: its days as the lookback, its value as a category, a
+    brand and an event.
+    """
+    value = re.sub(r"^(category_share|brand_share|event)_|_\d+d$", "", column)
+    events = list(dict.fromkeys([value, *EXAMPLE.events]))
+    for lookback in (EXAMPLE.lookback, *map(int, re.findall(r"(\d+)d", column))):
+        plan = Plan(lookback=lookback, categories=[value], brands=[value], events=events)
+        names = {feature.name: feature.chinese_name for feature in features_of(plan)}
+        if column in names:
+            return names[column]
+    return None
 
 
 def markdown() -> str:
@@ -49,18 +84,18 @@ def markdown() -> str:
 
 def _block(block: Block) -> str:
     needs = ", ".join(f"`{need}`" for need in block.needs)
-    rows = "\n".join(_row(feature) for feature in block.features(SHOWN))
-    head = "| column | unit | meaning | without rows |\n|---|---|---|---|"
+    rows = "\n".join(_row(feature) for feature in block.features(EXAMPLE))
+    head = "| column | unit | meaning | Chinese name | without rows |\n|---|---|---|---|---|"
     return f"## {block.name}\n\nNeeds {needs}.\n\n{head}\n{rows}\n"
 
 
 def _row(feature: Feature) -> str:
     empty = "missing" if math.isnan(feature.empty) else f"{feature.empty:g}"
-    return f"| `{feature.name}` | {feature.unit} | {feature.meaning} | {empty} |"
+    return f"| `{feature.name}` | {feature.unit} | {feature.meaning} | {feature.chinese_name} | {empty} |"
 
 
 def _rest(horizon: int) -> str:
-    spend, orders = names(horizon)
+    spend, orders = outcome_names(horizon)
     return f"""## profile
 
 Needs `users`. Every numeric column is a numeric feature and every text column a categorical one, as they are;

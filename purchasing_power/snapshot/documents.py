@@ -50,8 +50,8 @@ def _texts(history: History) -> ir.Table:
     parts = [titles] if "products" in history.tables else []
     if "texts" in history.tables:
         parts.append(history.timed("texts", "text").select("user", "second", "text"))
-    found = ibis.union(*parts) if len(parts) > 1 else parts[0]
-    return found.filter(found.text.notnull())
+    texts = ibis.union(*parts) if len(parts) > 1 else parts[0]
+    return texts.filter(texts.text.notnull())
 
 
 def _sorted_codes(rows: ir.Table) -> tuple[np.ndarray, list[str], np.ndarray]:

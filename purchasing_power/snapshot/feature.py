@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import ibis.expr.types as ir
 
 from purchasing_power.snapshot.history import History
-from purchasing_power.snapshot.settings import Plan
+from purchasing_power.snapshot.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Feature:
         Unit of the values, such as ``"orders"``, ``"currency"``, ``"days"`` or ``"share"``.
     meaning
         One sentence for a reader who has not seen the code.
+    chinese_name
+        What the column is, in Chinese, as pages and reasons name it.
     expression
         Aggregate over a block's rows; the rows of one user at one cutoff make one value.
     empty
@@ -34,6 +36,7 @@ class Feature:
     name: str
     unit: str
     meaning: str
+    chinese_name: str
     expression: Callable[[ir.Table], ir.Value]
     empty: float = math.nan
 

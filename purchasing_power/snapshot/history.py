@@ -13,7 +13,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from purchasing_power.snapshot.arithmetic import total
-from purchasing_power.snapshot.settings import Plan
+from purchasing_power.snapshot.plan import Plan
 
 DAY = 86_400
 ALWAYS = -(2**53)
@@ -95,8 +95,8 @@ class History:
         rows = rows.mutate(**{name: rows[name].fill_null(0.0) for name in money})
         rows = rows.mutate(second=seconds(rows.ordered_at)).join(self.people, "user_id")
         rows = rows.join(self.products, "product_id")
-        kept = ("user", "order_id", "second", "product", "category", "brand", *kinds, *money)
-        return rows.select(*kept).cache()
+        columns = ("user", "order_id", "second", "product", "category", "brand", *kinds, *money)
+        return rows.select(*columns).cache()
 
     @cached_property
     def orders(self) -> ir.Table:
@@ -125,8 +125,8 @@ class History:
         lines = self.lines
         bought = lines.group_by("user", "second", value=lines[column]).aggregate(amount=total(lines.amount))
         rows = self.at_cutoffs(bought)
-        found = {"amount": total(rows.amount), "last_age_days": rows.age_days.min()}
-        return rows.group_by("user", "cutoff", "value").aggregate(**found)
+        figures = {"amount": total(rows.amount), "last_age_days": rows.age_days.min()}
+        return rows.group_by("user", "cutoff", "value").aggregate(**figures)
 
     def timed(self, name: str, *columns: str) -> ir.Table:
         """A table's rows with ``user``, ``second`` and the given columns as strings (null where it lacks one)."""
@@ -144,11 +144,11 @@ class History:
 
 def _take(table: ir.Table, optional: dict[str, str], *required: str) -> ir.Table:
     """Columns of a table, an optional one that it lacks as nulls of the given type."""
-    found = {
+    present = {
         name: table[name].cast(kind) if name in table.columns else ibis.null(kind)
         for name, kind in optional.items()
     }
-    return table.select(*required, **found)
+    return table.select(*required, **present)
 
 
 def _sightings(table: ir.Table, name: str, user: str) -> ir.Table:

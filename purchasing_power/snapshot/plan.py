@@ -1,8 +1,8 @@
-"""Fixes, before the first cutoff, which values and profile columns have columns of their own."""
+"""The plan of a user table: which values and profile columns have columns of their own."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -12,15 +12,55 @@ import ibis.expr.types as ir
 
 from purchasing_power.errors import DataError
 from purchasing_power.snapshot.arithmetic import total
-from purchasing_power.snapshot.history import TIMES
-from purchasing_power.snapshot.settings import Plan, SnapshotSettings
+from purchasing_power.snapshot.settings import WINDOWS, SnapshotSettings
 
+RECENT = 28
 CATEGORIES, BRANDS, EVENTS = 12, 3, 6
 NOT_PROFILE = ("user_id", "joined_at")
 
 
-def make_plan(tables: dict[str, ir.Table], settings: SnapshotSettings, first: date) -> Plan:
-    """Read the plan from the rows before the first cutoff: what comes later cannot change a column's name."""
+@dataclass(frozen=True)
+class Plan:
+    """What is fixed before the first cutoff, so that a later table or request is computed with the same.
+
+    Attributes
+    ----------
+    lookback, horizon
+        Window lengths, days.
+    max_documents
+        Most texts a row keeps.
+    categories, brands, events
+        Values that have columns of their own, most frequent before the first cutoff first.
+    profile_numeric, profile_categorical
+        Columns of the users table that are features.
+    """
+
+    lookback: int = 168
+    horizon: int = 28
+    max_documents: int = 512
+    categories: list[str] = field(default_factory=list)
+    brands: list[str] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    profile_numeric: list[str] = field(default_factory=list)
+    profile_categorical: list[str] = field(default_factory=list)
+
+    @property
+    def windows(self) -> tuple[int, ...]:
+        """Window lengths (days) that fit the lookback."""
+        return tuple(days for days in WINDOWS if days <= self.lookback)
+
+    @property
+    def recent(self) -> int:
+        """Length (days) of the short window: 28, or the lookback where that is shorter."""
+        return min(RECENT, self.lookback)
+
+    def spans(self, *days: int) -> list[int]:
+        """The given window lengths that fit the lookback, and the lookback itself, ascending."""
+        return sorted({*(length for length in days if length <= self.lookback), self.lookback})
+
+
+def fit_plan(tables: dict[str, ir.Table], settings: SnapshotSettings, first: date) -> Plan:
+    """Learn the plan from the rows before the first cutoff: what comes later cannot change a column's name."""
     numeric, categorical = profile_columns(tables)
     return Plan(
         lookback=settings.lookback,
@@ -34,8 +74,13 @@ def make_plan(tables: dict[str, ir.Table], settings: SnapshotSettings, first: da
     )
 
 
-def keep_plan(kept: dict[str, Any], tables: dict[str, ir.Table], settings: SnapshotSettings) -> Plan:
+def reuse_plan(earlier: dict[str, Any], tables: dict[str, ir.Table], settings: SnapshotSettings) -> Plan:
     """The plan of an earlier user table with the lengths of ``settings``, so that columns keep their names.
+
+    Parameters
+    ----------
+    earlier
+        ``UserTableMeta.settings`` of that table.
 
     Raises
     ------
@@ -43,7 +88,7 @@ def keep_plan(kept: dict[str, Any], tables: dict[str, ir.Table], settings: Snaps
         If the users table has lost a profile column.
     """
     plan = replace(
-        Plan(**kept),
+        Plan(**earlier),
         lookback=settings.lookback,
         horizon=settings.horizon,
         max_documents=settings.max_documents,
@@ -76,7 +121,7 @@ def _bought_most(tables: dict[str, ir.Table], column: str, most: int, first: dat
     products = tables.get("products")
     if products is None or column not in products.columns:
         return []
-    rows = _before(tables["orders"], TIMES["orders"], first).select("product_id", "amount")
+    rows = _before(tables["orders"], "ordered_at", first).select("product_id", "amount")
     known = products.select("product_id", value=products[column].cast("string"))
     rows = rows.join(known.filter(known.value.notnull()), "product_id")
     spent = rows.group_by("value").aggregate(amount=total(rows.amount))
@@ -86,6 +131,6 @@ def _bought_most(tables: dict[str, ir.Table], column: str, most: int, first: dat
 def _most_frequent_events(tables: dict[str, ir.Table], first: date) -> list[str]:
     if "events" not in tables:
         return []
-    rows = _before(tables["events"], TIMES["events"], first).select("event")
-    found = rows.filter(rows.event.notnull()).group_by("event").aggregate(count=lambda t: t.count())
-    return found.order_by(found["count"].desc(), found.event).limit(EVENTS).to_pandas()["event"].tolist()
+    rows = _before(tables["events"], "occurred_at", first).select("event")
+    counts = rows.filter(rows.event.notnull()).group_by("event").aggregate(count=lambda t: t.count())
+    return counts.order_by(counts["count"].desc(), counts.event).limit(EVENTS).to_pandas()["event"].tolist()

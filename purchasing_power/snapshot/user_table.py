@@ -1,9 +1,14 @@
-"""The user table: one row per user and cutoff, the one thing models, reports and requests speak about."""
+"""The user table: one row per user and cutoff, the one thing models, reports and requests speak about.
+
+Whoever reads one reads it through this module: all of it (:func:`read`), its metadata alone (:func:`read_meta`), or in
+batches of rows (:class:`UserTableFile`).
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +16,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from purchasing_power.atomic_folder import replaced
+from purchasing_power.atomic_folder import atomic_folder
 from purchasing_power.errors import DataError
 
 USER = "user_id"
@@ -43,8 +49,8 @@ class UserTableMeta:
         Lengths of the label window and of the longest feature window; ``None`` for a flat table.
     spend_outcome, orders_outcome
         Columns that hold what happened in the horizon (currency, orders); NaN until it is over.
-    meanings
-        What a feature column says, in one sentence, where that is known.
+    meanings, chinese_names
+        What a feature column says, in one sentence, and what it is called in Chinese, where that is known.
     blocks
         State of each feature block: ``"on"`` or the reason why it is off.
     settings
@@ -62,6 +68,7 @@ class UserTableMeta:
     spend_outcome: str | None = None
     orders_outcome: str | None = None
     meanings: dict[str, str] = field(default_factory=dict)
+    chinese_names: dict[str, str] = field(default_factory=dict)
     blocks: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
 
@@ -84,19 +91,27 @@ class UserTable:
 
     ``frame`` holds ``user_id`` (str), ``cutoff`` (datetime64, panels only), the feature columns,
     ``documents`` (Arrow ``list<dictionary<string>>``, newest first, a repeated text stands once per
-    purchase or writing) and the outcome or label columns. Its index is 0..n-1.
+    purchase or writing) and the outcome or label columns. Its index is 0..n-1. Nothing in it is changed in place:
+    ``cache`` holds what was computed of these rows, such as their digest and their split.
     """
 
     frame: pd.DataFrame
     meta: UserTableMeta
+    cache: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def rows(self, index: np.ndarray) -> UserTable:
         """Keep the rows at the given positions, in that order."""
         return replace(self, frame=self.frame.iloc[index].reset_index(drop=True))
 
+    def cutoffs(self) -> list[pd.Timestamp]:
+        """Cutoffs of a panel, ascending."""
+        return sorted(self.frame[CUTOFF].unique())
+
     def digest(self) -> str:
         """Hex digest (16 characters) of the rows' content and their order."""
-        return frame_digest(self.frame)
+        if "digest" not in self.cache:
+            self.cache["digest"] = frame_digest(self.frame)
+        return str(self.cache["digest"])
 
 
 def frame_digest(frame: pd.DataFrame) -> str:
@@ -174,7 +189,7 @@ def _codes_of_arrow(array: pa.ListArray) -> tuple[np.ndarray, np.ndarray, list[s
 
 def write(table: UserTable, folder: Path) -> Path:
     """Write a user table to a folder: under a temporary name first, then renamed."""
-    with replaced(folder) as draft:
+    with atomic_folder(folder) as draft:
         arrow = pa.Table.from_pandas(
             table.frame.drop(columns=DOCUMENTS, errors="ignore"), preserve_index=False
         )
@@ -194,7 +209,7 @@ def read(folder: Path) -> UserTable:
         If the folder holds no user table.
     """
     meta = read_meta(folder)
-    return UserTable(frame=frame_of(pq.read_table(folder / ROWS_FILE)), meta=meta)
+    return UserTable(frame=_frame(pq.read_table(folder / ROWS_FILE)), meta=meta)
 
 
 def read_meta(folder: Path) -> UserTableMeta:
@@ -213,7 +228,77 @@ def read_meta(folder: Path) -> UserTableMeta:
     return UserTableMeta.from_dict(json.loads((folder / META_FILE).read_text()))
 
 
-def frame_of(rows: pa.Table) -> pd.DataFrame:
+@dataclass(frozen=True)
+class UserTableFile:
+    """A user table on disk that is read in batches of rows, so that it never is in memory as a whole.
+
+    Attributes
+    ----------
+    groups
+        Rows of each Parquet row group.
+    digest
+        SHA-256 of its files, hex.
+    """
+
+    folder: Path
+    meta: UserTableMeta
+    groups: tuple[int, ...]
+    digest: str
+
+    @classmethod
+    def open(cls, folder: Path) -> UserTableFile:
+        """Open what :func:`write` wrote.
+
+        Raises
+        ------
+        DataError
+            If the folder holds no user table.
+        """
+        meta, rows = read_meta(folder), folder / ROWS_FILE
+        hasher = hashlib.sha256((folder / META_FILE).read_bytes())
+        with rows.open("rb") as file:
+            hasher.update(hashlib.file_digest(file, "sha256").digest())
+        parquet = pq.read_metadata(rows)
+        groups = tuple(parquet.row_group(group).num_rows for group in range(parquet.num_row_groups))
+        return cls(folder, meta, groups, hasher.hexdigest())
+
+    def cutoffs(self) -> list[pd.Timestamp]:
+        """Cutoffs of a panel, ascending."""
+        with pq.ParquetFile(self.folder / ROWS_FILE) as file:
+            moments = {
+                moment for batch in file.iter_batches(columns=[CUTOFF]) for moment in pc.unique(batch[CUTOFF])
+            }
+        return sorted(pd.Timestamp(moment.as_py()) for moment in moments)
+
+    def batches(
+        self, group: int, size: int, cutoff: pd.Timestamp | None
+    ) -> Iterator[tuple[int, pd.DataFrame]]:
+        """Rows of a cutoff in each batch of a row group, and how many rows the batch has with those of other cutoffs.
+
+        Frames are as :func:`read` gives them, of at most ``size`` rows; ``None`` takes the rows of every cutoff.
+        """
+        with pq.ParquetFile(self.folder / ROWS_FILE, pre_buffer=False) as file:
+            # An Arrow batch may end where a page ends: rows are gathered until a batch is full.
+            held: list[pa.RecordBatch] = []
+            for part in file.iter_batches(size, row_groups=[group]):
+                held.append(part)
+                if sum(len(one) for one in held) >= size:
+                    rows = pa.Table.from_batches(held)
+                    yield size, _frame_at(rows.slice(0, size), cutoff)
+                    held = rows.slice(size).to_batches()
+            if sum(len(one) for one in held):
+                rows = pa.Table.from_batches(held)
+                yield len(rows), _frame_at(rows, cutoff)
+
+
+def _frame_at(rows: pa.Table, cutoff: pd.Timestamp | None) -> pd.DataFrame:
+    if cutoff is not None:
+        moments = rows.column(CUTOFF)
+        rows = rows.filter(pc.equal(moments, pa.scalar(cutoff.to_pydatetime(), moments.type)))
+    return _frame(rows)
+
+
+def _frame(rows: pa.Table) -> pd.DataFrame:
     """The frame of a user table from its rows as they are stored; documents stay in Arrow."""
     frame = rows.select([name for name in rows.column_names if name != DOCUMENTS]).to_pandas()
     if DOCUMENTS in rows.column_names:

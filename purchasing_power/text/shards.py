@@ -20,7 +20,7 @@ from safetensors.numpy import save
 ENDING = ".safetensors"
 DIGEST_BYTES = 32
 # A shard of this size is left alone; smaller ones are joined once there are many.
-WHOLE_BYTES = 16_000_000
+FULL_BYTES = 16_000_000
 MANY_SHARDS = 16
 DRAFT_AGE_S = 3600
 # A shard's time of change says when it was last used, to this many seconds.
@@ -51,18 +51,18 @@ class Shard:
     vectors: np.ndarray
 
     @property
-    def whole(self) -> bool:
+    def full(self) -> bool:
         """Whether the shard is too large to be joined with others."""
-        return self.vectors.nbytes >= WHOLE_BYTES
+        return self.vectors.nbytes >= FULL_BYTES
 
     def find(self, digests: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Give the vectors of those digests that the shard holds whole, and their positions."""
-        at, rows = self._places(digests)
+        """Give the vectors of those digests whose vectors are intact, and their positions."""
+        at, rows = self._positions(digests)
         values = self.vectors[rows]
-        sound = _checks(digests[at], values) == self.checks[rows]
-        if not sound.all():
+        intact = _checks(digests[at], values) == self.checks[rows]
+        if not intact.all():
             _warn(self.path, "checksum")
-            at, values = at[sound], values[sound]
+            at, values = at[intact], values[intact]
         return values, at
 
     def touch(self) -> None:
@@ -72,7 +72,7 @@ class Shard:
             if time.time() - self.path.stat().st_mtime > USED_AGE_S:
                 os.utime(self.path)
 
-    def _places(self, digests: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _positions(self, digests: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Positions of the digests that are here, and their rows."""
         wanted = _keys(digests)
         rows = np.searchsorted(self.keys, wanted)
@@ -88,7 +88,7 @@ def write(folder: Path, digests: np.ndarray, vectors: np.ndarray) -> Shard:
     Parameters
     ----------
     digests
-        uint8, shape (n, 32), n at least 1; of equal ones the first is kept.
+        uint8, shape (n, 32), n at least 1; of equal ones the first counts.
     vectors
         float16 or float32, shape (n, dimension).
     """
@@ -134,11 +134,11 @@ def join(folder: Path, shards: list[Shard]) -> None:
     Readers lose nothing: the joined shard is there before the small ones go. One process at a time
     does it; another that comes meanwhile leaves it to that one.
     """
-    small = sorted((shard for shard in shards if not shard.whole), key=lambda shard: shard.vectors.nbytes)
+    small = sorted((shard for shard in shards if not shard.full), key=lambda shard: shard.vectors.nbytes)
     if len(small) < MANY_SHARDS:
         return
-    with locked(folder, wait=False) as mine:
-        for dtype in {shard.vectors.dtype for shard in small} if mine else ():
+    with locked(folder, wait=False) as held:
+        for dtype in {shard.vectors.dtype for shard in small} if held else ():
             _join([shard for shard in small if shard.vectors.dtype == dtype])
 
 
@@ -151,13 +151,13 @@ def sweep(folder: Path) -> None:
                 draft.unlink()
 
 
-def states(folder: Path) -> list[tuple[Path, os.stat_result]]:
-    """Shards of a folder with size and time of last use."""
-    found = []
+def file_stats(folder: Path) -> list[tuple[Path, os.stat_result]]:
+    """Shards of a folder with the ``stat`` that says their size and time of last use."""
+    stats = []
     for path in folder.glob(f"*{ENDING}"):
         with suppress(FileNotFoundError):
-            found.append((path, path.stat()))
-    return found
+            stats.append((path, path.stat()))
+    return stats
 
 
 @contextmanager
@@ -173,22 +173,22 @@ def locked(folder: Path, wait: bool) -> Iterator[bool]:
 
 
 def _join(shards: list[Shard]) -> None:
-    """Join shards, the smallest first, until the joint one is whole."""
-    digests, vectors, joined, used = [], [], [], 0.0
+    """Join shards, the smallest first, until the joint one is full."""
+    digests, vectors, joined, last_use = [], [], [], 0.0
     for shard in shards:
         # What another process removed since must not come back.
         with suppress(FileNotFoundError):
-            used = max(used, shard.path.stat().st_mtime)
+            last_use = max(last_use, shard.path.stat().st_mtime)
             values, rows = shard.find(shard.digests)
             digests.append(shard.digests[rows])
             vectors.append(values)
             joined.append(shard.path)
-        if sum(part.nbytes for part in vectors) >= WHOLE_BYTES:
+        if sum(part.nbytes for part in vectors) >= FULL_BYTES:
             break
     if len(joined) < 2:
         return
-    made = write(joined[0].parent, np.concatenate(digests), np.concatenate(vectors))
-    os.utime(made.path, (used, used))
+    new = write(joined[0].parent, np.concatenate(digests), np.concatenate(vectors))
+    os.utime(new.path, (last_use, last_use))
     for path in joined:
         path.unlink(missing_ok=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,7 +15,7 @@ from tqdm.auto import tqdm
 from purchasing_power.errors import DataError
 from purchasing_power.text import shards
 from purchasing_power.text.encoder import Encoder
-from purchasing_power.text.vector_backends import Files, Memory
+from purchasing_power.text.shards import Shard
 
 # Texts encoded between two writes, which a killed process can lose: fewer where the model is large and slow.
 CHUNK = 1000
@@ -66,29 +67,109 @@ class VectorStore:
         missing
             Positions of the texts that the store does not hold.
         """
-        return self._shelf(key).get(_digests(texts), touch)
+        return self._backend(key).get(_digests(texts), touch)
 
     def put(self, key: str, texts: Sequence[str], vectors: np.ndarray) -> np.ndarray:
-        """Keep the vectors of texts: shape (n_texts, dimension).
+        """Store the vectors of texts: shape (n_texts, dimension).
 
         Returns
         -------
         np.ndarray
             What ``get`` will give: float32, shape (n_texts, dimension), rounded to the store's dtype.
         """
-        kept = np.ascontiguousarray(vectors, np.dtype(self.dtype))
+        rounded = np.ascontiguousarray(vectors, np.dtype(self.dtype))
         if len(texts):
-            self._shelf(key).put(_digests(texts), kept)
-        return kept.astype(np.float32)
+            self._backend(key).put(_digests(texts), rounded)
+        return rounded.astype(np.float32)
 
-    def _shelf(self, key: str) -> Files | Memory:
-        with _SHELVES_LOCK:
-            made = Memory(MEMORY_ROWS) if self.folder is None else Files(self.folder / key)
-            return _SHELVES.setdefault((self.folder, key), made)
+    def _backend(self, key: str) -> FolderBackend | MemoryBackend:
+        with _BACKENDS_LOCK:
+            new = MemoryBackend(MEMORY_ROWS) if self.folder is None else FolderBackend(self.folder / key)
+            return _BACKENDS.setdefault((self.folder, key), new)
 
 
-_SHELVES: dict[tuple[Path | None, str], Files | Memory] = {}
-_SHELVES_LOCK = threading.Lock()
+class FolderBackend:
+    """The shards of one encoder in a folder, as this process has them open."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.open: dict[str, Shard | None] = {}
+        self.lock = threading.Lock()
+
+    def get(self, digests: np.ndarray, touch: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Look digests up, as :meth:`VectorStore.get` does."""
+        left = np.arange(len(digests))
+        result = np.zeros((len(digests), 0), np.float32)
+        for shard in self._shards():
+            values, at = shard.find(digests[left])
+            if not result.shape[1]:
+                result = np.empty((len(digests), shard.vectors.shape[1]), np.float32)
+            if len(at):
+                if touch:
+                    shard.touch()
+                result[left[at]] = values
+                left = np.delete(left, at)
+            if not len(left):
+                break
+        result[left] = 0
+        return result, left
+
+    def put(self, digests: np.ndarray, vectors: np.ndarray) -> None:
+        """Write a shard, and tidy the folder where that is due."""
+        shard = shards.write(self.folder, digests, vectors)
+        with self.lock:
+            self.open[shard.path.name] = shard
+        shards.sweep(self.folder)
+        shards.join(self.folder, self._shards())
+
+    def _shards(self) -> list[Shard]:
+        """Open the shards that have come since the last look, and forget those that have gone."""
+        names = {entry.name for entry in os.scandir(self.folder)} if self.folder.is_dir() else set()
+        names = {name for name in names if name.endswith(shards.ENDING)}
+        with self.lock:
+            for name in names - self.open.keys():
+                self.open[name] = shards.read(self.folder / name)
+            for name in self.open.keys() - names:
+                del self.open[name]
+            return [shard for _, shard in sorted(self.open.items()) if shard is not None]
+
+
+class MemoryBackend:
+    """Vectors of one encoder that this process alone has.
+
+    Parameters
+    ----------
+    limit
+        Most vectors.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.rows: dict[bytes, np.ndarray] = {}
+        self.lock = threading.Lock()
+
+    def get(self, digests: np.ndarray, touch: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Look digests up, as :meth:`VectorStore.get` does."""
+        with self.lock:
+            rows = [self.rows.get(digest.tobytes()) for digest in digests]
+        width = next((len(row) for row in rows if row is not None), 0)
+        result = np.zeros((len(rows), width), np.float32)
+        for at, row in enumerate(rows):
+            if row is not None:
+                result[at] = row
+        return result, np.flatnonzero([row is None for row in rows])
+
+    def put(self, digests: np.ndarray, vectors: np.ndarray) -> None:
+        """Hold vectors, and forget all others where they would be too many."""
+        new = {digest.tobytes(): row for digest, row in zip(digests, vectors, strict=True)}
+        with self.lock:
+            if len(self.rows.keys() | new.keys()) > self.limit:
+                self.rows = {}
+            self.rows.update(list(new.items())[: self.limit])
+
+
+_BACKENDS: dict[tuple[Path | None, str], FolderBackend | MemoryBackend] = {}
+_BACKENDS_LOCK = threading.Lock()
 
 
 def vectors(
@@ -114,8 +195,8 @@ def vectors(
     np.ndarray
         float32, shape (n_texts, dimension).
     """
-    place = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-    distinct = list(place)
+    row_of = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+    distinct = list(row_of)
     result, left = _look_up(encoder, distinct, [(warm, False), (store, True)])
     # The same texts in another order make the same chunks, and so the same vectors to the last digit.
     left = np.asarray(sorted(left, key=lambda row: (len(distinct[row]), distinct[row])), np.int64)
@@ -126,12 +207,12 @@ def vectors(
         for start in range(0, len(left), step):
             rows = left[start : start + step]
             chunk = [distinct[row] for row in rows]
-            found = encoder.encode(chunk)
+            encoded = encoder.encode(chunk)
             # What the store gives back next time is what is given now.
-            result[rows] = found if store is None else store.put(encoder.store_key, chunk, found)
+            result[rows] = encoded if store is None else store.put(encoder.store_key, chunk, encoded)
             bar.update(len(rows))
     # Most callers give each text once: then the rows are in order.
-    return result if len(distinct) == len(texts) else result[[place[text] for text in texts]]
+    return result if len(distinct) == len(texts) else result[[row_of[text] for text in texts]]
 
 
 def warm(reference: str, texts: Sequence[str], folder: str | None) -> None:
@@ -159,7 +240,7 @@ def prune(folder: Path | str, max_mb: float) -> float:
     files = []
     for home in filter(Path.is_dir, Path(folder).glob("*")):
         shards.sweep(home)
-        files += [(state.st_mtime, state.st_size, path) for path, state in shards.states(home)]
+        files += [(stat.st_mtime, stat.st_size, path) for path, stat in shards.file_stats(home)]
     excess = sum(size for _, size, _ in files) - max_mb * 1e6
     removed = 0
     for _, size, path in sorted(files):

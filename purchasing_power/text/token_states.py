@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from purchasing_power.atomic_folder import replaced
+from purchasing_power.atomic_folder import atomic_folder
 from purchasing_power.text.checkpoint import Checkpoint
 
 Window = Sequence[int]
@@ -96,7 +96,7 @@ class TokenStates:
 
     def _put(self, digests: list[bytes], states: np.ndarray, lengths: list[int]) -> None:
         name = hashlib.sha256(b"".join(digests)).hexdigest()[:16]
-        with replaced(self.folder / f"block-{name}") as draft:
+        with atomic_folder(self.folder / f"block-{name}") as draft:
             np.save(draft / STATES, states)
             np.save(draft / DIGESTS, np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32))
             np.save(draft / STARTS, np.concatenate([[0], np.cumsum(lengths)]))

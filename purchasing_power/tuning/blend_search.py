@@ -1,30 +1,32 @@
-"""The blend of a study's best models: who enters, with which weight, and whether it beats the best alone."""
+"""The blend of a study's best models: its members, their weights, and whether it beats the best alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from purchasing_power.evaluation.cross_validation import CrossValidation, primary_score
-from purchasing_power.model.heads import blend
-from purchasing_power.model.params import ModelParams
+from purchasing_power.evaluation.cross_validation import CrossValidation
+from purchasing_power.evaluation.target_metrics import primary_score
+from purchasing_power.model.heads.blend import Blend, mean
+from purchasing_power.model.params import Member, ModelParams
 from purchasing_power.snapshot.user_table import USER
 
 HALVES = 2
+ROUNDS = 20
 
 
 @dataclass(frozen=True)
 class Blended:
-    """A blend and what it is worth.
+    """A blend and its scores.
 
     Attributes
     ----------
     params
         The blend with weights chosen on all parts; a single model where one has all the weight.
     members, weights
-        Who was asked, best alone first, and the weight of each.
+        The candidates, best alone first, and the weight of each.
     scores, alone
         Primary metric on each part of the blend, with weights chosen on the other parts, and of the
         first member.
@@ -49,7 +51,7 @@ class Blended:
     @property
     def better(self) -> bool:
         """Whether it is a blend, and its nested score beats that of its best member."""
-        return self.params.head == "blend" and self.score > self.alone_score
+        return bool(self.params.members) and self.score > self.alone_score
 
 
 def distinct(ranked: Sequence[ModelParams], count: int) -> list[ModelParams]:
@@ -60,14 +62,14 @@ def distinct(ranked: Sequence[ModelParams], count: int) -> list[ModelParams]:
     """
     kinds: dict[tuple[str, str, str], ModelParams] = {}
     for one in ranked:
-        kinds.setdefault((one.head, one.representation, one.encoder if one.encoders else ""), one)
+        kinds.setdefault((one.head.name, one.representation, one.encoder if one.encoders else ""), one)
     return list(dict.fromkeys([*kinds.values(), *ranked]))[:count]
 
 
 def search(validation: CrossValidation, members: Sequence[ModelParams]) -> Blended:
-    """Choose the weights of a blend on out-of-fold outputs, and judge it on folds that did not choose them.
+    """Choose the weights of a blend on out-of-fold outputs, and score it on folds that did not choose them.
 
-    With a single fold its scored rows are halved by user, and each half is judged by the other's weights.
+    With a single fold its scored rows are halved by user, and each half is scored with the other's weights.
 
     Parameters
     ----------
@@ -81,14 +83,95 @@ def search(validation: CrossValidation, members: Sequence[ModelParams]) -> Blend
     def score(part: int, values: np.ndarray) -> float:
         return primary_score(validation.target(parts[part][0]), labels[part], values)
 
-    weights = blend.choose_on(outputs, range(len(parts)), score)
+    weights = choose_on(outputs, range(len(parts)), score)
     return Blended(
-        params=blend.blended(members, weights),
+        params=blended(members, weights),
         members=tuple(members),
         weights=tuple(float(weight) for weight in weights),
-        scores=tuple(blend.nested_scores(outputs, score)),
+        scores=tuple(nested_scores(outputs, score)),
         alone=tuple(score(part, outputs[0][part]) for part in range(len(parts))),
     )
+
+
+def choose(
+    candidates: Sequence[np.ndarray], score: Callable[[np.ndarray], float], rounds: int = ROUNDS
+) -> np.ndarray:
+    """Weights of the candidates, by greedy forward selection with replacement; zeros for those left out.
+
+    Each round adds the candidate whose addition gives the best score of the mean so far, and the weights
+    of the best round are kept, so no weight is negative and few candidates remain.
+
+    Parameters
+    ----------
+    candidates
+        Outputs of each model on the same rows, which it was not fitted on.
+    score
+        Figure of mean outputs on those rows; higher is better.
+
+    Source: Caruana, Niculescu-Mizil, Crew & Ksikes (2004), Ensemble selection from libraries of models, ICML.
+    """
+    counts = np.zeros(len(candidates))
+    total = np.zeros_like(candidates[0], dtype=np.float64)
+    best, best_counts = -np.inf, counts
+    for _ in range(rounds):
+        drawn = counts.sum() + 1
+        scores = [score((total + candidate) / drawn) for candidate in candidates]
+        chosen = int(np.argmax(scores))
+        counts[chosen] += 1
+        total = total + candidates[chosen]
+        if scores[chosen] > best:
+            best, best_counts = scores[chosen], counts.copy()
+    return best_counts / best_counts.sum()
+
+
+def choose_on(
+    candidates: Sequence[Sequence[np.ndarray]],
+    parts: Sequence[int],
+    score: Callable[[int, np.ndarray], float],
+) -> np.ndarray:
+    """Weights that :func:`choose` gives for the mean score over some parts of the rows.
+
+    Parameters
+    ----------
+    candidates
+        Outputs of each model on each part, such as the scored rows of a fold.
+    parts
+        Numbers of the parts to look at.
+    score
+        Figure of outputs on the part of that number; higher is better, NaN where it is not defined.
+    """
+    joined = [np.concatenate([each[part] for part in parts]) for each in candidates]
+    ends = np.cumsum([len(candidates[0][part]) for part in parts])[:-1]
+
+    def over_parts(values: np.ndarray) -> float:
+        scores = [score(part, piece) for part, piece in zip(parts, np.split(values, ends), strict=True)]
+        defined = [one for one in scores if np.isfinite(one)]
+        return float(np.mean(defined)) if defined else -np.inf
+
+    return choose(joined, over_parts)
+
+
+def nested_scores(
+    candidates: Sequence[Sequence[np.ndarray]], score: Callable[[int, np.ndarray], float]
+) -> list[float]:
+    """Score of a blend on each part of the rows, with weights that the other parts alone have chosen.
+
+    Parameters as in :func:`choose_on`; there must be two parts or more.
+    """
+    parts = range(len(candidates[0]))
+    results = []
+    for held_out in parts:
+        weights = choose_on(candidates, [part for part in parts if part != held_out], score)
+        results.append(score(held_out, mean([each[held_out] for each in candidates], weights)))
+    return results
+
+
+def blended(members: Sequence[ModelParams], weights: np.ndarray) -> ModelParams:
+    """Parameters of the blend of the members whose weight is above 0; a single one stays itself."""
+    chosen = [Member(float(weight), one) for one, weight in zip(members, weights, strict=True) if weight > 0]
+    if len(chosen) == 1:
+        return chosen[0].params
+    return ModelParams(Blend(), representation="none", members=tuple(chosen))
 
 
 def _parts(validation: CrossValidation) -> list[tuple[int, np.ndarray]]:

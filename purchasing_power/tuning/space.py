@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from purchasing_power.errors import DataError
-from purchasing_power.model.params import HEADS, LINEAR_HEADS, TABLE_HEADS, TEXT_HEADS, TRAINED, ModelParams
-from purchasing_power.tuning.space_rules import (
-    HEAD_RULES,
-    TRAINED_RULES,
-    TUNING_RULES,
-    WIDE_RULES,
-    Choice,
-    Rule,
+from purchasing_power.model.draws import Choice, Draw, Rule
+from purchasing_power.model.flat_params import RENAMED, model_params, parameters, refuse_old_names
+from purchasing_power.model.heads.registry import DEFAULT, HEADS
+from purchasing_power.model.imbalance import SYNTHETIC
+from purchasing_power.model.params import (
+    FINETUNED,
+    MATRIX,
+    MEMBERS,
+    TASKS,
+    TEXTS,
+    TWEEDIE,
+    Head,
+    ModelParams,
+    read_value,
 )
 
 # What a study can be asked for; a blend is made of its best trials afterwards.
-STUDY_HEADS = tuple(head for head in HEADS if head != "blend")
+STUDY_HEADS = tuple(name for name, head in HEADS.items() if head.reads != MEMBERS)
 BY_RICHNESS = ("none", "tfidf", "encoder", "both")
-# Heads that fit the Tweedie deviance; rows of texts cannot be interpolated as SMOTE and ADASYN do.
-TWEEDIE_HEADS = ("logistic", "lightgbm", "mlp", "textcnn", "finetuned")
-TEXT_IMBALANCE = ("none", "weights", "over", "under")
+# Parameters that a study has lists of their own for.
+OWN_LISTS = ("representation", "encoder", "imbalance", "loss", "weighting", "reduction")
 
 
 class Draws(Protocol):
@@ -69,9 +74,9 @@ class Space:
     settings: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if "finetuned" in self.representations and "finetuned" not in self.heads:
-            object.__setattr__(self, "heads", (*self.heads, "finetuned"))
-        if not self.columns and set(self.heads) & set(TABLE_HEADS):
+        own = [name for name, head in HEADS.items() if head.representation in self.representations]
+        object.__setattr__(self, "heads", tuple(dict.fromkeys((*self.heads, *own))))
+        if not self.columns and self._on_matrix:
             raise DataError(
                 f"representations: got {', '.join(self.representations)} for the heads {', '.join(self.heads)}; a head "
                 f"on the feature matrix needs one of {', '.join(BY_RICHNESS)}. Add one, or leave those heads away."
@@ -80,16 +85,20 @@ class Space:
     @property
     def columns(self) -> tuple[str, ...]:
         """Representations that stand in the feature matrix."""
-        return tuple(name for name in self.representations if name != "finetuned")
+        return tuple(name for name in self.representations if name != FINETUNED)
 
     @property
     def frozen(self) -> bool:
         """Whether a trial may read the vectors of a frozen encoder."""
-        return bool({"encoder", "both"} & set(self.columns)) and bool(set(self.heads) & set(TABLE_HEADS))
+        return bool({"encoder", "both"} & set(self.columns)) and self._on_matrix
+
+    @property
+    def _on_matrix(self) -> bool:
+        return any(HEADS[name].reads == MATRIX for name in self.heads)
 
 
 def read_settings(text: str) -> dict[str, tuple[Any, ...]]:
-    """Read values to draw from, written ``C=0.3|1|3,tuning=full|lora``; ``none`` holds none.
+    """Read values to draw from, written ``C=0.3|1|3,finetune=full|lora``; ``none`` holds none.
 
     Raises
     ------
@@ -98,18 +107,24 @@ def read_settings(text: str) -> dict[str, tuple[Any, ...]]:
     """
     if text == "none":
         return {}
-    found: dict[str, tuple[Any, ...]] = {}
+    allowed = {name: one for name, one in parameters().items() if name not in OWN_LISTS}
+    settings: dict[str, tuple[Any, ...]] = {}
     for entry in text.split(","):
         name, _, values = (part.strip() for part in entry.partition("="))
-        if name not in SETTINGS or not values:
+        refuse_old_names([name])
+        if name not in allowed or not values:
             raise DataError(
                 f"space: got {entry.strip()!r}; allowed is NAME=VALUE|VALUE,NAME=VALUE with the names "
-                f"{', '.join(SETTINGS)}. Correct it, or give none."
+                f"{', '.join(allowed)}. Correct it, or give none."
             )
-        found[name] = tuple(
-            getattr(ModelParams.from_dict({name: value.strip()}), name) for value in values.split("|")
-        )
-    return found
+        settings[name] = tuple(read_value(allowed[name], value.strip()) for value in values.split("|"))
+    return settings
+
+
+def study_settings(settings: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+    """Values to draw from, by the names in a study; one that was started before settings were renamed goes on."""
+    before = {new: old for old, new in RENAMED.items()}
+    return {before.get(name, name): values for name, values in settings.items()}
 
 
 def draw(trial: Draws, space: Space) -> ModelParams:
@@ -122,18 +137,29 @@ def draw(trial: Draws, space: Space) -> ModelParams:
             return trial.suggest_int(name, rule.low, int(rule.high), log=rule.log)
         return trial.suggest_float(name, rule.low, rule.high, log=rule.log)
 
-    return ModelParams.from_dict(_walk(space, pick))
+    return model_params(_walk(space, pick))
 
 
 def starting_points(space: Space) -> list[dict[str, Any]]:
-    """Draws to try first: one sound setting for each head with the richest representation, trees first.
+    """Draws to try first: one sound setting for each head with the richest representation, the default head first.
 
     Every further encoder follows with the first of these heads, so that each is tried at least once.
+
+    Raises
+    ------
+    DataError
+        If a head does not fit what is predicted.
     """
+    fits = {"regression"} if space.regression else set(TASKS) - {"regression"}
+    unfit = [name for name in space.heads if not fits & set(HEADS[name].tasks)]
+    if unfit:
+        raise DataError(
+            f"heads: got {', '.join(unfit)} for {'amounts' if space.regression else 'classes'}, which they do not fit. "
+            "Leave them away, or set another target."
+        )
     richest = max(space.columns, key=BY_RICHNESS.index, default="none")
-    order = ("lightgbm", *(head for head in STUDY_HEADS if head != "lightgbm"))
-    heads = [head for head in order if head in space.heads]
-    readers = [head for head in heads if head in TEXT_HEADS or richest in ("encoder", "both")]
+    heads = [name for name in dict.fromkeys((DEFAULT.name, *HEADS)) if name in space.heads]
+    readers = [name for name in heads if HEADS[name].reads == TEXTS or richest in ("encoder", "both")]
     wanted = [(head, space.encoders[0]) for head in heads]
     wanted += [(head, encoder) for encoder in space.encoders[1:] for head in readers[:1]]
     return [_first(space, {"representation": richest, "head": head, "encoder": one}) for head, one in wanted]
@@ -153,68 +179,53 @@ def _walk(space: Space, pick: Pick) -> dict[str, Any]:
     """Every parameter that the choices so far make meaningful, in one order for all trials."""
     chosen: dict[str, Any] = {"encoder": space.encoders[0]}
 
-    def take(rules: Mapping[str, Rule]) -> None:
-        for name, rule in rules.items():
-            # A rule that differs between heads is drawn under a name of its own: "head.parameter".
-            parameter = name.rpartition(".")[2]
-            if parameter in space.settings:
-                name, rule = parameter, Choice(space.settings[parameter])
-            single = isinstance(rule, Choice) and len(rule.values) == 1
-            chosen[parameter] = rule.start if single else pick(name, rule)
+    def draw(parameter: str, rule: Rule, name: str = "") -> Any:
+        name = name or parameter
+        if parameter in space.settings:
+            name, rule = name.rpartition(".")[2], Choice(space.settings[parameter])
+        single = isinstance(rule, Choice) and len(rule.values) == 1
+        chosen[parameter] = rule.start if single else pick(name, rule)
+        return chosen[parameter]
 
-    take({"head": Choice(space.heads)})
-    head = chosen["head"]
-    take(_representation(space, head))
-    take(_columns(space, head, chosen["representation"]))
-    take(_task(space, head))
-    take(HEAD_RULES[head] if head not in LINEAR_HEADS else _linear(space, head))
-    if head == "finetuned" or chosen.get("token_vectors") == TRAINED:
-        take(TRAINED_RULES)
-        take(TUNING_RULES[chosen["tuning"]])
+    head = HEADS[draw("head", Choice(space.heads))]
+    _draw_columns(draw, space, head)
+    _draw_task(draw, space, head)
+    head.search(draw, wide=any(width > 0 for width in space.settings.get("tfidf_width", ())))
     return chosen
 
 
-def _representation(space: Space, head: str) -> dict[str, Rule]:
-    # Text heads read the texts themselves: no representation stands in a matrix.
-    if head in TEXT_HEADS:
-        kind = "finetuned" if head == "finetuned" else "none"
-        return {"representation": Choice((kind,)), "encoder": Choice(space.encoders)}
-    return {"representation": Choice(space.columns)}
-
-
-def _columns(space: Space, head: str, representation: str) -> dict[str, Rule]:
-    rules: dict[str, Rule] = {}
-    if representation in ("tfidf", "encoder", "both"):
-        rules["text_components"] = Choice((16, 32))
+def _draw_columns(draw: Draw, space: Space, head: type[Head]) -> None:
+    if head.reads == TEXTS:
+        # The texts themselves are read: no representation stands in a matrix.
+        draw("representation", Choice((head.representation or "none",)))
+        draw("encoder", Choice(space.encoders))
+        return
+    representation = draw("representation", Choice(space.columns))
+    if representation != "none":
+        draw("text_components", Choice((16, 32)))
     if representation in ("tfidf", "both"):
-        rules |= {"ngram_max": Choice((1,)), "min_df": Choice((2,)), "stop_words": Choice(("drop",))}
+        draw("ngram_max", Choice((1,)))
+        draw("min_df", Choice((2,)))
+        draw("stop_words", Choice(("drop",)))
         # Only a linear head takes terms as they are; the others would be lost in thousands of columns.
-        if head in LINEAR_HEADS:
-            rules |= {"tfidf_width": Choice((0,)), "table_weight": Choice((1.0,))}
-    if head in TABLE_HEADS and representation in ("encoder", "both"):
-        rules["encoder"] = Choice(space.encoders)
-        rules["weighting"] = Choice(space.weightings)
-        rules["reduction"] = Choice(space.reductions)
-    return rules
+        if head.linear:
+            draw("tfidf_width", Choice((0,)))
+            draw("table_weight", Choice((1.0,)))
+    if representation in ("encoder", "both"):
+        draw("encoder", Choice(space.encoders))
+        draw("weighting", Choice(space.weightings))
+        draw("reduction", Choice(space.reductions))
 
 
-def _task(space: Space, head: str) -> dict[str, Rule]:
+def _draw_task(draw: Draw, space: Space, head: type[Head]) -> None:
     if space.regression:
-        if "tweedie" not in space.losses or head not in TWEEDIE_HEADS:
-            return {}
-        return {"loss": Choice(space.losses), "tweedie_power": Choice((1.5,))}
-    if head in TABLE_HEADS:
-        return {"imbalance": Choice(space.imbalance)}
-    left = tuple(way for way in space.imbalance if way in TEXT_IMBALANCE) or ("none",)
-    return {"imbalance" if left == space.imbalance else "texts.imbalance": Choice(left)}
-
-
-def _linear(space: Space, head: str) -> dict[str, Rule]:
-    # Thousands of sparse terms, each rare, want far weaker regularisation than some dozen dense columns.
-    wide = any(width > 0 for width in space.settings.get("tfidf_width", ()))
-    return (WIDE_RULES if wide else HEAD_RULES)[head]
-
-
-# What `read_settings` takes: every parameter of a model that a study has no list of its own for.
-OWN_LISTS = ("representation", "head", "encoder", "imbalance", "loss", "weighting", "reduction", "members")
-SETTINGS = tuple(one.name for one in fields(ModelParams) if one.name not in OWN_LISTS)
+        if TWEEDIE in space.losses and TWEEDIE in head.losses:
+            draw("loss", Choice(space.losses))
+            draw("tweedie_power", Choice((1.5,)))
+        return
+    if head.reads == MATRIX:
+        draw("imbalance", Choice(space.imbalance))
+        return
+    # Between two texts lies none: rows of texts cannot be interpolated.
+    left = tuple(way for way in space.imbalance if way not in SYNTHETIC) or ("none",)
+    draw("imbalance", Choice(left), name="" if left == space.imbalance else "texts.imbalance")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from purchasing_power.evaluation.bootstrap import draws, percentiles, weighted_metric
-from purchasing_power.evaluation.cross_validation import CrossValidation, primary_metric
-from purchasing_power.evaluation.holdout import comparable
+from purchasing_power.evaluation.bootstrap import Measure, Resampling, draws, percentiles
+from purchasing_power.evaluation.cross_validation import CrossValidation
+from purchasing_power.evaluation.target_metrics import primary_metric, target_measure
 from purchasing_power.model.params import ModelParams
 from purchasing_power.snapshot.user_table import USER
 
@@ -17,7 +17,7 @@ LEVEL = 0.95
 
 
 @dataclass(frozen=True)
-class Standing:
+class TrialInterval:
     """A model's primary metric, the mean over folds, and how far behind the best it is.
 
     Attributes
@@ -36,9 +36,9 @@ class Standing:
     behind_high: float
 
 
-def standings(
+def compare_trials(
     validation: CrossValidation, models: Sequence[ModelParams], replicates: int = 1000
-) -> list[Standing]:
+) -> list[TrialInterval]:
     """Compare models on the rows that each fold scored.
 
     Users are drawn with replacement, all rows of a user together and the same draws for every model; a
@@ -58,25 +58,20 @@ def standings(
         )
 
     whole = figures(np.ones((1, len(scored))))[:, 0]
-    drawn = np.concatenate(
-        [figures(weights) for weights in draws(users, len(scored), replicates, validation.seed)], axis=1
-    )
+    resampling = Resampling(replicates, validation.seed, LEVEL)
+    drawn = np.concatenate([figures(weights) for weights in draws(users, len(scored), resampling)], axis=1)
     best = int(np.nanargmax(whole)) if np.isfinite(whole).any() else 0
-    return [_standing(whole, drawn, place, best) for place in range(len(models))]
+    return [_interval(whole, drawn, place, best) for place in range(len(models))]
 
 
-def _measure(
-    validation: CrossValidation, fold: int, params: ModelParams
-) -> Callable[[np.ndarray], np.ndarray]:
-    target = validation.target(fold)
-    metric = primary_metric(target)
-    y, score = comparable(target, metric, validation.labels(fold), validation.outputs(fold, params))
-    return weighted_metric(metric, y, score)
+def _measure(validation: CrossValidation, fold: int, params: ModelParams) -> Measure:
+    target, outputs = validation.target(fold), validation.outputs(fold, params)
+    return target_measure(target, primary_metric(target), validation.labels(fold), outputs)
 
 
-def _standing(whole: np.ndarray, drawn: np.ndarray, place: int, best: int) -> Standing:
+def _interval(whole: np.ndarray, drawn: np.ndarray, place: int, best: int) -> TrialInterval:
     low, high, _ = percentiles([drawn[place]], LEVEL)
     behind_low, behind_high, _ = percentiles([drawn[place] - drawn[best]], LEVEL)
-    return Standing(
+    return TrialInterval(
         float(whole[place]), low, high, float(whole[place] - whole[best]), behind_low, behind_high
     )

@@ -15,7 +15,7 @@ SERVER = "server"
 
 
 @dataclass(frozen=True)
-class Plan:
+class ServerSettings:
     """What a server is started with.
 
     Attributes
@@ -49,7 +49,7 @@ class Deployment:
     folder
         The deployment folder.
     stage, port, inner, workers
-        As in :class:`Plan`.
+        As in :class:`ServerSettings`.
     home
         Folder of the version that the workers hold.
     refused

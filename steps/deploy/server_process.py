@@ -21,6 +21,8 @@ HOST = "127.0.0.1"
 HEALTHY_WITHIN_S, STOPPED_WITHIN_S = 180, 15
 # A new worker loads a model before it answers; the default gives it 5 s.
 WORKER_WITHIN_S = 120
+# Folder of the prediction log; empty for none.
+LOG_VARIABLE = "PURCHASING_POWER_LOG"
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -87,6 +89,7 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
         # glibc would keep what loading a model freed, for each thread: 15 MB of a worker for nothing.
         "MALLOC_ARENA_MAX": "2",
         "MALLOC_TRIM_THRESHOLD_": "131072",
+        "MLFLOW_LOGGING_LEVEL": "WARNING",
         **os.environ,
         # mlflow starts uvicorn by name.
         "PATH": folder + os.pathsep + os.environ.get("PATH", ""),

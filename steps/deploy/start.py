@@ -9,7 +9,7 @@ from mlflow.entities.model_registry import ModelVersion
 
 from purchasing_power.errors import DataError
 from steps.deploy import folder, processes, records, server_process, smoke
-from steps.deploy.deployment import SERVER, Deployment, Plan, go_back, write_down
+from steps.deploy.deployment import SERVER, Deployment, ServerSettings, go_back, write_down
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def takeover(where: Path, stage: str, asked: dict[str, object]) -> Deployment | 
     return Deployment(where, stage, left["port"], left["inner"], left["workers"], home)
 
 
-def deploy(where: Path, version: ModelVersion, plan: Plan) -> Deployment:
+def deploy(where: Path, version: ModelVersion, plan: ServerSettings) -> Deployment:
     """Fetch a version, try it, and start workers on it.
 
     A version that fails its smoke test is refused, and what was served last from this folder is served.

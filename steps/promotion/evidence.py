@@ -1,179 +1,147 @@
-"""What the gate to staging looks at: fresh scores of both versions on rows that neither has seen."""
+"""What the gate to staging looks at: fresh figures of both versions on rows that neither has learned from."""
 
 from __future__ import annotations
 
-import argparse
-import os
 import time
+from dataclasses import dataclass, replace
+from typing import Any
 
-import mlflow
 import numpy as np
-from mlflow.entities.model_registry import ModelVersion
 
-from purchasing_power.errors import DataError
-from purchasing_power.evaluation.bootstrap import (
-    Comparison,
-    MetricName,
-    interval,
-    paired_bootstrap,
-    replicates_for,
-)
-from purchasing_power.evaluation.cross_validation import primary_metric
-from purchasing_power.evaluation.holdout import Judged, comparable, held_back, judge, naive_outputs
-from purchasing_power.evaluation.slices import SliceComparison, profile_columns, slice_comparisons
-from purchasing_power.gates.calibration import calibration_evidence
+from purchasing_power.evaluation.bootstrap import Resampling, compare_measures, replicates_for
+from purchasing_power.evaluation.holdout import Predictions, evaluated
 from purchasing_power.gates.level import corrected_level
-from purchasing_power.gates.staging import Advantage, GateEvidence
-from purchasing_power.model.purchasing_model import PurchasingModel, row_keys, unseen
-from purchasing_power.model.splits import split
-from purchasing_power.snapshot.user_table import UserTable
+from purchasing_power.gates.staging import Advantage, GateEvidence, GatePolicy
+from purchasing_power.kinds.case import GateCase
+from purchasing_power.kinds.kind import Kind
+from purchasing_power.model.protocol import Model, Table
+from steps.promotion.options import Options
 
 # Timed on so many rows, so often in turn; the fastest of each counts.
 TIMED_ROWS, ROUNDS = 200, 3
 CHEAPER = 0.9
 
 
-class Unservable(DataError):
-    """A version that cannot be loaded as a server loads it."""
+@dataclass(frozen=True)
+class Models:
+    """The version that asks to move up, and what is in production; ``None`` for the first version."""
+
+    kind: Kind
+    challenger: Any
+    champion: Any
+
+    @property
+    def both(self) -> list[Any]:
+        """The challenger, and the champion where there is one."""
+        return [self.challenger] if self.champion is None else [self.challenger, self.champion]
 
 
-def check_serves(version: ModelVersion) -> None:
-    """Load the version as a server would, with pickle forbidden, and predict its input example.
+def gather(options: Options, models: Models, table: Table, rows: Table, attempt: int) -> GateEvidence:
+    """Figures of the challenger, the production version and the baseline on the same rows.
 
-    Raises
-    ------
-    Unservable
-        If it cannot be loaded or does not predict.
+    Parameters
+    ----------
+    rows
+        Rows of ``table`` that both versions are compared on, see ``evaluation.holdout.held_out``.
+    attempt
+        Number of the try against the version in production.
     """
-    before = os.environ.get("MLFLOW_ALLOW_PICKLE_DESERIALIZATION")
-    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
-    try:
-        served = mlflow.pyfunc.load_model(f"models:/{version.name}/{version.version}")
-        served.predict(served.input_example)
-    except Exception as error:
-        raise Unservable(
-            f"promote: version {version.version} of {version.name} cannot be loaded and asked for a prediction "
-            f"({type(error).__name__}: {error}). Train it again; the stages stay as they are."
-        ) from error
-    finally:
-        os.environ.pop("MLFLOW_ALLOW_PICKLE_DESERIALIZATION")
-        if before is not None:
-            os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = before
+    kind, challenger, champion = models.kind, models.challenger, models.champion
+    metrics, resampling = kind.metrics(challenger), _resampling(options)
+    metric = (metrics[0] if metrics else "") if options.metric == "auto" else options.metric
+    if metrics:
+        kind.check_metric(challenger, metric)
+    evidence, predictions = _of_rows(options, models, table, rows, attempt), None
+    outputs = None if champion is None else champion.outputs(rows.frame)
+    if metrics:
+        predictions = kind.predictions(challenger, rows, kind.constants(challenger, table))
+        evidence = _with_figures(evidence, options, models, metric, predictions, outputs)
+    case = GateCase(challenger, champion, rows, predictions, outputs, metric, options.slice_users, resampling)
+    return replace(evidence, own=kind.own_evidence(case, gate_policy(options)))
 
 
-def evaluation_rows(
-    table: UserTable, challenger: PurchasingModel, champion: PurchasingModel | None
-) -> UserTable:
-    """Rows that both versions are compared on, unseen by both.
-
-    Raises
-    ------
-    DataError
-        If they predict different things, or one of them has seen every held-back row.
-    """
-    if champion is not None and champion.target.name != challenger.target.name:
-        raise DataError(
-            f"promote: the version predicts {challenger.target.name}, production predicts {champion.target.name}; "
-            "they cannot be compared. Train under another registered model (-P model=NAME)."
-        )
-    return held_back(table, [challenger] + ([champion] if champion else []))
-
-
-def gather(
-    args: argparse.Namespace,
-    table: UserTable,
-    rows: UserTable,
-    challenger: PurchasingModel,
-    champion: PurchasingModel | None,
-    attempt: int,
-) -> GateEvidence:
-    """Figures of the challenger, the production version and the naive baseline on the same rows."""
-    judged = judge(challenger, table, rows)
-    target = challenger.target
-    metric = primary_metric(target) if args.metric == "auto" else args.metric
-    y, score = comparable(target, metric, judged.y, judged.model)
-    _, naive = comparable(target, metric, judged.y, naive_outputs(target, metric, judged))
-    draws = {"metric": metric, "replicates": args.replicates, "seed": args.seed, "level": args.level}
-    against, slices = None, None
-    if champion is not None:
-        _, theirs = comparable(target, metric, judged.y, champion.outputs(rows.frame))
-        against = _against(args, y, score, theirs, judged, metric, attempt)
-        slices = _slices(args, rows, y, score, theirs, metric)
+def _of_rows(options: Options, models: Models, table: Table, rows: Table, attempt: int) -> GateEvidence:
+    """What is known of the rows before a model predicts them."""
+    kind = models.kind
     return GateEvidence(
-        challenger=interval(y, score, judged.users, **draws),
-        floor=paired_bootstrap(y, score, naive, judged.users, **draws),
-        production=against,
-        rows=len(y),
-        users=len(set(judged.users)),
-        overlap=_overlap(rows, challenger, champion),
-        left_out=len(split(table, challenger.training.seed).test) - len(rows.frame),
+        challenger=None,
+        baseline=None,
+        production=None,
+        rows=len(rows.frame),
+        users=rows.frame[kind.group].nunique(),
+        overlap=_overlap(kind, rows, models),
+        left_out=len(kind.test_rows(table, models.challenger.training.seed)) - len(rows.frame),
         attempt=attempt,
-        advantages=_advantages(args.accept, challenger, champion, rows) if champion is not None else (),
-        calibration=calibration_evidence(target, judged.y, judged.model, args.seed),
-        slices=slices,
+        advantages=_advantages(options.accept, models, rows) if models.champion is not None else (),
+        baseline_name=kind.baseline_name,
     )
 
 
-def _against(
-    args: argparse.Namespace,
-    y: np.ndarray,
-    score: np.ndarray,
-    theirs: np.ndarray,
-    judged: Judged,
-    metric: MetricName,
-    attempt: int,
-) -> Comparison:
-    level = corrected_level(args.level, attempt)
-    replicates = replicates_for(level, args.replicates) if attempt > 1 else args.replicates
-    draws = {"metric": metric, "replicates": replicates, "seed": args.seed, "level": level}
-    return paired_bootstrap(y, score, theirs, judged.users, **draws)
+def gate_policy(options: Options) -> GatePolicy:
+    """What the parameters require before staging."""
+    return GatePolicy(
+        margin=options.margin,
+        floor_margin=options.floor,
+        level=options.level,
+        min_users=options.min_users,
+        accept=options.accept,
+        tolerance=options.tolerance,
+        calibration_error=options.calibration_error,
+        slice_margin=options.slice_margin,
+    )
 
 
-def _slices(
-    args: argparse.Namespace,
-    rows: UserTable,
-    y: np.ndarray,
-    score: np.ndarray,
-    theirs: np.ndarray,
-    metric: MetricName,
-) -> tuple[SliceComparison, ...] | None:
-    if not profile_columns(rows):
-        return None
-    sizes = {"least_users": args.slice_users, "level": args.level, "replicates": args.replicates}
-    return slice_comparisons(rows, y, score, theirs, metric, seed=args.seed, **sizes)
+def _with_figures(
+    evidence: GateEvidence,
+    options: Options,
+    models: Models,
+    metric: str,
+    predictions: Predictions,
+    outputs: np.ndarray | None,
+) -> GateEvidence:
+    kind, challenger, resampling = models.kind, models.challenger, _resampling(options)
+    held_out = evaluated(kind, challenger, metric, predictions, resampling)
+    evidence = replace(evidence, challenger=held_out.figure, baseline=held_out.against_baseline)
+    if outputs is None:
+        return evidence
+    level = corrected_level(options.level, evidence.attempt)
+    asked = options.replicates
+    replicates = replicates_for(level, asked) if evidence.attempt > 1 else asked
+    sides = (predictions, replace(predictions, outputs=outputs))
+    mine, theirs = (kind.measure(challenger, metric, one) for one in sides)
+    draws = Resampling(replicates, options.seed, level)
+    _, production = compare_measures(metric, mine, theirs, predictions.users, draws)
+    return replace(evidence, production=production)
 
 
-def _overlap(
-    rows: UserTable, challenger: PurchasingModel, champion: PurchasingModel | None
-) -> dict[str, int]:
-    """How many rows each model was trained on; counted anew on what is compared, whatever was left out before."""
-    models = {"the challenger": challenger} | ({"production": champion} if champion is not None else {})
-    keys = row_keys(rows)
-    counts = {}
-    for name, model in models.items():
-        seen = np.isin(keys, model.seen)
-        seen[np.setdiff1d(np.arange(len(keys)), unseen(model, rows))] = True
-        counts[name] = int(seen.sum())
-    return counts
+def _resampling(options: Options) -> Resampling:
+    return Resampling(options.replicates, options.seed, options.level)
 
 
-def _advantages(
-    accept: str, challenger: PurchasingModel, champion: PurchasingModel, rows: UserTable
-) -> tuple[Advantage, ...]:
+def _overlap(kind: Kind, rows: Table, models: Models) -> dict[str, int]:
+    """How many rows each model has learned from; counted anew on what is compared, whatever was left out before."""
+    names = ("the challenger", "production")
+    return {
+        name: len(rows.frame) - len(model.unseen(rows))
+        for name, model in zip(names, models.both, strict=False)
+    }
+
+
+def _advantages(accept: str, models: Models, rows: Table) -> tuple[Advantage, ...]:
     """What the policy asks for; time is measured on this machine, on the same rows, in turn."""
     found = []
-    until, theirs = challenger.training.known_until, champion.training.known_until
+    until, theirs = (model.training.known_until for model in models.both)
     if "newer" in accept and until is not None and theirs is not None and until > theirs:
         found.append(Advantage("newer", f"its labels reach {until}, production's {theirs}"))
     if "cheaper" in accept:
-        mine, other = _seconds_in_turn((challenger, champion), rows)
+        mine, other = _seconds_in_turn(models.both, rows)
         if mine <= CHEAPER * other:
             text = f"{mine * 1e6:,.0f} µs a row against {other * 1e6:,.0f} of production"
             found.append(Advantage("cheaper", text))
     return tuple(found)
 
 
-def _seconds_in_turn(models: tuple[PurchasingModel, PurchasingModel], rows: UserTable) -> list[float]:
+def _seconds_in_turn(models: list[Model], rows: Table) -> list[float]:
     """Least seconds a row of each model."""
     frame, times = rows.frame.head(TIMED_ROWS), np.zeros((ROUNDS, len(models)))
     for turn in range(ROUNDS):

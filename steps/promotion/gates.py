@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -13,14 +12,18 @@ import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 
 from purchasing_power.errors import DataError
+from purchasing_power.evaluation.holdout import held_out
 from purchasing_power.gates.decision import Check, Decision, decided
 from purchasing_power.gates.serving import ServingEvidence, ServingPolicy, decide_serving
 from purchasing_power.gates.shadow import shadow_evidence
 from purchasing_power.gates.staging import GateEvidence, GatePolicy, decide
-from purchasing_power.model.purchasing_model import PurchasingModel
-from purchasing_power.snapshot.user_table import UserTable, frame_digest
+from purchasing_power.kinds.kind import Kind
+from purchasing_power.model.protocol import Table
+from purchasing_power.snapshot.user_table import frame_digest
 from steps.deploy import shadow_scores
-from steps.promotion.evidence import Unservable, check_serves, evaluation_rows, gather
+from steps.deploy.smoke import Unservable, check_serves
+from steps.promotion.evidence import Models, gate_policy, gather
+from steps.promotion.options import Options
 from steps.promotion.serving import ASKED, serve_and_look
 from tracking import ledger, registry
 from tracking.ledger_record import Record
@@ -39,25 +42,22 @@ class Case:
     production
         What stands in production at home.
     table, uri
-        The user table, and where it was read from.
+        The table of the kind, and where it was read from.
     """
 
-    args: argparse.Namespace
+    options: Options
     version: ModelVersion
     home: str
     production: ModelVersion | None
-    table: UserTable
+    kind: Kind
+    table: Table
     uri: str
 
     @cached_property
-    def challenger(self) -> PurchasingModel:
-        """The version's model."""
-        return registry.open_bundle(self.version)
-
-    @cached_property
-    def champion(self) -> PurchasingModel | None:
-        """The model in production."""
-        return None if self.production is None else registry.open_bundle(self.production)
+    def models(self) -> Models:
+        """The models behind the version and what is in production."""
+        champion = None if self.production is None else registry.open_model(self.production, self.kind)
+        return Models(self.kind, registry.open_model(self.version, self.kind), champion)
 
     @property
     def placed(self) -> ModelVersion | None:
@@ -97,7 +97,7 @@ def stages_due(case: Case, placed: ModelVersion | None, known: list[Record]) -> 
     number = None if placed is None else str(placed.version)
     staged = number is not None and registry.number_at(case.home, registry.STAGING) == number
     passed = staged and _passed(str(number), case.against, known)
-    stage = case.args.to
+    stage = case.options.to
     if number is not None and number == case.against:
         raise DataError(_there_already(number, case.home, f"in {registry.PRODUCTION}"))
     if stage == registry.STAGING and passed:
@@ -115,7 +115,7 @@ def run_gate(case: Case, stage: str) -> Gated:
     Unservable
         If the version cannot be loaded: that cannot be forced.
     """
-    policy = gate_policy(case.args) if stage == registry.STAGING else serving_policy(case.args)
+    policy = gate_policy(case.options) if stage == registry.STAGING else serving_policy(case.options)
     attempt = None
     if stage == registry.STAGING and case.against is not None:
         attempt = ledger.tries(case.home, case.against) + 1
@@ -131,51 +131,40 @@ def run_gate(case: Case, stage: str) -> Gated:
         return Gated(stage, decision, policy, attempt=attempt, failure=error)
 
 
-def gate_policy(args: argparse.Namespace) -> GatePolicy:
-    """What the parameters require before staging."""
-    return GatePolicy(
-        margin=args.margin,
-        floor_margin=args.floor,
-        level=args.level,
-        min_users=args.min_users,
-        accept=args.accept,
-        tolerance=args.tolerance,
-        calibration_error=args.calibration_error,
-        slice_margin=args.slice_margin,
-    )
-
-
-def serving_policy(args: argparse.Namespace) -> ServingPolicy:
+def serving_policy(options: Options) -> ServingPolicy:
     """What the parameters require before production."""
     return ServingPolicy(
-        p99_ms=args.p99_ms, approval=args.approval == "required", shadow_failed=args.shadow_failed
+        p99_ms=options.p99_ms, approval=options.approval == "required", shadow_failed=options.shadow_failed
     )
 
 
 def _staging(case: Case, policy: GatePolicy, attempt: int | None) -> Gated:
     check_serves(case.version)
-    rows = evaluation_rows(case.table, case.challenger, case.champion)
-    evidence = gather(case.args, case.table, rows, case.challenger, case.champion, attempt or 1)
+    models = case.models
+    if models.champion is not None:
+        models.kind.check_comparable(models.challenger, models.champion)
+    rows = held_out(models.kind, case.table, models.both)
+    evidence = gather(case.options, models, case.table, rows, attempt or 1)
     data = {
         "users": case.uri,
         "users.digest": case.table.digest(),
         "evaluated.digest": rows.digest(),
-        "training.digest": case.challenger.training.digest,
+        "training.digest": models.challenger.training.digest,
     }
-    if case.champion is not None:
-        data["production.training.digest"] = case.champion.training.digest
+    if models.champion is not None:
+        data["production.training.digest"] = models.champion.training.digest
     return Gated(registry.STAGING, decide(evidence, policy), policy, evidence, data, attempt)
 
 
 def _production(case: Case, policy: ServingPolicy) -> Gated:
     last = case.table.rows(np.arange(len(case.table.frame))[-ASKED:])
-    compared = _shadow_scores(case)
+    scores = _shadow_scores(case)
     evidence = replace(
-        serve_and_look(case.args, case.version, last, policy), shadow=shadow_evidence(compared)
+        serve_and_look(case.options, case.version, case.models, last, policy), shadow=shadow_evidence(scores)
     )
     data = {"users": case.uri, "asked.digest": last.digest()}
-    if len(compared):
-        data["shadow.digest"] = frame_digest(compared)
+    if len(scores):
+        data["shadow.digest"] = frame_digest(scores)
     return Gated(registry.PRODUCTION, decide_serving(evidence, policy), policy, evidence, data)
 
 
@@ -186,7 +175,7 @@ def _shadow_scores(case: Case) -> pd.DataFrame:
         return pd.DataFrame()
     made = max(one.creation_timestamp for one in (placed, production))
     return shadow_scores.read(
-        Path(case.args.workspace),
+        Path(case.options.workspace),
         case.home,
         str(production.version),
         str(placed.version),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from purchasing_power.evaluation.bootstrap import METRIC_NAMES
+from purchasing_power.evaluation.bootstrap import metric_name
 from tracking.ledger_record import Record
 
 SHORT = 150
@@ -21,8 +21,10 @@ def sentence(record: Record) -> str:
     compared, load = record.figures.get("production"), record.figures.get("load")
     if compared is not None:
         return forced + comparison(compared, f"version {record.against}")
-    if record.figures.get("floor") is not None:
-        return forced + comparison(record.figures["floor"], "the naive baseline")
+    # Records from before there were kinds of model call the baseline the floor.
+    baseline = record.figures.get("baseline") or record.figures.get("floor")
+    if baseline is not None:
+        return forced + comparison(baseline, record.figures.get("baseline_name", "the naive baseline"))
     if load is not None:
         said = f"served: p99 {_ms(load['p99_ms'])} with {load['clients']} clients, {load['failed']} requests failed"
         return forced + said
@@ -32,9 +34,9 @@ def sentence(record: Record) -> str:
 def comparison(one: dict[str, Any], other: str) -> str:
     """Both figures, and the difference with its interval."""
     if one["low"] is None:
-        return f"{METRIC_NAMES[one['metric']]} is not defined on these rows"
+        return f"{metric_name(one['metric'])} is not defined on these rows"
     return (
-        f"{METRIC_NAMES[one['metric']]} {one['challenger']:.4f} against {one['champion']:.4f} of {other} "
+        f"{metric_name(one['metric'])} {one['challenger']:.4f} against {one['champion']:.4f} of {other} "
         f"({one['difference']:+.4f}, {one['low']:+.4f} to {one['high']:+.4f})"
     )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from mlflow.entities.model_registry import ModelVersion
 
 from purchasing_power.errors import DataError
+from purchasing_power.gates.staging import GateEvidence
 from steps.promotion.gates import Case, Gated
 from steps.promotion.serving import APPROVED_BY
 from tracking import ledger, registry
@@ -37,9 +39,9 @@ def carry_out(case: Case, gated: Gated, placed: ModelVersion | None, expected: s
     DataError
         If the gate could not judge the version, or the stage was moved in the meantime; recorded before.
     """
-    forced = "" if gated.decision.passed or case.args.force == "none" else str(case.args.force)
-    moves = case.args.gate == "enforce" and (gated.decision.passed or forced != "")
-    action = "promote" if moves else "dry_run" if case.args.gate == "dry_run" else "refuse"
+    forced = "" if gated.decision.passed or case.options.force == "none" else str(case.options.force)
+    moves = case.options.gate == "enforce" and (gated.decision.passed or forced != "")
+    action = "promote" if moves else "dry_run" if case.options.gate == "dry_run" else "refuse"
     try:
         if moves:
             placed = placed or _copied(case)
@@ -105,7 +107,13 @@ def _record(
         forced=forced,
         approved_by=case.version.tags.get(APPROVED_BY),
         data=gated.data or {"users": case.uri},
-        figures=asdict(gated.evidence) if gated.evidence is not None else {},
+        figures=_figures(gated),
         checks=[asdict(check) for check in gated.decision.checks],
         policy=asdict(gated.policy),
     )
+
+
+def _figures(gated: Gated) -> dict[str, Any]:
+    if isinstance(gated.evidence, GateEvidence):
+        return gated.evidence.to_dict()
+    return {} if gated.evidence is None else asdict(gated.evidence)

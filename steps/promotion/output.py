@@ -18,12 +18,10 @@ from steps.promotion.report import promotion_report
 from tracking import registry, runs
 from tracking.entry import Outputs
 
-LONGEST_TAG = 4900
-
 
 def write(case: Case, placed: ModelVersion | None, steps: list[Step]) -> Outputs:
     """Write what came of the steps, and give the verdict on the last one."""
-    last, dry = steps[-1], case.args.gate == "dry_run"
+    last, dry = steps[-1], case.options.gate == "dry_run"
     held = last.gated.decision.passed if dry else last.moved
     verdict = ("would_promote" if held else "would_refuse") if dry else ("promoted" if held else "refused")
     figures = _figures(steps)
@@ -48,7 +46,7 @@ def _mark(
     reasons = [reason for step in steps for reason in step.gated.decision.reasons]
     judged = [s.gated.evidence for s in steps if isinstance(s.gated.evidence, GateEvidence)]
     said: dict[str, float | str] = {name: round(value, 6) for name, value in figures.items()}
-    if judged:
+    if judged and judged[0].challenger is not None:
         said["metric"] = judged[0].challenger.metric
     forced = next((step.record.forced for step in steps if step.record.forced), "")
     registry.tag(
@@ -56,7 +54,7 @@ def _mark(
         {
             "gate": verdict,
             "gate.against": case.against or "none",
-            "gate.reasons": " ".join(reasons)[:LONGEST_TAG],
+            "gate.reasons": " ".join(reasons)[: runs.LONGEST_TAG],
             "gate.figures": json.dumps(said),
             "gate.forced": forced or "no",
         },
@@ -71,14 +69,16 @@ def _figures(steps: list[Step]) -> dict[str, float]:
     found: dict[str, float] = {}
     for evidence in (step.gated.evidence for step in steps):
         if isinstance(evidence, GateEvidence):
-            found |= {"challenger": evidence.challenger.value, "naive_difference_low": evidence.floor.low}
             found["attempt"] = float(evidence.attempt)
+            if evidence.challenger is not None:
+                found["challenger"] = evidence.challenger.value
+            if evidence.baseline is not None:
+                found["naive_difference_low"] = evidence.baseline.low
             if evidence.production is not None:
                 found["production"] = evidence.production.champion
                 found["difference_low"] = evidence.production.low
-            if evidence.calibration is not None:
-                found["calibration_error"] = evidence.calibration.error
-        if isinstance(evidence, ServingEvidence):
+            found |= evidence.own.figures
+        if isinstance(evidence, ServingEvidence) and evidence.load is not None:
             found |= {"p50_ms": evidence.load.p50_ms, "p99_ms": evidence.load.p99_ms}
             found["served_difference"] = evidence.difference
             if evidence.shadow is not None:

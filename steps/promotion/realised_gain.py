@@ -1,21 +1,17 @@
-"""What a promotion promised over the version it replaced, and what came of it once labels ripened."""
+"""What a promotion was expected to gain over the version it replaced, and what it gained once labels matured."""
 
 from __future__ import annotations
 
-import argparse
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from purchasing_power.errors import DataError
-from purchasing_power.evaluation.bootstrap import Comparison, paired_bootstrap
-from purchasing_power.evaluation.holdout import comparable
-from purchasing_power.model.purchasing_model import PurchasingModel, row_keys, unseen
-from purchasing_power.model.splits import known_outcomes
-from purchasing_power.snapshot import user_table
-from purchasing_power.snapshot.user_table import CUTOFF, USER, UserTable
+from purchasing_power.evaluation.bootstrap import Comparison, Resampling, compare_measures
+from purchasing_power.kinds.kind import Kind
+from purchasing_power.model.protocol import Table
 from tracking import registry, runs
 from tracking.alias_audit import came_after
 from tracking.ledger_record import Record
@@ -29,7 +25,7 @@ class Gain:
     ----------
     version, before
         The version, and the one that it was compared with and replaced.
-    promised
+    expected
         The comparison as the gate saw it, a mapping of :class:`Comparison`.
     realised
         The same comparison on rows that came later; ``None`` where there are none.
@@ -39,80 +35,71 @@ class Gain:
 
     version: str
     before: str
-    promised: dict[str, Any]
+    expected: dict[str, Any]
     realised: Comparison | None
     note: str
 
 
-def gains(args: argparse.Namespace, table: UserTable, known: list[Record]) -> list[Gain]:
-    """Each version that replaced another by the gate, latest last."""
+def gains(
+    kind: Kind, model: str, table: Table, known: Sequence[Record], resampling: Resampling
+) -> list[Gain]:
+    """Each version that replaced another by the gate, latest last.
+
+    Parameters
+    ----------
+    model
+        Name of the registered model.
+    table
+        A table with rows that came later.
+    known
+        The records of the model's ledger.
+    """
     found: dict[str, Gain] = {}
     for one in known:
         if one.action != "promote" or one.to_stage != registry.STAGING or one.against is None:
             continue
-        promised = one.figures.get("production")
-        if promised is not None and came_after(one.version, known) == one.against:
-            found[one.version] = _gain(args, table, one, promised)
+        expected = one.figures.get("production")
+        if expected is not None and came_after(one.version, list(known)) == one.against:
+            realised, note = _realised(kind, model, table, one, resampling)
+            found[one.version] = Gain(one.version, one.against, expected, realised, note)
     return list(found.values())
 
 
-def _gain(args: argparse.Namespace, table: UserTable, record: Record, promised: dict[str, Any]) -> Gain:
-    against = str(record.against)
+def _realised(
+    kind: Kind, model: str, table: Table, record: Record, resampling: Resampling
+) -> tuple[Comparison | None, str]:
+    """The comparison on rows that came later, and what it was measured on, or why it was not."""
     try:
-        models = [registry.open_bundle(registry.find(args.model, one)) for one in (record.version, against)]
-        looked_at = user_table.read(runs.fetch(record.data["users"], "users")[0])
+        versions = [registry.find(model, one) for one in (record.version, str(record.against))]
+        models = [registry.open_model(one, kind) for one in versions]
+        looked_at = kind.read(runs.fetch(record.data["users"], "users")[0])
+        rows = fresh_rows(kind, table, looked_at, models)
+        if not len(rows.frame):
+            return None, f"Not matured yet: {kind.matures(table)}"
+        metric = record.figures["production"]["metric"]
+        predictions = kind.predictions(models[0], rows, kind.constants(models[0], looked_at))
+        before = replace(predictions, outputs=models[1].outputs(rows.frame))
+        after, replaced = (kind.measure(models[0], metric, one) for one in (predictions, before))
+        _, realised = compare_measures(metric, after, replaced, predictions.users, resampling)
     except DataError as error:
-        return Gain(record.version, against, promised, None, f"Not measured: {error}")
-    rows = fresh_rows(table, looked_at, models)
-    if not len(rows.frame):
-        return Gain(record.version, against, promised, None, _not_ripe(table))
-    try:
-        realised = _compared(args, rows, models, promised)
-    except DataError as error:
-        return Gain(record.version, against, promised, None, f"Not measured: {error}")
-    at = ""
-    if CUTOFF in rows.frame:
-        at = f", cutoffs to {rows.frame[CUTOFF].max():%Y-%m-%d}"
-    return Gain(
-        record.version,
-        against,
-        promised,
-        realised,
-        f"On {len(rows.frame):,} rows of {rows.frame[USER].nunique():,} users{at}.",
-    )
+        return None, f"Not measured: {error}"
+    users, newest = rows.frame[kind.group].nunique(), kind.moment(rows)
+    until = "" if newest is None else f", up to {newest:%Y-%m-%d}"
+    return realised, f"On {len(rows.frame):,} rows of {users:,} users{until}."
 
 
-def fresh_rows(table: UserTable, looked_at: UserTable, models: list[PurchasingModel]) -> UserTable:
-    """Rows of known outcome that no model has seen and whose outcome the gate did not know.
+def fresh_rows(kind: Kind, table: Table, looked_at: Table, models: Sequence[Any]) -> Table:
+    """Rows of known outcome that no model has learned from and whose outcome the gate did not know.
 
     Parameters
     ----------
     looked_at
-        The user table that the gate looked at.
+        The table that the gate looked at.
     """
-    used = row_keys(looked_at.rows(known_outcomes(looked_at)))
-    kept = np.intersect1d(known_outcomes(table), np.flatnonzero(~np.isin(row_keys(table), used)))
+    used = kind.keys(looked_at.rows(kind.known_outcomes(looked_at)))
+    kept = np.intersect1d(kind.known_outcomes(table), np.flatnonzero(~np.isin(kind.keys(table), used)))
     for model in models:
-        if model.meta.kind != table.meta.kind:
-            return table.rows(kept[:0])
-        kept = np.intersect1d(kept, unseen(model, table))
-    return table.rows(kept)
-
-
-def _compared(
-    args: argparse.Namespace, rows: UserTable, models: list[PurchasingModel], promised: dict[str, Any]
-) -> Comparison:
-    target, metric = models[0].target, promised["metric"]
-    labels = target.labels(rows.frame)
-    (y, mine), (_, theirs) = (
-        comparable(target, metric, labels, model.outputs(rows.frame)) for model in models
-    )
-    draws = {"replicates": args.replicates, "seed": args.seed, "level": args.level}
-    return paired_bootstrap(y, mine, theirs, rows.frame[USER], metric=metric, **draws)
-
-
-def _not_ripe(table: UserTable) -> str:
-    if table.meta.kind == "flat":
-        return "Not ripe yet: the user table holds no row that is new since the gate."
-    over = table.frame[CUTOFF].max() + pd.Timedelta(days=int(table.meta.horizon_days or 0))
-    return f"Not ripe yet: the outcome of the table's latest cutoff is complete on {over:%Y-%m-%d}."
+        kind.check_table(model, table)
+        kept = np.intersect1d(kept, model.unseen(table))
+    fresh: Table = table.rows(kept)
+    return fresh

@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment
 
-from purchasing_power.evaluation.bootstrap import METRIC_NAMES, Comparison
+from purchasing_power.evaluation.bootstrap import Comparison, metric_name
 from purchasing_power.gates.serving import ServingEvidence
 from purchasing_power.gates.staging import GateEvidence
 from steps.promotion.gates import Case
@@ -50,7 +50,7 @@ def _shown(step: Step) -> dict[str, Any]:
         "tree": {"true": " with uncommitted changes", "false": ""}.get(step.record.dirty, ""),
     }
     if isinstance(evidence, GateEvidence):
-        shown["metric"] = METRIC_NAMES[evidence.challenger.metric]
+        shown["metric"] = "" if evidence.challenger is None else metric_name(evidence.challenger.metric)
         shown["size"] = f"{evidence.rows:,} rows of {evidence.users:,} users that no compared model has seen."
         shown["compared"] = _compared(evidence, step.record.against)
     if isinstance(evidence, ServingEvidence):
@@ -59,11 +59,9 @@ def _shown(step: Step) -> dict[str, Any]:
 
 
 def _compared(evidence: GateEvidence, against: str | None) -> list[dict[str, str | Comparison]]:
-    rows: list[dict[str, str | Comparison]] = [{"name": "the naive baseline", "one": evidence.floor}]
+    rows: list[dict[str, str | Comparison]] = []
+    if evidence.baseline is not None:
+        rows.append({"name": evidence.baseline_name, "one": evidence.baseline})
     if evidence.production is not None:
         rows.append({"name": f"production, version {against}", "one": evidence.production})
-    for one in evidence.slices or ():
-        rows.append(
-            {"name": f"production, {one.column} {one.value} ({one.users:,} users)", "one": one.comparison}
-        )
-    return rows
+    return rows + [{"name": f"production, {name}", "one": one} for name, one in evidence.own.comparisons]

@@ -18,7 +18,7 @@ from purchasing_power.model.params import ModelParams
 from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.runtime_choice import resolve
 from purchasing_power.text.store import VectorStore, vectors
-from purchasing_power.tuning.trial_comparison import Standing, standings
+from purchasing_power.tuning.trial_comparison import TrialInterval, compare_trials
 from steps.study.trial_runs import ranked
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class ComparedEncoder:
     encoder: StudyEncoder | None
     trial: int | None
     params: ModelParams
-    standing: Standing
+    interval: TrialInterval
 
 
 def prepare(
@@ -110,10 +110,10 @@ def compare(
         stand_in = (None, replace(reading[0][1], encoder=encoder.reference))
         judged.append((encoder, *(own[0] if own else stand_in)))
     judged += [(None, number, params) for number, params in trials if not params.reads_model][:1]
-    found = standings(validation, [params for _, _, params in judged])
+    found = compare_trials(validation, [params for _, _, params in judged])
     return [
-        ComparedEncoder(encoder, number, params, standing)
-        for (encoder, number, params), standing in zip(judged, found, strict=True)
+        ComparedEncoder(encoder, number, params, interval)
+        for (encoder, number, params), interval in zip(judged, found, strict=True)
     ]
 
 

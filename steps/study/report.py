@@ -67,13 +67,13 @@ def _encoders(compared: Sequence[ComparedEncoder], metric: str) -> str:
     head = f"encoder,trial,{metric},95 % interval,minus the best,95 % interval,texts a second,MB,dimension,runtime"
     rows = []
     for one in compared:
-        at, encoder = one.standing, one.encoder
+        at, encoder = one.interval, one.encoder
         trial = "made for this table" if one.trial is None else str(one.trial)
         figures = (f"{at.score:.4f}", f"{at.low:.4f} to {at.high:.4f}")
         behind = (f"{at.behind:+.4f}", f"{at.behind_low:+.4f} to {at.behind_high:+.4f}")
         behind = ("best", "") if at.behind == 0 else behind
         if encoder is None:
-            kind = f"none: {one.params.representation} with {one.params.head}"
+            kind = f"none: {one.params.representation} with {one.params.head.name}"
             rows.append((kind, trial, *figures, *behind, "", "", "", ""))
             continue
         cost = (f"{encoder.texts_per_second:,.0f}", f"{encoder.size_mb:,.0f}", str(encoder.dimension))
@@ -88,7 +88,7 @@ def _encoders(compared: Sequence[ComparedEncoder], metric: str) -> str:
 
 
 def _chart(compared: Sequence[ComparedEncoder], metric: str) -> Figure:
-    known = [(one.encoder, one.standing) for one in compared if one.encoder is not None]
+    known = [(one.encoder, one.interval) for one in compared if one.encoder is not None]
     figure = Figure(
         Scatter(
             x=[encoder.texts_per_second for encoder, _ in known],
@@ -121,7 +121,7 @@ def _blend(found: Blended, metric: str) -> str:
         f"its best member alone. {verdict}"
     )
     members = [
-        (f"{weight:.2f}", params.head, params.representation, _settings(params))
+        (f"{weight:.2f}", params.head.name, params.representation, _settings(params))
         for weight, params in zip(found.weights, found.members, strict=True)
     ]
     parts = [
@@ -160,9 +160,7 @@ def _cell(text: str) -> str:
 
 
 def _settings(params: ModelParams) -> str:
-    usual = ModelParams().to_dict()
-    given = {name: value for name, value in params.to_dict().items() if value != usual[name]}
-    return _words({name: value for name, value in given.items() if name not in ("head", "representation")})
+    return _words({name: value for name, value in params.changed().items() if name != "representation"})
 
 
 def _short(reference: str) -> str:

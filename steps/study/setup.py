@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,44 +13,45 @@ from purchasing_power.model.params import ModelParams
 from purchasing_power.model.splits import folds, split
 from purchasing_power.snapshot.user_table import UserTable
 from purchasing_power.tuning.space import Space, draw
+from steps.study.options import Options
 from steps.study.trial_runs import Objective
 
 
-def validation_of(args: argparse.Namespace, table: UserTable, progress: bool) -> CrossValidation:
+def validation_of(options: Options, table: UserTable, progress: bool) -> CrossValidation:
     """Folds within the known rows; test rows are in none of them."""
-    workspace = Path(args.workspace)
+    workspace = Path(options.workspace)
     return CrossValidation(
         table,
-        folds(table, split(table, args.seed).known, args.folds, args.seed),
-        args.target,
-        args.positive,
-        args.seed,
+        folds(table, split(table, options.seed).known, options.folds, options.seed),
+        options.target,
+        options.positive,
+        options.seed,
         str(workspace / "vectors"),
-        threads_of(args),
+        threads_of(options),
         str(workspace),
         progress,
     )
 
 
-def threads_of(args: argparse.Namespace) -> int:
+def threads_of(options: Options) -> int:
     """Threads a trial may use: as asked, or the cores shared out among the workers."""
-    if args.threads or args.workers < 2:
-        return int(args.threads)
-    return max(1, (os.cpu_count() or 1) // args.workers)
+    if options.threads or options.workers < 2:
+        return int(options.threads)
+    return max(1, (os.cpu_count() or 1) // options.workers)
 
 
-def space_of(args: argparse.Namespace, encoders: Sequence[str], regression: bool) -> Space:
+def space_of(options: Options, encoders: Sequence[str], regression: bool) -> Space:
     """What the trials may be."""
     return Space(
-        representations=tuple(args.representations),
-        heads=tuple(args.heads),
+        representations=tuple(options.representations),
+        heads=tuple(options.heads),
         encoders=tuple(encoders),
         regression=regression,
-        imbalance=tuple(args.imbalance),
-        losses=tuple(args.losses),
-        weightings=tuple(args.weightings),
-        reductions=tuple(args.reductions),
-        settings={name: tuple(values) for name, values in args.space.items()},
+        imbalance=tuple(options.imbalance),
+        losses=tuple(options.losses),
+        weightings=tuple(options.weightings),
+        reductions=tuple(options.reductions),
+        settings={name: tuple(values) for name, values in options.space.items()},
     )
 
 

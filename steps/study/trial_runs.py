@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from tqdm import tqdm
 
 from purchasing_power.errors import DataError
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.params import ModelParams
 from tracking.runs import process_tags
 
@@ -168,7 +169,7 @@ def ranked(study: optuna.Study) -> list[tuple[int, ModelParams]]:
     """Number and parameters of the complete trials, best first."""
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     ordered = sorted(complete, key=lambda trial: (-(trial.value or 0.0), trial.number))
-    return [(trial.number, ModelParams.from_dict(trial.user_attrs["params"])) for trial in ordered]
+    return [(trial.number, model_params(trial.user_attrs["params"])) for trial in ordered]
 
 
 def _tracked(trial: Trial, objective: Objective, parent: str, experiment: str) -> float:
@@ -194,6 +195,7 @@ def _tracked(trial: Trial, objective: Objective, parent: str, experiment: str) -
         mean = sum(scores) / len(scores)
         client.log_metric(run_id, "score", mean)
         trial.set_user_attr("params", params.to_dict())
+        trial.set_user_attr("scores", scores)
         return mean
     finally:
         seconds = Metric("seconds", time.perf_counter() - start, int(time.time() * 1000), 0)

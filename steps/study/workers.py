@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import os
@@ -14,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from purchasing_power.snapshot import user_table
+from steps.study.options import Options
 from steps.study.setup import objective_of, space_of, validation_of
 from steps.study.trial_runs import open_study, search
 from tracking import runs
@@ -27,12 +26,12 @@ WATCH_S, STOP_S = 1.0, 10.0
 
 
 @dataclass(frozen=True)
-class Plan:
+class WorkerTask:
     """What a worker needs to know; it goes to the process as one JSON argument.
 
     Attributes
     ----------
-    args
+    options
         Parameters of ``tune``.
     users
         Folder of the user table.
@@ -44,7 +43,7 @@ class Plan:
         Of the worker; the process that started the others is 0.
     """
 
-    args: dict[str, Any]
+    options: Options
     users: str
     encoders: tuple[str, ...]
     study: str
@@ -56,9 +55,9 @@ class Plan:
 
 
 @contextmanager
-def helpers(plan: Plan, count: int) -> Iterator[None]:
+def helpers(task: WorkerTask, count: int) -> Iterator[None]:
     """Run ``count`` workers beside the body, wait for them after it, and end them where it fails."""
-    started = [_start(replace(plan, number=number + 1)) for number in range(count)]
+    started = [_start(replace(task, number=number + 1)) for number in range(count)]
     try:
         yield
         for process in started:
@@ -76,20 +75,20 @@ def helpers(plan: Plan, count: int) -> Iterator[None]:
                 process.kill()
 
 
-def work(plan: Plan) -> None:
-    """Run trials of the study that ``plan`` names until it has enough."""
-    args = argparse.Namespace(**plan.args)
-    validation = validation_of(args, user_table.read(Path(plan.users)), progress=False)
-    space = space_of(args, plan.encoders, validation.target(0).task == "regression")
+def work(task: WorkerTask) -> None:
+    """Run trials of the study that ``task`` names until it has enough."""
+    options = task.options
+    validation = validation_of(options, user_table.read(Path(task.users)), progress=False)
+    space = space_of(options, task.encoders, validation.target(0).task == "regression")
     # Workers of one seed would draw the same trials.
-    seed = args.seed + plan.number
-    study = open_study(plan.study, plan.storage, seed, [], plan.settings, shared=True)
-    search(study, objective_of(validation, space), args.trials, plan.run, plan.experiment, bar=False)
+    seed = options.seed + task.number
+    study = open_study(task.study, task.storage, seed, [], task.settings, shared=True)
+    search(study, objective_of(validation, space), options.trials, task.run, task.experiment, bar=False)
 
 
-def _start(plan: Plan) -> subprocess.Popen[bytes]:
+def _start(task: WorkerTask) -> subprocess.Popen[bytes]:
     path = os.pathsep.join(filter(None, (str(runs.ROOT), os.environ.get("PYTHONPATH"))))
-    command = [sys.executable, "-m", "steps.study.workers", json.dumps(asdict(plan)), str(os.getpid())]
+    command = [sys.executable, "-m", "steps.study.workers", json.dumps(asdict(task)), str(os.getpid())]
     return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path})
 
 
@@ -110,7 +109,8 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
     values = json.loads(sys.argv[1])
     runs.prepare()
-    work(Plan(**{**values, "encoders": tuple(values["encoders"])}))
+    read = {"options": Options(**values["options"]), "encoders": tuple(values["encoders"])}
+    work(WorkerTask(**{**values, **read}))
 
 
 if __name__ == "__main__":

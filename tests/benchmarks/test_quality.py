@@ -1,4 +1,4 @@
-"""Laws of ``benchmarks/quality.py`` on a handful of rows; the figures themselves take minutes."""
+"""Tests of ``benchmarks/quality.py`` on a handful of rows; the figures themselves take minutes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from tables import changed, flat
 
 from purchasing_power.evaluation.bootstrap import Comparison
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.flat_params import model_params
 
 KEYS = [
     "auc",
@@ -47,7 +47,7 @@ def test_the_last_line_holds_every_figure_by_its_name(
     gain = Comparison("auc", 0.8, 0.7, 0.1, 0.05, 0.15, 1000, 0.95)
     said = {name: {"auc": 0.9, "average_precision": 0.8} for name in ("model", "naive", "rfm")} | {"rows": 9}
     gains = {"auc": gain, "average_precision": gain}
-    params = ModelParams()
+    params = model_params()
     demo = quality.Demo(said, said, params, params, [quality.TEST_CUTOFF], gains)
     ways = (income.TEXT, income.RFM, income.WITHOUT)
     aucs = {way: [0.5] * 10 + [0.7] * 10 for way in ways}

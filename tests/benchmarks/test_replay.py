@@ -1,4 +1,4 @@
-"""Laws of the replayed months: nothing is known before its time, and a planted shift is what it says."""
+"""Tests of the replayed months: nothing is known before its time, and a planted shift is what it says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of ``benchmarks/women_clothing.py``; the figures themselves take two hours."""
+"""Tests of ``benchmarks/women_clothing.py``; the figures themselves take two hours."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.params import Member, ModelParams
 from purchasing_power.snapshot.user_table import document_codes
 
@@ -80,7 +81,7 @@ def test_choosing_sees_the_training_rows_of_fold_0_alone(
 
     def choose(rows: object, folder: Path) -> dict[str, ModelParams]:
         seen.append(rows.frame["index"].astype(int).tolist())
-        return {"tfidf": ModelParams(representation="tfidf", head="logistic")}
+        return {"tfidf": model_params(representation="tfidf", head="logistic")}
 
     monkeypatch.setattr(table, "choose", choose)
     monkeypatch.setattr(table, "CHOSEN", tmp_path / "chosen.json")
@@ -97,7 +98,7 @@ def test_a_row_of_the_table_may_blend_what_the_rows_before_it_may(
 ) -> None:
     terms = {"representation": "tfidf", "head": "logistic", "text_components": 4}
     cheap = {
-        row: [ModelParams(C=C, **terms)] for row, C in zip(choice.CANDIDATES, (0.01, 0.1, 1.0), strict=True)
+        row: [model_params(C=C, **terms)] for row, C in zip(choice.CANDIDATES, (0.01, 0.1, 1.0), strict=True)
     }
     monkeypatch.setattr(choice, "CANDIDATES", cheap)
     told = choice.choose(data.flat_table(data.reviews()[:400], tmp_path), tmp_path)
@@ -114,12 +115,12 @@ def test_without_chosen_models_it_is_said_how_to_choose(table: ModuleType, tmp_p
 
 
 def test_the_larger_encoder_is_named_in_the_file_and_a_folder_where_it_runs(choice: ModuleType) -> None:
-    part = ModelParams(head="textcnn", representation="none", encoder="mpnet?layers=8")
-    whole = ModelParams(representation="none", head="blend", members=(Member(1.0, part), Member(1.0, part)))
+    part = model_params(head="textcnn", representation="none", encoder="mpnet?layers=8")
+    whole = model_params(representation="none", head="blend", members=(Member(1.0, part), Member(1.0, part)))
     there = choice.placed(whole, "/a/folder")
     assert {one.encoder for one in there.parts} == {"/a/folder?layers=8"}
     assert choice.placed(there, choice.MPNET, "/a/folder") == whole
-    assert choice.unpacked([ModelParams()], Path("/no/such/folder")) == choice.MPNET
+    assert choice.unpacked([model_params()], Path("/no/such/folder")) == choice.MPNET
 
 
 def test_weights_that_are_not_the_published_ones_are_refused(

@@ -8,7 +8,14 @@ import pytest
 import sklearn.metrics as sk
 
 from purchasing_power.errors import DataError
-from purchasing_power.evaluation.bootstrap import interval, paired_bootstrap, weighted_metric
+from purchasing_power.evaluation.bootstrap import (
+    Resampling,
+    compare_measures,
+    interval,
+    paired_bootstrap,
+    weighted_metric,
+)
+from purchasing_power.evaluation.metrics import calibration_error, ranking_metrics
 
 
 def simulated(rows: int, seed: int, noise: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -53,6 +60,32 @@ def test_weighted_amount_and_probability_metrics_equal_scikit_learn() -> None:
         )
 
 
+def test_calibration_error_and_lift_equal_those_of_an_evaluation_and_a_weight_counts_as_repeated_rows() -> (
+    None
+):
+    y, score, _ = simulated(400, 10)
+    probability = 1 / (1 + np.exp(-score))
+    once = np.ones((1, 400))
+    error = weighted_metric("calibration_error", y, probability)(once)[0]
+    assert error == pytest.approx(calibration_error(y, probability))
+    for ranking in (score, score.round(0)):  # nearly all of the second are tied
+        lift = weighted_metric("lift_10", y, ranking)
+        assert lift(once)[0] == pytest.approx(ranking_metrics(y, ranking)["lift_10"])
+        times = np.random.default_rng(0).integers(0, 4, 400)
+        repeated = ranking_metrics(np.repeat(y, times), np.repeat(ranking, times))["lift_10"]
+        assert lift(times[None].astype(float))[0] == pytest.approx(repeated)
+    assert np.isnan(weighted_metric("lift_10", np.zeros(400), score)(once)[0])
+
+
+def test_measures_are_compared_on_the_draws_of_the_interval_and_of_the_paired_difference() -> None:
+    y, first, second = simulated(300, 11)
+    users, options = np.repeat(np.arange(100), 3), Resampling(200, seed=4)
+    measures = (weighted_metric("lift_10", y, score) for score in (first, second))
+    figure, difference = compare_measures("lift_10", *measures, users, options)
+    assert figure == interval(y, first, users, "lift_10", options)
+    assert difference == paired_bootstrap(y, first, second, users, "lift_10", options)
+
+
 def test_the_difference_of_a_model_with_itself_is_exactly_zero() -> None:
     y, score, _ = simulated(300, 3)
     got = paired_bootstrap(y, score, score.copy(), np.arange(300))
@@ -74,7 +107,7 @@ def test_nineteen_of_twenty_intervals_hold_the_true_value() -> None:
     held = 0
     for seed in range(200):
         y, score, _ = simulated(400, seed)
-        got = interval(y, score, np.arange(400), "auc", replicates=300, seed=seed)
+        got = interval(y, score, np.arange(400), "auc", Resampling(300, seed))
         held += got.low <= truth <= got.high
     assert 178 <= held <= 199  # 95 % of 200 with four standard errors
 
@@ -92,9 +125,9 @@ def test_rows_of_one_user_are_drawn_together() -> None:
 def test_the_same_seed_gives_the_same_interval_and_the_order_of_rows_changes_no_value() -> None:
     y, first, second = simulated(200, 6)
     users = np.array([f"u{i}" for i in range(200)])
-    once = paired_bootstrap(y, first, second, users, seed=1)
-    assert once == paired_bootstrap(y, first, second, users, seed=1)
-    assert once.low != paired_bootstrap(y, first, second, users, seed=2).low
+    once = paired_bootstrap(y, first, second, users, resampling=Resampling(seed=1))
+    assert once == paired_bootstrap(y, first, second, users, resampling=Resampling(seed=1))
+    assert once.low != paired_bootstrap(y, first, second, users, resampling=Resampling(seed=2)).low
     back = slice(None, None, -1)
     assert paired_bootstrap(y[back], first[back], second[back], users[back]).difference == pytest.approx(
         paired_bootstrap(y, first, second, users).difference
@@ -103,15 +136,15 @@ def test_the_same_seed_gives_the_same_interval_and_the_order_of_rows_changes_no_
 
 def test_a_larger_table_is_measured_in_pieces_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     y, first, second = simulated(200, 7)
-    whole = paired_bootstrap(y, first, second, np.arange(200), replicates=64)
+    whole = paired_bootstrap(y, first, second, np.arange(200), resampling=Resampling(64))
     monkeypatch.setattr("purchasing_power.evaluation.bootstrap.CELLS_AT_ONCE", 200 * 10)
-    assert paired_bootstrap(y, first, second, np.arange(200), replicates=64) == whole
+    assert paired_bootstrap(y, first, second, np.arange(200), resampling=Resampling(64)) == whole
 
 
 def test_replicates_without_a_positive_row_are_left_out_and_counted() -> None:
     y = np.zeros(20)
     y[0] = 1
-    got = interval(y, np.arange(20.0), np.arange(20), replicates=500)
+    got = interval(y, np.arange(20.0), np.arange(20), resampling=Resampling(500))
     assert 250 < got.replicates < 400  # a user is missing from a draw with probability 1/e
     none = interval(np.zeros(20), np.arange(20.0), np.arange(20), "auc")
     assert none.replicates == 0 and math.isnan(none.value) and math.isnan(none.low)

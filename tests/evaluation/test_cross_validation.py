@@ -1,29 +1,30 @@
-"""Laws of cross-validation: fold scores are those of a plain fit, and blocks are computed once."""
+"""Tests of cross-validation: fold scores are those of a plain fit, and blocks are computed once."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from matrix_heads import MATRIX_HEADS, fit_head, heads_for
 from tables import flat, panel
 
 from purchasing_power.evaluation import cross_validation
-from purchasing_power.evaluation.cross_validation import CrossValidation, primary_score
-from purchasing_power.model.cache import recalled
+from purchasing_power.evaluation.cross_validation import CrossValidation
+from purchasing_power.evaluation.target_metrics import primary_score
+from purchasing_power.model.cache import cached
 from purchasing_power.model.calibration import calibrated
 from purchasing_power.model.features import column_groups, prepare, transformer
-from purchasing_power.model.heads.fitting import fit_head, raw_scores
-from purchasing_power.model.params import TABLE_HEADS, ModelParams
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.splits import folds, split
 from purchasing_power.snapshot.target import fit_target
 
 PARAMS = {"representation": "tfidf", "text_components": 4, "trees": 30, "leaf_rows": 10, "epochs": 5}
 
 
-@pytest.mark.parametrize("head", TABLE_HEADS)
+@pytest.mark.parametrize("head", heads_for("multiclass"))
 def test_a_fold_score_is_that_of_fitting_on_the_fold_alone(head: str) -> None:
     table = panel()
     pairs = folds(table, split(table).known, 2)
-    params = ModelParams.from_dict({**PARAMS, "head": head})
+    params = model_params({**PARAMS, "head": head})
     found = CrossValidation(table, pairs, "tier").scores(params)
     for (fitted, later), score in zip(pairs, found, strict=True):
         before, after = table.frame.iloc[fitted], table.frame.iloc[later]
@@ -31,9 +32,7 @@ def test_a_fold_score_is_that_of_fitting_on_the_fold_alone(head: str) -> None:
         columns = transformer(params, table.meta, 0)
         X = columns.fit_transform(prepare(before, table.meta), target.labels(before))
         model = fit_head(params, X, target.labels(before), target.task, 3, 0)
-        outputs = calibrated(
-            None, raw_scores(model, (columns.transform(prepare(after, table.meta)))), target.task
-        )
+        outputs = calibrated(None, model.scores(columns.transform(prepare(after, table.meta))), target.task)
         assert score == pytest.approx(primary_score(target, target.labels(after), outputs))
 
 
@@ -44,7 +43,7 @@ def test_a_block_is_computed_once_per_fold_for_all_trials(monkeypatch: pytest.Mo
     monkeypatch.setattr(cross_validation, "_fit_block", lambda *given: calls.append(1) or real(*given))
     checked = CrossValidation(table, folds(table, split(table).known, 2), "tier")
     for trees in (10, 20, 30):
-        checked.scores(ModelParams.from_dict({**PARAMS, "trees": trees}))
+        checked.scores(model_params({**PARAMS, "trees": trees}))
     assert len(calls) == 2 * 3  # two folds; numeric, categorical and tfidf
 
 
@@ -55,10 +54,10 @@ def test_test_rows_never_enter_a_fold() -> None:
             assert not (set(fitted) | set(later)) & set(parts.test)
 
 
-@pytest.mark.parametrize("head", TABLE_HEADS)
+@pytest.mark.parametrize("head", MATRIX_HEADS)
 def test_every_matrix_column_belongs_to_one_user_table_column(head: str) -> None:
     table = panel()
-    params = ModelParams.from_dict({**PARAMS, "head": head})
+    params = model_params({**PARAMS, "head": head})
     columns = transformer(params, table.meta, 0)
     X = columns.fit_transform(prepare(table.frame, table.meta))
     groups = column_groups(columns, table.meta)
@@ -71,12 +70,12 @@ def test_what_is_remembered_stays_below_the_limit_and_the_last_used_stays() -> N
     made = []
 
     def make(name: str) -> np.ndarray:
-        return recalled(memory, name, lambda: made.append(name) or np.zeros(100), limit=2_000)
+        return cached(memory, name, lambda: made.append(name) or np.zeros(100), limit=2_000)
 
     for name in "abac":
         make(name)
     assert list(memory) == ["a", "c"] and made == ["a", "b", "c"]
-    recalled(memory, "huge", lambda: np.zeros(1_000), limit=2_000)
+    cached(memory, "huge", lambda: np.zeros(1_000), limit=2_000)
     assert list(memory) == ["huge"]
 
 
@@ -85,8 +84,7 @@ def test_forgetting_changes_no_score(width: int, monkeypatch: pytest.MonkeyPatch
     table = panel()
     pairs = folds(table, split(table).known, 2)
     every = [
-        ModelParams.from_dict({**PARAMS, "head": head, "tfidf_width": width})
-        for head in ("svm", "logistic", "svm")
+        model_params({**PARAMS, "head": head, "tfidf_width": width}) for head in ("svm", "logistic", "svm")
     ]
     kept = [CrossValidation(table, pairs, "tier").scores(params) for params in every]
     monkeypatch.setattr(cross_validation, "BLOCK_BYTES", 1)

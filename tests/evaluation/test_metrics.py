@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import sklearn.metrics as sk
-from scipy.stats import spearmanr
+from scipy.stats import binomtest, spearmanr
 
 from purchasing_power.errors import DataError
 from purchasing_power.evaluation.metrics import (
@@ -16,6 +16,7 @@ from purchasing_power.evaluation.metrics import (
     gain_curve,
     ranking_metrics,
     regression_metrics,
+    wilson_interval,
 )
 
 
@@ -217,3 +218,11 @@ def test_predictions_that_do_not_fit_the_rows_are_refused(
 ) -> None:
     with pytest.raises(DataError, match=message):
         classification_metrics(y, proba, 1)
+
+
+@pytest.mark.parametrize(("have", "rows"), [(0, 30), (7, 30), (30, 30), (211, 300)])
+def test_the_wilson_interval_is_scipys_and_lies_between_0_and_1(have: int, rows: int) -> None:
+    low, high = wilson_interval(np.array([have / rows]), np.array([rows]))
+    expected = binomtest(have, rows).proportion_ci(method="wilson")
+    assert (low[0], high[0]) == pytest.approx((expected.low, expected.high), abs=1e-4)
+    assert 0 <= low[0] <= have / rows <= high[0] <= 1

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from purchasing_power.errors import DataError
-from purchasing_power.evaluation.bootstrap import interval, paired_bootstrap
+from purchasing_power.evaluation.bootstrap import Resampling, interval, paired_bootstrap
 from purchasing_power.evaluation.evaluation import Driver, Effect, Evaluation
 from purchasing_power.evaluation.metrics import classification_metrics, ranking_metrics, regression_metrics
 from purchasing_power.evaluation.pictures import confusion_counts, decile_means
@@ -42,8 +42,8 @@ def two_classes(rows: int = 400, seed: int = 0) -> Evaluation:
         y=y,
         outputs=outputs,
         baselines={"naive": naive},
-        intervals={"auc": interval(y, p, users, "auc", replicates=100)},
-        against_naive=paired_bootstrap(y, p, naive, users, replicates=100),
+        intervals={"auc": interval(y, p, users, "auc", Resampling(100))},
+        against_naive=paired_bootstrap(y, p, naive, users, resampling=Resampling(100)),
         classes=("others", "top fifth"),
         positive=1,
         drivers=DRIVERS,

@@ -1,8 +1,12 @@
-"""Laws of reasons: the strongest first, in words of two languages, with numbers that add up."""
+"""Tests of reasons: the strongest first, in words of two languages, with numbers that add up."""
 
 from __future__ import annotations
 
+import json
 import re
+import tarfile
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,72 +16,97 @@ from tables import TEXTS, panel
 from purchasing_power.explain.model_explanation import explain_model
 from purchasing_power.explain.page import explanation_page
 from purchasing_power.explain.page_words import SAID
-from purchasing_power.explain.reasons import change, number
-from purchasing_power.explain.reasons_chinese import chinese_name
+from purchasing_power.explain.reasons import change, column_names, number
 from purchasing_power.explain.reasons_table import reason_columns
 from purchasing_power.explain.user_explanation import explain_user
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
-from purchasing_power.snapshot.build import BLOCKS
-from purchasing_power.snapshot.dictionary import SHOWN
 from purchasing_power.snapshot.target import fit_target
+from purchasing_power.snapshot.user_table import UserTableMeta
 
 TABLE = panel(users=80)
 FRAME = TABLE.frame.iloc[-80:].reset_index(drop=True)
+BEFORE = Path(__file__).parents[1] / "fixtures" / "before_architecture" / "store.tar.xz"
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
 @pytest.fixture(scope="module")
 def model() -> PurchasingModel:
     parts = split(TABLE)
-    params = ModelParams(representation="tfidf", text_components=4, trees=20, leaf_rows=10)
+    params = model_params(representation="tfidf", text_components=4, trees=20, leaf_rows=10)
     return fit(TABLE, parts, fit_target("tier", TABLE, parts.train), params)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("most", [1, 5, 50])
 def test_the_numbers_of_a_row_add_up_to_its_score(model: PurchasingModel, most: int, language: str) -> None:
-    said = reason_columns(model, FRAME, most, language)
+    columns = reason_columns(model, FRAME, most, language)
     score = model.predict(FRAME)["score"]
-    assert said.select_dtypes("number").sum(axis=1).to_numpy() == pytest.approx(score.to_numpy(), abs=1e-9)
-    assert said.filter(regex=r"^reason_\d+$").shape[1] == min(most, len(model.meta.features) + 1)
+    assert columns.select_dtypes("number").sum(axis=1).to_numpy() == pytest.approx(score.to_numpy(), abs=1e-9)
+    assert columns.filter(regex=r"^reason_\d+$").shape[1] == min(most, len(model.meta.features) + 1)
 
 
 def test_reasons_come_strongest_first_and_say_which_way_they_lead(model: PurchasingModel) -> None:
-    said = reason_columns(model, FRAME, 5, "en")
-    sizes = said.filter(regex="_part$").abs().to_numpy()
+    columns = reason_columns(model, FRAME, 5, "en")
+    sizes = columns.filter(regex="_part$").abs().to_numpy()
     assert (np.diff(sizes, axis=1) <= 1e-15).all()
-    for text, part in zip(said["reason_1"], said["reason_1_part"], strict=True):
+    for text, part in zip(columns["reason_1"], columns["reason_1_part"], strict=True):
         assert ("raises" in text) == (part > 0) and f"{number(abs(part))})" in text
 
 
-def test_the_texts_are_told_by_their_words_and_never_whole(model: PurchasingModel) -> None:
+def test_texts_are_named_by_their_words_and_never_quoted(model: PurchasingModel) -> None:
     for language in ("en", "zh"):
-        told = " ".join(reason_columns(model, FRAME, 7, language).select_dtypes(exclude="number").stack())
-        assert "wine" in told
-        assert not any(text in told for text in TEXTS if " " in text)
+        texts = " ".join(reason_columns(model, FRAME, 7, language).select_dtypes(exclude="number").stack())
+        assert "wine" in texts
+        assert not any(text in texts for text in TEXTS if " " in text)
 
 
 def test_chinese_reasons_are_chinese_and_name_values(model: PurchasingModel) -> None:
-    said = reason_columns(model, FRAME.iloc[:5].reset_index(drop=True), 7, "zh").filter(regex=r"^reason_\d+$")
-    texts = said.stack().tolist()
+    columns = reason_columns(model, FRAME.iloc[:5].reset_index(drop=True), 7, "zh").filter(
+        regex=r"^reason_\d+$"
+    )
+    texts = columns.stack().tolist()
     assert all(HAN.search(text) for text in texts)
     spend = next(text for text in texts if "近 28 天消费金额" in text)
     assert number(FRAME["spend_28d"].iloc[0]) in " ".join(texts) and re.search("高于|低于", spend)
 
 
-def test_a_missing_value_is_said_to_be_unknown(model: PurchasingModel) -> None:
+def test_a_missing_value_is_called_unknown(model: PurchasingModel) -> None:
     row = FRAME.iloc[[0]].assign(spend_28d=np.nan, region=None).reset_index(drop=True)
     for language, unknown in (("en", "not known"), ("zh", "未知")):
-        told = reason_columns(model, row, 50, language).iloc[0].astype(str).tolist()
-        assert sum(unknown in text for text in told) >= 2
+        texts = reason_columns(model, row, 50, language).iloc[0].astype(str).tolist()
+        assert sum(unknown in text for text in texts) >= 2
 
 
-def test_every_feature_of_the_dictionary_has_a_chinese_name() -> None:
-    names = [feature.name for block in BLOCKS for feature in block.features(SHOWN)]
-    assert [name for name in names if chinese_name(name) is None] == []
-    assert chinese_name("spend_14d") == "近 14 天消费金额" and chinese_name("income") is None
+def test_metadata_written_before_it_held_chinese_names_still_names_columns_in_chinese() -> None:
+    with tarfile.open(BEFORE) as archive:
+        written = {
+            member.name: json.load(archive.extractfile(member))
+            for member in archive.getmembers()
+            if member.name.endswith(("user_table.json", "bundle.json"))
+        }
+    metas = [UserTableMeta.from_dict(values.get("meta", values)) for values in written.values()]
+    assert {meta.kind for meta in metas} == {"panel", "flat"} and not any(
+        meta.chinese_names for meta in metas
+    )
+    for meta in metas:
+        names = column_names(meta, "zh")
+        assert names.keys() == {*meta.features, "documents"}
+        assert [names[column] for column in meta.features] == [
+            {
+                "spend_28d": "近 28 天消费金额",
+                "orders_28d": "近 28 天下单次数",
+                "days_since_order": "距上次下单的天数",
+            }.get(column, column)
+            for column in meta.features
+        ]
+
+
+def test_a_column_is_called_what_the_metadata_says() -> None:
+    meta = replace(TABLE.meta, chinese_names={"noise": "噪声"}, meanings={"noise": "No signal."})
+    assert column_names(meta, "zh")["noise"] == "噪声" and column_names(meta, "en")["noise"] == "No signal"
+    assert column_names(meta, "zh")["region"] == column_names(meta, "en")["region"] == "region"
 
 
 def test_a_part_that_rounds_to_nothing_is_no_change() -> None:

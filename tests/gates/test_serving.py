@@ -1,4 +1,4 @@
-"""Laws of the gate to production: contract, agreement, latency and approval each can refuse."""
+"""Tests of the gate to production: contract, agreement, latency and approval each can refuse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of the shadow's evidence: unanswered requests refuse, differences are shown, no scores refuse nothing."""
+"""Tests of the shadow's evidence: unanswered requests refuse, differences are shown, no scores refuse nothing."""
 
 from __future__ import annotations
 

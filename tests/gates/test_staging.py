@@ -1,3 +1,5 @@
+"""Tests of the gate to staging: what moves up, and what is refused with which reason."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -5,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from purchasing_power.evaluation.bootstrap import Comparison, Interval, paired_bootstrap
+from purchasing_power.evaluation.bootstrap import Comparison, Interval, Resampling, paired_bootstrap
 from purchasing_power.gates.staging import GateEvidence, GatePolicy, decide
 
 BETTER = Comparison("average_precision", 0.80, 0.75, 0.05, 0.02, 0.08, 1000, 0.95)
@@ -14,7 +16,7 @@ ALMOST = Comparison("average_precision", 0.77, 0.75, 0.02, -0.001, 0.04, 1000, 0
 USUAL = GatePolicy()
 GOOD = GateEvidence(
     challenger=Interval("average_precision", 0.80, 0.77, 0.83, 1000, 0.95),
-    floor=BETTER,
+    baseline=BETTER,
     production=BETTER,
     rows=2469,
     users=2469,
@@ -42,15 +44,15 @@ def test_an_interval_that_touches_zero_keeps_production() -> None:
     assert len(refusals(replace(GOOD, production=ALMOST))) == 1
 
 
-def test_the_first_version_needs_the_floor_alone() -> None:
+def test_the_first_version_needs_to_beat_the_baseline_alone() -> None:
     assert refusals(replace(GOOD, production=None)) == []
     assert refusals(replace(GOOD, production=None, users=60)) == []
-    (reason,) = refusals(replace(GOOD, production=None, floor=ALMOST))
+    (reason,) = refusals(replace(GOOD, production=None, baseline=ALMOST))
     assert "the naive baseline is not clearly beaten" in reason
 
 
-def test_the_floor_binds_later_versions_too() -> None:
-    assert len(refusals(replace(GOOD, floor=TIE))) == 1
+def test_the_baseline_binds_later_versions_too() -> None:
+    assert len(refusals(replace(GOOD, baseline=TIE))) == 1
 
 
 def test_rows_that_a_model_trained_on_are_refused() -> None:
@@ -67,7 +69,7 @@ def test_too_few_users_are_refused() -> None:
 
 
 def test_every_failed_check_has_its_own_reason() -> None:
-    worst = replace(GOOD, users=3, overlap={"the challenger": 3}, floor=TIE, production=TIE)
+    worst = replace(GOOD, users=3, overlap={"the challenger": 3}, baseline=TIE, production=TIE)
     assert len(refusals(worst)) == 4
 
 
@@ -91,7 +93,7 @@ def shop_month(rng: np.random.Generator, challenger_noise: float) -> bool:
     y = (signal + rng.normal(size=500) > 1.2).astype(int)
     production = signal + rng.normal(size=500)
     challenger = signal + challenger_noise * rng.normal(size=500)
-    against = paired_bootstrap(y, challenger, production, np.arange(500), replicates=300)
+    against = paired_bootstrap(y, challenger, production, np.arange(500), resampling=Resampling(300))
     return decide(replace(GOOD, production=against), GatePolicy()).passed
 
 

@@ -1,7 +1,8 @@
-"""Laws of the tabular columns: a messy file needs no flag, and what was never seen still gets a score."""
+"""Tests of the tabular columns: a messy file needs no flag, and what was never seen still gets a score."""
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from purchasing_power.errors import DataError
 from purchasing_power.model import bundle, columns
 from purchasing_power.model.columns import Categories, date_parts, moments
 from purchasing_power.model.features import column_groups, prepare, transformer
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.shop.flat import read_flat
@@ -50,8 +51,19 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> UserTable:
     return read_flat(path, key=b"a key of some length")[0]
 
 
+@pytest.mark.parametrize("kind", ["int", "float"])
+def test_encoding_many_categories_warns_of_nothing(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"code": rng.integers(0, 60, 400).astype(str)}, dtype=object)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fitted = Categories()
+        encoded = fitted.fit_transform(X, rng.integers(0, 2, 400).astype(kind))
+    assert "target" in fitted.encoders_.named_transformers_ and np.isfinite(encoded).all()
+
+
 def trained(table: UserTable, head: str) -> PurchasingModel:
-    params = ModelParams.from_dict({"representation": "none", "head": head, "C": 1.0, "trees": 150})
+    params = model_params({"representation": "none", "head": head, "C": 1.0, "trees": 150})
     parts = split(table)
     return fit(table, parts, fit_target("auto", table, parts.train), params)
 
@@ -77,7 +89,7 @@ def test_a_messy_file_goes_to_a_bundle_that_scores_what_was_never_seen(
 def test_a_row_is_encoded_as_among_others_and_twice_the_same(table: UserTable) -> None:
     frame = prepare(table.frame, table.meta)
     y = (table.frame["label"] == "yes").to_numpy(np.int64)
-    params = ModelParams.from_dict({"representation": "none", "head": "logistic"})
+    params = model_params({"representation": "none", "head": "logistic"})
     one, other = (transformer(params, table.meta, 0) for _ in range(2))
     np.testing.assert_array_equal(one.fit_transform(frame, y), other.fit_transform(frame, y))
     together = one.transform(frame)
@@ -88,7 +100,7 @@ def test_a_row_is_encoded_as_among_others_and_twice_the_same(table: UserTable) -
 @pytest.mark.parametrize("head", ["logistic", "lightgbm"])
 def test_every_column_of_the_matrix_belongs_to_the_column_that_moves_it(table: UserTable, head: str) -> None:
     frame = prepare(table.frame.iloc[:600], table.meta)
-    params = ModelParams.from_dict({"representation": "none", "head": head})
+    params = model_params({"representation": "none", "head": head})
     fitted = transformer(params, table.meta, 0)
     fitted.fit_transform(frame, np.arange(600) % 3)
     groups, before = column_groups(fitted, table.meta), fitted.transform(frame)

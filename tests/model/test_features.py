@@ -1,4 +1,4 @@
-"""Laws of the feature blocks: what a trial may take from another, and which form the matrix has."""
+"""Tests of the feature blocks: what a trial may take from another, and which form the matrix has."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matrix_heads import MATRIX_HEADS, fit_head
 from scipy import sparse
 from tables import panel
 
@@ -20,8 +21,7 @@ from purchasing_power.model.features import (
     transformer,
     wide,
 )
-from purchasing_power.model.heads.fitting import fit_head, raw_scores
-from purchasing_power.model.params import TABLE_HEADS, ModelParams
+from purchasing_power.model.flat_params import model_params
 
 VARIED = [
     {"head": "lightgbm"},
@@ -49,23 +49,21 @@ def test_blocks_have_equal_keys_exactly_where_they_are_made_alike() -> None:
     meta = panel(users=5).meta
     made = []
     for values in VARIED:
-        params = ModelParams.from_dict({"representation": "both", **values})
+        params = model_params({"representation": "both", **values})
         made.append({name: (block_key(name, params), repr(one)) for name, one, _ in blocks(params, meta, 0)})
     for one, other in combinations(made, 2):
         for name in ("numeric", "categorical", "tfidf", "encoder"):
             assert (one[name][0] == other[name][0]) == (one[name][1] == other[name][1])
 
 
-@pytest.mark.parametrize("head", TABLE_HEADS)
+@pytest.mark.parametrize("head", MATRIX_HEADS)
 def test_terms_enter_as_they_are_sparse_and_the_rest_of_the_matrix_stays_the_same(head: str) -> None:
     table = panel()
     frame, values = (
         prepare(table.frame, table.meta),
         {"head": head, "representation": "tfidf", "ngram_max": 2},
     )
-    plain, terms = (
-        ModelParams.from_dict({**values, "text_components": 3, "tfidf_width": width}) for width in (0, 9)
-    )
+    plain, terms = (model_params({**values, "text_components": 3, "tfidf_width": width}) for width in (0, 9))
     fitted = {params: transformer(params, table.meta, 0) for params in (plain, terms)}
     matrices = {params: one.fit_transform(frame, np.arange(len(frame)) % 2) for params, one in fitted.items()}
     assert not sparse.issparse(matrices[plain])
@@ -88,7 +86,9 @@ def test_the_tabular_columns_of_a_linear_head_are_weighed_against_the_texts(
     frame, y = prepare(table.frame, table.meta), np.arange(len(table.frame)) % 2
     made = {}
     for head, weight in (("logistic", 1.0), ("logistic", 0.25), ("lightgbm", 1.0), ("lightgbm", 0.25)):
-        params = ModelParams(head=head, representation=representation, table_weight=weight, text_components=3)
+        params = model_params(
+            head=head, representation=representation, table_weight=weight, text_components=3
+        )
         fitted = transformer(params, table.meta, 0, str(tmp_path))
         made[head, weight] = fitted.fit_transform(frame, y)
         groups = column_groups(fitted, table.meta)
@@ -103,7 +103,7 @@ def test_the_tabular_columns_of_a_linear_head_are_weighed_against_the_texts(
 
 def test_a_study_judges_a_weighted_table_as_the_model_that_is_trained_reads_it() -> None:
     table = panel()
-    params = ModelParams(
+    params = model_params(
         head="logistic", representation="tfidf", table_weight=0.05, C=0.01, text_components=3
     )
     before, later = np.arange(300), np.arange(300, 600)
@@ -112,5 +112,5 @@ def test_a_study_judges_a_weighted_table_as_the_model_that_is_trained_reads_it()
     frame = prepare(table.frame, table.meta)
     fitted = transformer(params, table.meta, 0)
     head = fit_head(params, fitted.fit_transform(frame.iloc[before], y), y, "binary", 2, 0)
-    raw = raw_scores(head, fitted.transform(frame.iloc[later]))
+    raw = head.scores(fitted.transform(frame.iloc[later]))
     np.testing.assert_allclose(judged.outputs(0, params), calibrated(None, raw, "binary"), atol=1e-9)

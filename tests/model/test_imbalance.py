@@ -1,4 +1,4 @@
-"""Laws of imbalance: it changes fitted rows alone, and calibration undoes what it does to probabilities."""
+"""Tests of imbalance: it changes fitted rows alone, and calibration undoes what it does to probabilities."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ import logging
 
 import numpy as np
 import pytest
+from matrix_heads import fit_head, heads_for
 from scipy import sparse
 from tables import flat, panel
 
 from purchasing_power.errors import DataError
 from purchasing_power.evaluation.cross_validation import CrossValidation
 from purchasing_power.model.calibration import calibrated, fit_calibrator
-from purchasing_power.model.heads.fitting import fit_head, raw_scores
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.imbalance import check_imbalance, resampled, resampled_rows, row_weights
-from purchasing_power.model.params import CHOICES, TABLE_HEADS, ModelParams
+from purchasing_power.model.params import ModelParams, choices
 from purchasing_power.model.purchasing_model import fit
 from purchasing_power.model.splits import folds, split
 from purchasing_power.snapshot.target import fit_target
 
-EVERY = [head for head in TABLE_HEADS if head != "mlp"]
-SAMPLING = [name for name in CHOICES["imbalance"] if name not in ("none", "weights")]
+EVERY = [head for head in heads_for("binary") if head != "mlp"]
+SAMPLING = [name for name in choices(ModelParams, "imbalance") if name not in ("none", "weights")]
 
 
 def params(imbalance: str, head: str = "logistic", **values: object) -> ModelParams:
-    return ModelParams.from_dict(
+    return model_params(
         {
             "representation": "none",
             "head": head,
@@ -50,13 +51,13 @@ def test_sampling_leaves_calibrated_probabilities_unbiased(head: str, imbalance:
     chosen = params(imbalance, head)
     X, y = resampled(chosen, X, y, "binary", 0)
     fitted = fit_head(chosen, X, y, "binary", 2, 0)
-    calibrator = fit_calibrator(raw_scores(fitted, later), later_y, "binary", 2)
-    raw = raw_scores(fitted, new)
+    calibrator = fit_calibrator(fitted.scores(later), later_y, "binary", 2)
+    raw = fitted.scores(new)
     plain, said = (calibrated(one, raw, "binary")[:, 1] for one in (None, calibrator))
     assert said.mean() == pytest.approx(new_y.mean(), abs=0.025)
     high = said > np.quantile(said, 0.8)
     assert said[high].mean() == pytest.approx(new_y[high].mean(), abs=0.08)
-    # Without calibration the same scores are far off, so the law can fail.
+    # Without calibration the same scores are far off, so the test can fail.
     assert plain.mean() > new_y.mean() + 0.08
 
 
@@ -118,7 +119,7 @@ def test_adasyn_gives_way_to_smote_where_the_classes_lie_apart(caplog: pytest.Lo
 
 
 def test_what_has_no_meaning_is_refused_with_what_is_allowed() -> None:
-    for imbalance in CHOICES["imbalance"][1:]:
+    for imbalance in choices(ModelParams, "imbalance")[1:]:
         with pytest.raises(DataError, match="no classes; allowed is none"):
             check_imbalance(params(imbalance), "regression")
     for imbalance in ("smote", "adasyn"):
@@ -127,7 +128,7 @@ def test_what_has_no_meaning_is_refused_with_what_is_allowed() -> None:
     check_imbalance(params("over", "textcnn"), "binary")
 
 
-def test_trees_take_missing_values_also_with_made_up_rows() -> None:
+def test_trees_take_missing_values_also_with_synthetic_rows() -> None:
     table = flat()
     frame = table.frame.assign(income=table.frame["income"].mask(np.arange(240) % 5 == 0))
     table = type(table)(frame, table.meta)

@@ -1,4 +1,4 @@
-"""Laws of the model: same twice, robust to what it has not seen, and the same from its bundle."""
+"""Tests of the model: same twice, robust to what it has not seen, and the same from its bundle."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matrix_heads import heads_for
 from tables import flat, panel
 
 from purchasing_power.errors import DataError
 from purchasing_power.model import bundle, description
-from purchasing_power.model.params import TABLE_HEADS, ModelParams
-from purchasing_power.model.purchasing_model import PurchasingModel, fit, unseen
+from purchasing_power.model.flat_params import model_params
+from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.model.table_scorer import FEATURES
 from purchasing_power.snapshot.target import fit_target
@@ -26,7 +27,7 @@ def trained(table: UserTable, target: str = "auto", threads: int = 0, **params: 
     parts = split(table)
     settings = {"representation": "tfidf", **SMALL, **params}
     chosen = fit_target(target, table, parts.train)
-    return fit(table, parts, chosen, ModelParams.from_dict(settings), threads=threads)
+    return fit(table, parts, chosen, model_params(settings), threads=threads)
 
 
 def test_training_twice_gives_the_same_predictions_with_any_number_of_threads() -> None:
@@ -35,17 +36,19 @@ def test_training_twice_gives_the_same_predictions_with_any_number_of_threads() 
     pd.testing.assert_frame_equal(first.predict(table.frame), second.predict(table.frame), check_exact=True)
 
 
-@pytest.mark.parametrize("head", TABLE_HEADS)
+CASES = [
+    (panel(), "tier", "multiclass"),
+    (panel(), "intent", "binary"),
+    (panel(), "spend", "regression"),
+    (flat(), "auto", "binary"),
+    (flat(classes=3), "auto", "multiclass"),
+    (flat(classes=0), "auto", "regression"),
+]
+
+
 @pytest.mark.parametrize(
-    ("table", "target"),
-    [
-        (panel(), "tier"),
-        (panel(), "intent"),
-        (panel(), "spend"),
-        (flat(), "auto"),
-        (flat(classes=3), "auto"),
-        (flat(classes=0), "auto"),
-    ],
+    ("table", "target", "head"),
+    [(table, target, head) for table, target, task in CASES for head in heads_for(task)],
 )
 def test_a_saved_bundle_predicts_as_the_model_did(
     table: UserTable, target: str, head: str, tmp_path: Path
@@ -57,7 +60,7 @@ def test_a_saved_bundle_predicts_as_the_model_did(
     assert files <= {".json", ".skops", ".safetensors", ".txt"}
 
 
-@pytest.mark.parametrize("head", TABLE_HEADS)
+@pytest.mark.parametrize("head", heads_for("multiclass"))
 def test_probabilities_of_a_row_add_up_to_one_and_spend_lies_between_the_tier_means(head: str) -> None:
     table = panel()
     model = trained(table, "tier", head=head)
@@ -68,7 +71,7 @@ def test_probabilities_of_a_row_add_up_to_one_and_spend_lies_between_the_tier_me
     assert (said["score"] == said["probability_high"]).all()
 
 
-@pytest.mark.parametrize("head", TABLE_HEADS)
+@pytest.mark.parametrize("head", heads_for("multiclass"))
 def test_nulls_infinities_and_unseen_categories_pass(head: str) -> None:
     table = panel()
     model = trained(table, head=head)
@@ -82,7 +85,7 @@ def test_nulls_infinities_and_unseen_categories_pass(head: str) -> None:
 def test_a_label_of_many_classes_has_a_score_only_when_a_class_is_named_positive() -> None:
     table = flat(classes=3)
     parts = split(table)
-    params = ModelParams.from_dict({"representation": "none", **SMALL})
+    params = model_params({"representation": "none", **SMALL})
     said = [
         fit(table, parts, fit_target("auto", table, parts.train, positive), params).predict(table.frame)
         for positive in ("auto", "class 2")
@@ -100,7 +103,7 @@ def test_a_missing_feature_is_named() -> None:
 def test_the_model_ranks_better_than_chance_on_later_rows() -> None:
     table = panel(users=400)
     later = table.rows(split(table).test)
-    for head in TABLE_HEADS:
+    for head in heads_for("regression"):
         model = trained(table, "spend", head=head)
         assert np.corrcoef(model.predict(later.frame)["score"], later.frame["spend_next_28d"])[0, 1] > 0.5
 
@@ -116,7 +119,7 @@ def test_calibrated_probabilities_match_frequencies() -> None:
 def test_rows_that_a_model_trained_on_are_not_unseen() -> None:
     for table in (panel(), flat()):
         model, parts = trained(table), split(table)
-        found = unseen(model, table)
+        found = model.unseen(table)
         assert not set(found) & set(parts.known)
         assert set(parts.test) <= set(found)
 
@@ -161,4 +164,4 @@ def test_a_bundle_of_another_format_is_refused(tmp_path: Path) -> None:
 )
 def test_wrong_parameters_are_refused(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        ModelParams.from_dict(wrong)
+        model_params(wrong)

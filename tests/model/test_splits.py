@@ -1,4 +1,4 @@
-"""Laws of splits: forward in time for panels, stratified and grouped for flat tables."""
+"""Tests of splits: forward in time for panels, stratified and grouped for flat tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of the files in docs/deploy: their own programs take them, and they start what MLproject has."""
+"""Tests of the files in docs/deploy: their own programs take them, and they start what MLproject has."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import yaml
 from project import ROOT
 
-from monitoring.policy.schedule import next_moment, trigger
+from monitoring.schedule import next_moment, trigger
 from tracking.chain import entry_points
 
 FOLDER = ROOT / "docs" / "deploy"

@@ -1,4 +1,4 @@
-"""Laws of the job: windows are counted once, and their figures are the same wherever they are shown."""
+"""Tests of the job: windows are counted once, and their figures are the same wherever they are shown."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from tables import TEXTS
 
 from monitoring import monitor, watch
 from monitoring.policy import past_jobs
-from monitoring.reports.evidently_workspace import VERSION, WINDOW, Workspace
+from monitoring.reports.evidently_report import VERSION, WINDOW, Workspace
 from tracking import registry
-from tracking.chain import entry_points
+from tracking.chain import entry_points, options_of
 
 # One process makes the registry for all of them.
 pytestmark = pytest.mark.slow
@@ -57,7 +57,7 @@ def windows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Windows]:
 
 
 def _from_the_command_line(folder: Path, moment: str, given: dict[str, str]) -> object:
-    """Exit code of ``python -m monitoring.monitor`` with the verdict as exit code."""
+    """Exit code of ``python -m monitoring.monitor`` with the exit code of the state."""
     asked = {"users": str(folder / f"users-{moment}-True"), "workspace": str(folder / "workspace")}
     words = entry_points()["monitor"].arguments({**asked, "retrain": "never", "exit_code": "on", **given})
     before, sys.argv = sys.argv, ["monitor", *words]
@@ -76,12 +76,12 @@ def own_store(windows: Windows, own_tracking_store: None, monkeypatch: pytest.Mo
 
 
 def test_poor_windows_add_up_over_runs_and_one_that_is_looked_at_twice_counts_once(windows: Windows) -> None:
-    assert [run.data.tags[past_jobs.WORD] for run in windows.runs] == ["Healthy", "Watch", "Watch", "Act"]
+    assert [run.data.tags[past_jobs.STATE] for run in windows.runs] == ["Healthy", "Watch", "Watch", "Act"]
     assert "in 1 of the last 2 windows" in windows.runs[2].data.tags["verdict"]
     assert "in 2 of the last 3 windows" in windows.runs[3].data.tags["verdict"]
     assert windows.runs[3].data.tags["decision"] == "none"  # retrain=never
     version = registry.find(monitored.MODEL, registry.PRODUCTION)
-    before = past_jobs.past(
+    before = past_jobs.history(
         version, registry.open_bundle(version), "9999-01-01", past_jobs.jobs(version.name)
     )
     assert [one.moment for one in before.windows] == monitored.moments()
@@ -96,11 +96,11 @@ def test_a_job_needs_no_training_rows(windows: Windows) -> None:
         assert all(figure in run.data.metrics for run in windows.runs[2:]), figure
 
 
-def test_the_exit_code_is_the_verdict_where_that_is_asked_for(windows: Windows) -> None:
+def test_the_exit_code_is_that_of_the_state_where_that_is_asked_for(windows: Windows) -> None:
     assert windows.exit_code == 3
 
 
-def test_an_alert_is_sent_once_for_a_window_and_a_verdict(windows: Windows) -> None:
+def test_an_alert_is_sent_once_for_a_window_and_a_state(windows: Windows) -> None:
     texts = [body["text"] for body in windows.heard.bodies]
     assert [text.partition(": ")[2].partition(":")[0] for text in texts] == ["Watch", "Act"]
     assert [run.data.tags.get("monitor.alert") for run in windows.runs] == [
@@ -131,16 +131,16 @@ def test_prometheus_and_evidently_show_the_figures_of_the_run(windows: Windows) 
     workspace = Workspace(str(windows.folder / "workspace" / "evidently"))
     project = workspace.search_project(monitored.MODEL)[0]
     kept = [workspace.get_run(project.id, one) for one in workspace.list_runs(project.id)]
-    shown = {
+    by_moment = {
         run.metadata[WINDOW]: run.metric_results.values() for run in kept if run.metadata[VERSION] == "1"
     }
-    assert len(kept) == 3 and sorted(shown) == monitored.moments()
+    assert len(kept) == 3 and sorted(by_moment) == monitored.moments()
     for run in (windows.runs[0], *windows.runs[2:]):
         kinds: dict[str, dict[str, Any]] = {}
-        for one in shown[run.data.tags[past_jobs.MOMENT]]:
-            told = one.metric_value_location.metric.params
-            name = told.get("name", told.get("column", ""))
-            kinds.setdefault(told["type"].rpartition(":")[2], {})[name] = getattr(one, "value", one)
+        for one in by_moment[run.data.tags[past_jobs.MOMENT]]:
+            params = one.metric_value_location.metric.params
+            name = params.get("name", params.get("column", ""))
+            kinds.setdefault(params["type"].rpartition(":")[2], {})[name] = getattr(one, "value", one)
         assert kinds["WatchedFigure"] == pytest.approx(run.data.metrics)
         # The same run holds the report of the drift, with the p-values and the count that the job decided by.
         record = json.loads(monitored.artifact(run, "drift.json"))
@@ -164,14 +164,16 @@ def test_pages_are_small_fetch_nothing_and_show_nobody(windows: Windows) -> None
 
 def test_a_window_that_was_looked_at_is_not_looked_at_again_until_the_table_changes(windows: Windows) -> None:
     third = monitored.moments()[-1]
-    assert watch.looked_at({"users": str(windows.folder / f"users-{third}-True")})
-    assert watch.looked_at({"users": str(windows.folder / f"users-{third}-True"), "cutoff": third})
+    assert watch.looked_at(options_of("watch", {"users": str(windows.folder / f"users-{third}-True")}))
+    assert watch.looked_at(
+        options_of("watch", {"users": str(windows.folder / f"users-{third}-True"), "cutoff": third})
+    )
     changed = windows.folder / "users-changed"
     monitored.user_table.write(monitored.up_to(third), changed)
-    assert not watch.looked_at({"users": str(changed)})
+    assert not watch.looked_at(options_of("watch", {"users": str(changed)}))
 
 
-def test_a_record_tells_the_decision_with_what_it_rests_on(windows: Windows) -> None:
-    told = json.loads(monitored.artifact(windows.runs[-1], "decision.json"))
-    assert told["cause"] == "performance" and told["held"] == "never" and told["poor"] == [2, 3]
-    assert told["policy"]["poor_windows"] == 2
+def test_a_record_holds_the_decision_with_what_it_rests_on(windows: Windows) -> None:
+    decision = json.loads(monitored.artifact(windows.runs[-1], "decision.json"))
+    assert (decision["cause"], decision["blocked_by"], decision["poor"]) == ("performance", "never", [2, 3])
+    assert decision["policy"]["poor_windows"] == 2

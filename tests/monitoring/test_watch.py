@@ -1,4 +1,4 @@
-"""Laws of the watch: a window once, whatever kills it; and of what leads back from a new version."""
+"""Tests of the watch: a window once, whatever kills it; and of what leads back from a new version."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from project import ROOT
 
 from monitoring import monitor, watch
 from monitoring.policy import past_jobs, retraining
-from monitoring.policy.past_windows import PastWindow
-from monitoring.policy.retraining import Retrained
+from monitoring.policy.retraining import RetrainingResult
+from monitoring.policy.window_history import MonitoredWindow
 from purchasing_power.snapshot import user_table
 from tracking import registry
-from tracking.chain import entry_points
+from tracking.chain import entry_points, options_of
 
 # One process makes the registry for all of them.
 pytestmark = pytest.mark.slow
@@ -79,28 +79,27 @@ def states(step: str) -> list[str]:
     return [run.info.status for run in found]
 
 
-def test_a_turn_that_fails_is_told_and_does_not_end_the_watch(
+def test_a_turn_that_fails_is_logged_and_does_not_end_the_watch(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = monitored.fresh(tmp_path)
     given = {"users": str(tmp_path / "no-such-table"), "workspace": str(folder), "schedule": "every 1"}
-    words = entry_points()["watch"].arguments({**given, "jobs": "2"})
     with mlflow.start_run():
-        done = watch.run(watch.parser().parse_args(words))
+        done = watch.run(options_of("watch", {**given, "jobs": "2"}))
     assert done == {"watch_looked": "0", "watch_nothing_new": "0", "watch_failed": "2"}
     assert "no file or folder" in caplog.text
 
 
-def test_the_new_version_leads_back_to_the_run_that_caused_it_and_the_pages_tell_what_the_gate_said(
+def test_the_new_version_leads_back_to_the_run_that_caused_it_and_the_pages_name_the_decision_of_the_gate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = monitored.fresh(tmp_path)
     started: list[dict[str, str]] = []
 
-    def refused(parameters: dict[str, str]) -> Retrained:
+    def refused(parameters: dict[str, str]) -> RetrainingResult:
         # What MLflow Projects does is tested in test_retraining; here counts what is made of its answer.
         started.append(parameters)
-        return Retrained("r1", "finished", "refused", "1")
+        return RetrainingResult("r1", "finished", "refused", "1")
 
     monkeypatch.setattr(monitor, "retrain", refused)
     run = monitored.look(folder, monitored.moments()[0], retrain="always")
@@ -120,18 +119,18 @@ def test_a_finished_retraining_starts_the_cool_down_and_one_at_work_is_seen(tmp_
     version = registry.find(monitored.MODEL, registry.PRODUCTION)
     model = registry.open_bundle(version)
     entry = {"mlflow.project.entryPoint": retraining.ENTRY_POINT}
-    window = PastWindow(first, "Act", False, False, False, "", True)
+    window = MonitoredWindow(first, "Act", False, False, False, "", True)
     with mlflow.start_run() as parent:
         mlflow.set_tags(past_jobs.tags_of(window, version, first, "digest"))
         with mlflow.start_run(nested=True, tags=entry):
             mlflow.log_param("model", monitored.MODEL)
-            at_work = past_jobs.past(version, model, second, past_jobs.jobs(version.name))
+            at_work = past_jobs.history(version, model, second, past_jobs.jobs(version.name))
     assert at_work.at_work and at_work.days_since_retrain is None
-    before = past_jobs.past(version, model, second, past_jobs.jobs(version.name))
-    assert before.days_since_retrain == 28 and not before.at_work and before.windows[0].word == "Act"
-    assert past_jobs.past(version, model, first, past_jobs.jobs(version.name)).days_since_retrain == 0
+    before = past_jobs.history(version, model, second, past_jobs.jobs(version.name))
+    assert before.days_since_retrain == 28 and not before.at_work and before.windows[0].state == "Act"
+    assert past_jobs.history(version, model, first, past_jobs.jobs(version.name)).days_since_retrain == 0
     with mlflow.start_run(tags=entry):
         mlflow.log_param("model", monitored.MODEL)
-        assert past_jobs.past(version, model, second, past_jobs.jobs(version.name)).at_work
+        assert past_jobs.history(version, model, second, past_jobs.jobs(version.name)).at_work
     assert before.age_days == past_jobs.days(model.training.known_until, second)
     assert MlflowClient().get_run(parent.info.run_id).info.status == "FINISHED"

@@ -1,4 +1,4 @@
-"""Laws of reference statistics: measured once, kept as files without a row, and counted alike later."""
+"""Tests of reference statistics: measured once, kept as files without a row, and counted alike later."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from tables import TEXTS, changed, flat
 from watched import stored, trained
 
 from purchasing_power.errors import DataError
+from purchasing_power.kinds.purchase import KIND
 from purchasing_power.reference import files
 from purchasing_power.reference.columns import DESCRIPTORS, feature_columns
-from purchasing_power.reference.measure import counted, measure
-from purchasing_power.reference.rows import one_per_user, usable_rows
+from purchasing_power.reference.measure import count_column, measure
+from purchasing_power.reference.rows import one_per_group, usable_rows
 from purchasing_power.snapshot.user_table import DOCUMENTS
 
 
@@ -31,18 +32,21 @@ def test_every_feature_and_descriptor_and_the_scores_are_sketched() -> None:
 
 def test_the_rows_that_were_sketched_are_counted_alike() -> None:
     table, model, reference = stored()
-    rows = one_per_user(table, usable_rows(model, table), 0)
-    for name, column in feature_columns(rows, model.meta).items():
+    rows = one_per_group(table, usable_rows(model, table), "user_id", 0)
+    for name, column in feature_columns(rows.frame, model.meta).items():
         sketch = reference.columns[name]
-        assert (counted(sketch, column).counts == sketch.counts).all()
+        assert (count_column(sketch, column).counts == sketch.counts).all()
 
 
-def test_attention_is_shared_out_to_features_and_documents() -> None:
+def test_feature_importance_is_shared_out_to_features_and_documents() -> None:
     _, model, reference = stored()
-    assert set(reference.use) == {*model.meta.features, DOCUMENTS}
-    assert sum(reference.use.values()) == pytest.approx(1) and min(reference.use.values()) >= 0
+    assert set(reference.importance) == {*model.meta.features, DOCUMENTS}
+    assert sum(reference.importance.values()) == pytest.approx(1) and min(reference.importance.values()) >= 0
     # The future follows spend; noise and texts (the model reads none) tell nothing.
-    assert reference.use["spend_28d"] > 5 * reference.use["noise"] and reference.use[DOCUMENTS] == 0
+    assert (
+        reference.importance["spend_28d"] > 5 * reference.importance["noise"]
+        and reference.importance[DOCUMENTS] == 0
+    )
 
 
 def test_what_is_read_back_is_what_was_measured(tmp_path: Path) -> None:
@@ -54,8 +58,8 @@ def test_what_is_read_back_is_what_was_measured(tmp_path: Path) -> None:
                 np.testing.assert_array_equal(vars(getattr(again, part)[name])[key], value)
     np.testing.assert_array_equal(again.vectors.values, reference.vectors.values)
     np.testing.assert_array_equal(again.terms.users, reference.terms.users)
-    assert (again.use, again.cutoffs, again.terms.names) == (
-        reference.use,
+    assert (again.importance, again.cutoffs, again.terms.names) == (
+        reference.importance,
         reference.cutoffs,
         reference.terms.names,
     )
@@ -72,12 +76,12 @@ def test_files_hold_no_user_no_text_and_no_pickle(tmp_path: Path) -> None:
 
 def test_a_flat_table_and_one_without_documents_are_measured(tmp_path: Path) -> None:
     table = flat()
-    reference = measure(trained(table), table, 0)
+    reference = measure(KIND, trained(table), table, 0)
     assert (reference.cutoffs, reference.cutoff_users) == ((), ())
     table, _, _ = stored()
     without = changed(table)
     without.frame.drop(columns=DOCUMENTS, inplace=True)
-    bare = measure(trained(without), without, 0)
+    bare = measure(KIND, trained(without), without, 0)
     assert bare.vectors is None and bare.terms is None
     assert files.load(files.save(bare, tmp_path / "bare")).terms is None
 
@@ -85,11 +89,11 @@ def test_a_flat_table_and_one_without_documents_are_measured(tmp_path: Path) -> 
 def test_another_table_or_another_format_is_refused(tmp_path: Path) -> None:
     table, model, reference = stored()
     with pytest.raises(DataError, match="digest"):
-        measure(model, changed(table, noise=0.0), 0)
+        measure(KIND, model, changed(table, noise=0.0), 0)
     folder = files.save(reference, tmp_path / "reference")
-    told = json.loads((folder / files.NAMES).read_text())
+    content = json.loads((folder / files.JSON_FILE).read_text())
     for other in (1, 99):
-        (folder / files.NAMES).write_text(json.dumps(told | {"format": other}))
+        (folder / files.JSON_FILE).write_text(json.dumps(content | {"format": other}))
         with pytest.raises(DataError, match=f"format {other}; this version reads 2. Train the version again"):
             files.load(folder)
     with pytest.raises(DataError, match="Train the version again"):

@@ -1,4 +1,4 @@
-"""Laws of sketches: exact at their cuts, never too large a distance, and no value of fewer than ten users."""
+"""Tests of sketches: exact at their cuts, never too large a distance, and no value of fewer than ten users."""
 
 from __future__ import annotations
 

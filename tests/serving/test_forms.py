@@ -1,4 +1,4 @@
-"""Laws of a body's form: every form that MLflow takes gives the same rows, and another one is refused."""
+"""Tests of a body's form: every form that MLflow takes gives the same rows, and another one is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of the prediction log: pseudonyms, no text, nothing held up, and at most a stated time lost to a kill."""
+"""Tests of the prediction log: pseudonyms, no text, nothing held up, and at most a stated time lost to a kill."""
 
 from __future__ import annotations
 

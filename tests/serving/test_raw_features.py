@@ -1,4 +1,4 @@
-"""Laws of raw rows: they give the features and scores that the snapshot gives, and are checked as the shop's tables."""
+"""Tests of raw rows: they give the features and scores of the snapshot, and are checked as the shop's tables."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from watched import trained
 
-from purchasing_power.serving.answers import Answers
 from purchasing_power.serving.deployed import Deployed
 from purchasing_power.serving.fast.model import QuickModel
 from purchasing_power.serving.faults import RequestError
 from purchasing_power.serving.limits import Limits
 from purchasing_power.serving.raw_rows import read_tables
+from purchasing_power.serving.responder import purchase_responder
 from purchasing_power.shop.samples import small_shop
 from purchasing_power.shop.tables import scan
 from purchasing_power.snapshot.build import build
@@ -75,7 +75,7 @@ def request_rows(
 def test_raw_rows_and_features_get_the_same_scores(shop, request_rows) -> None:
     table = shop[1]
     raw, wanted = request_rows
-    answers = Answers(QuickModel.of(trained(table)), Deployed("1", "production", "now"), Limits())
+    answers = purchase_responder(QuickModel.of(trained(table)), Deployed("1", "production", "now"), Limits())
     outcomes = [table.meta.spend_outcome, table.meta.orders_outcome]
     plain = wanted.drop(columns=[*outcomes, "cutoff"])
     plain = plain.assign(documents=[list(texts) for texts in plain["documents"]])
@@ -86,14 +86,16 @@ def test_raw_rows_and_features_get_the_same_scores(shop, request_rows) -> None:
         [one["score"] for one in from_raw], [one["score"] for one in from_features], atol=1e-9
     )
     assert [one["tier"] for one in from_raw] == [one["tier"] for one in from_features]
-    rows = answers._raw(raw)
+    rows = answers.raw(raw)
     expected = wanted[list(table.meta.numeric)].to_numpy(np.float64)
     np.testing.assert_allclose(rows.numeric[:5], expected, atol=1e-9)
     assert rows.documents[:5] == list(plain["documents"])
 
 
 def test_a_user_without_any_row_is_answered(shop) -> None:
-    answers = Answers(QuickModel.of(trained(shop[1])), Deployed("1", "production", "now"), Limits())
+    answers = purchase_responder(
+        QuickModel.of(trained(shop[1])), Deployed("1", "production", "now"), Limits()
+    )
     reply = answers.records([{"user_id": "new", "cutoff": "2024-12-01", "profile": {"age": 30}}])[0]
     assert 0 <= reply["score"] <= 1
 

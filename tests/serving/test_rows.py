@@ -1,4 +1,4 @@
-"""Laws of a request's rows: each column has a rule, and a refusal names the column and the rule, never a value."""
+"""Tests of a request's rows: each column has a rule, and a refusal names the column and the rule, never a value."""
 
 from __future__ import annotations
 

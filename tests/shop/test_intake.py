@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from purchasing_power.errors import DataError
-from purchasing_power.shop.intake import IntakeReport, take_in
+from purchasing_power.shop.intake import IntakeReport, ingest
 from purchasing_power.shop.pseudonym import pseudonymise
 from purchasing_power.shop.simulation import simulate
 from purchasing_power.shop.tables import write_tables
@@ -39,7 +39,7 @@ def _run(folder: Path, **tables: pd.DataFrame) -> tuple[IntakeReport, Path]:
     source.mkdir(exist_ok=True)
     for name, frame in tables.items():
         frame.to_csv(source / f"{name}.csv", index=False)
-    return take_in(source, target, key=KEY, now=NOW), target
+    return ingest(source, target, key=KEY, now=NOW), target
 
 
 def _quarantine(target: Path, name: str = "orders") -> pd.DataFrame:
@@ -187,7 +187,7 @@ def test_times_are_stored_as_utc_without_a_zone(tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     local = pd.to_datetime(_orders()["ordered_at"]).dt.tz_localize("Asia/Shanghai")
     _orders(ordered_at=local).to_parquet(tmp_path / "source" / "orders.parquet")
-    take_in(tmp_path / "source", tmp_path / "target", key=KEY, now=NOW)
+    ingest(tmp_path / "source", tmp_path / "target", key=KEY, now=NOW)
     times = pd.read_parquet(tmp_path / "target" / "orders.parquet")["ordered_at"]
     assert times.dtype == "datetime64[us]" and times[0] == pd.Timestamp("2023-12-31 16:00")
 
@@ -199,7 +199,7 @@ def test_a_csv_and_a_parquet_of_the_same_shop_give_the_same_tables(tmp_path: Pat
     for name, frame in tables.items():
         frame.to_csv(tmp_path / "csv" / f"{name}.csv", index=False)
     for kind in ("csv", "parquet"):
-        take_in(tmp_path / kind, tmp_path / f"{kind}_checked", key=KEY, now=NOW)
+        ingest(tmp_path / kind, tmp_path / f"{kind}_checked", key=KEY, now=NOW)
     for name in tables:
         one, two = (
             pd.read_parquet(tmp_path / f"{kind}_checked" / f"{name}.parquet") for kind in ("csv", "parquet")
@@ -256,12 +256,12 @@ def test_a_parquet_column_of_another_type_is_refused_where_no_value_fits(tmp_pat
     (tmp_path / "source").mkdir()
     _orders(amount=pd.to_datetime(["2024-01-01"] * 4)).to_parquet(tmp_path / "source" / "orders.parquet")
     with pytest.raises(DataError, match="all 4 rows are bad: 4 rows: amount is not a number"):
-        take_in(tmp_path / "source", tmp_path / "target", key=KEY, now=NOW)
+        ingest(tmp_path / "source", tmp_path / "target", key=KEY, now=NOW)
 
 
 def test_a_missing_folder_and_a_missing_required_table_stop_the_intake(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no folder at"):
-        take_in(tmp_path / "none", tmp_path / "target", key=KEY)
+        ingest(tmp_path / "none", tmp_path / "target", key=KEY)
     with pytest.raises(DataError, match=r"orders: no such table.*users\.csv.*Add orders\.parquet"):
         _run(tmp_path, users=pd.DataFrame({"user_id": ["ann"]}))
 
@@ -269,7 +269,7 @@ def test_a_missing_folder_and_a_missing_required_table_stop_the_intake(tmp_path:
 def test_the_source_is_never_its_own_target(tmp_path: Path) -> None:
     write_tables({"orders": _orders()}, tmp_path / "shop")
     with pytest.raises(DataError, match="is the source too"):
-        take_in(tmp_path / "shop", tmp_path / "x" / ".." / "shop", key=KEY)
+        ingest(tmp_path / "shop", tmp_path / "x" / ".." / "shop", key=KEY)
     assert len(pd.read_parquet(tmp_path / "shop" / "orders.parquet")) == 4
 
 
@@ -286,5 +286,5 @@ def test_a_second_run_replaces_the_first_and_gives_the_same(tmp_path: Path) -> N
 
 def test_the_largest_amount_is_a_choice(tmp_path: Path) -> None:
     write_tables({"orders": _orders(amount=[10, 2e6, 3, 4])}, tmp_path / "shop")
-    report = take_in(tmp_path / "shop", tmp_path / "target", key=KEY, now=NOW, max_amount=3e6)
+    report = ingest(tmp_path / "shop", tmp_path / "target", key=KEY, now=NOW, max_amount=3e6)
     assert report.tables["orders"].quarantined == 0

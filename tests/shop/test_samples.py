@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from purchasing_power.shop.contract import SCHEMAS
-from purchasing_power.shop.intake import take_in
+from purchasing_power.shop.intake import ingest
 from purchasing_power.shop.samples import SAMPLES, complete_journey, small_shop
 from purchasing_power.shop.simulation import simulate
 from purchasing_power.shop.tables import open_folder
@@ -37,12 +37,12 @@ def test_the_complete_journey_arrives_whole(journey: Path) -> None:
 
 
 def test_the_complete_journey_passes_intake_without_a_bad_row(journey: Path, tmp_path: Path) -> None:
-    report = take_in(journey, tmp_path / "checked", key=b"k" * 32)
+    report = ingest(journey, tmp_path / "checked", key=b"k" * 32)
     assert [counts.quarantined for counts in report.tables.values()] == [0] * 5
 
 
 def test_the_small_shop_has_every_table_and_passes_intake_without_a_bad_row(tmp_path: Path) -> None:
-    report = take_in(small_shop(tmp_path / "shop"), tmp_path / "checked", key=b"k" * 32)
+    report = ingest(small_shop(tmp_path / "shop"), tmp_path / "checked", key=b"k" * 32)
     assert set(report.tables) == set(SCHEMAS)
     assert all(counts.quarantined == 0 and counts.kept > 0 for counts in report.tables.values())
     assert not report.notes

@@ -10,9 +10,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from purchasing_power import atomic_folder
 from purchasing_power.errors import DataError
-from purchasing_power.shop import drafts
-from purchasing_power.shop.tables import open_folder, read_table, scan, unknown_names, write_tables
+from purchasing_power.shop.tables import (
+    open_folder,
+    read_table,
+    scan,
+    shop_folder,
+    unknown_names,
+    write_tables,
+)
 
 FRAME = pd.DataFrame({"user_id": ["a", "b"], "amount": [1.0, 2.0]})
 
@@ -48,7 +55,7 @@ def test_a_csv_that_is_not_utf8_is_refused_with_the_byte_position(tmp_path: Path
 def test_a_character_cut_by_the_reading_buffer_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("purchasing_power.shop.csv_file._CHUNK", 7)
+    monkeypatch.setattr("purchasing_power.shop.tables._CHUNK", 7)
     text = "很好用😀" * 9
     (tmp_path / "orders.csv").write_text(f"a\n{text}\n", encoding="utf-8")
     (tmp_path / "users.csv").write_bytes(f"a\n{text}".encode()[:-1])
@@ -101,7 +108,7 @@ def test_decimals_dates_dictionaries_and_bytes_arrive_as_plain_values(tmp_path: 
     assert row.tolist() == [1.5, pd.Timestamp("2024-01-01"), "x", "abc"]
 
 
-def test_unknown_names_are_told(tmp_path: Path) -> None:
+def test_unknown_names_are_listed(tmp_path: Path) -> None:
     FRAME.to_parquet(tmp_path / "orders.parquet")
     (tmp_path / "readme.txt").write_text("x")
     (tmp_path / "order.csv").write_text("x")
@@ -119,7 +126,7 @@ def test_scan_gives_ibis_tables_over_the_files(tmp_path: Path) -> None:
 
 def test_a_failed_write_leaves_the_old_tables_and_no_draft(tmp_path: Path) -> None:
     folder = write_tables({"orders": FRAME}, tmp_path / "shop")
-    with pytest.raises(RuntimeError), drafts.replaced(folder) as draft:
+    with pytest.raises(RuntimeError), shop_folder(folder) as draft:
         (draft / "orders.parquet").write_text("half")
         raise RuntimeError
     pd.testing.assert_frame_equal(open_folder(folder)["orders"], FRAME)
@@ -129,7 +136,7 @@ def test_a_failed_write_leaves_the_old_tables_and_no_draft(tmp_path: Path) -> No
 def test_a_draft_of_a_killed_run_is_removed_and_one_of_a_living_run_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drafts, "_alive", lambda process: process == 1)
+    monkeypatch.setattr(atomic_folder, "_runs_elsewhere", lambda process: process == 1)
     for name in (".shop.draft-999-x", ".shop.draft-999-x-old", ".shop.draft-1-x", ".other.draft-999-x"):
         (tmp_path / name).mkdir()
     write_tables({"orders": FRAME}, tmp_path / "shop")
@@ -140,13 +147,13 @@ def test_a_draft_of_a_killed_run_is_removed_and_one_of_a_living_run_is_not(
     ]
 
 
-def test_only_processes_that_run_are_alive() -> None:
+def test_only_a_process_that_runs_elsewhere_keeps_its_drafts() -> None:
     child = os.fork()
     if child == 0:
         os._exit(0)
     os.waitpid(child, 0)
-    assert not drafts._alive(child)
-    assert drafts._alive(os.getppid())
+    assert not atomic_folder._runs_elsewhere(child)
+    assert atomic_folder._runs_elsewhere(os.getppid())
 
 
 def test_a_folder_that_holds_other_things_is_never_replaced(tmp_path: Path) -> None:

@@ -35,11 +35,11 @@ def panel(shop: Tables, tmp_path_factory: pytest.TempPathFactory) -> UserTable:
 @pytest.fixture
 def scanned(tmp_path: Path) -> Callable[[Tables], dict[str, ibis.Table]]:
     """Write frames as Parquet and scan them, as the snapshot step does."""
-    made: list[Any] = []
+    written: list[Any] = []
 
     def scan_frames(frames: Tables) -> dict[str, ibis.Table]:
-        made.append(frames)
-        return scan(write_tables(frames, tmp_path / f"shop{len(made)}"))
+        written.append(frames)
+        return scan(write_tables(frames, tmp_path / f"shop{len(written)}"))
 
     return scan_frames
 

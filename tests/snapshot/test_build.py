@@ -30,7 +30,7 @@ PANEL = SnapshotSettings(first_cutoff=date(2024, 4, 14), last_cutoff=date(2024, 
 JUNE = SnapshotSettings(first_cutoff=date(2024, 6, 2), last_cutoff=date(2024, 6, 2))
 
 
-def made(tables: dict[str, ibis.Table], settings: SnapshotSettings) -> UserTable:
+def built(tables: dict[str, ibis.Table], settings: SnapshotSettings) -> UserTable:
     return build(tables, settings, progress=False)
 
 
@@ -61,7 +61,7 @@ def lists(frame: pd.DataFrame) -> pd.DataFrame:
 
 def test_the_future_never_changes_a_feature(shop: Tables, panel: UserTable, scanned: Scan) -> None:
     was = panel
-    now = made(scanned(changed(shop, after=True)), PANEL)
+    now = built(scanned(changed(shop, after=True)), PANEL)
     assert was.meta == now.meta
     columns = ["user_id", "cutoff", *was.meta.features, DOCUMENTS]
     known, again = (
@@ -77,7 +77,7 @@ def test_the_future_never_changes_a_feature(shop: Tables, panel: UserTable, scan
 
 def test_the_past_never_changes_a_label(shop: Tables, panel: UserTable, scanned: Scan) -> None:
     was = panel
-    now = made(scanned(changed(shop, after=False)), PANEL)
+    now = built(scanned(changed(shop, after=False)), PANEL)
     outcomes = ["spend_next_28d", "orders_next_28d"]
     keys = ["user_id", "cutoff"]
     later = [
@@ -94,7 +94,7 @@ def test_the_past_never_changes_a_label(shop: Tables, panel: UserTable, scanned:
 def test_a_user_without_orders_has_a_row_of_zeros_and_missing_values(orders: Tables, scanned: Scan) -> None:
     joined = pd.to_datetime(["2024-01-01", "2024-06-02", None]).astype("datetime64[us]")
     users = pd.DataFrame({"user_id": ["eva", "fay", "gus"], "age": [30.0, 40.0, None], "joined_at": joined})
-    frame = made(scanned({**orders, "users": users}), JUNE).frame.set_index("user_id")
+    frame = built(scanned({**orders, "users": users}), JUNE).frame.set_index("user_id")
     assert list(frame.index) == ["ann", "ben", "cid", "eva", "gus"]
     eva = frame.loc["eva"]
     assert (
@@ -106,7 +106,7 @@ def test_a_user_without_orders_has_a_row_of_zeros_and_missing_values(orders: Tab
 
 
 def test_shares_count_unknown_categories_in_the_divisor(orders: Tables, scanned: Scan) -> None:
-    ann = made(scanned(orders), JUNE).frame.set_index("user_id").loc["ann"]
+    ann = built(scanned(orders), JUNE).frame.set_index("user_id").loc["ann"]
     assert ann["category_share_drink"] == pytest.approx(30 / 42.75, abs=1e-6)
     assert ann["category_share_food"] == pytest.approx(5.5 / 42.75, abs=1e-6)
     assert ann["categories_168d"] == 2
@@ -118,7 +118,7 @@ def test_shares_count_unknown_categories_in_the_divisor(orders: Tables, scanned:
 
 def test_a_missing_table_switches_its_block_off_and_says_so(orders: Tables, scanned: Scan) -> None:
     bare = orders["orders"].drop(columns="discount")
-    table = made(scanned({"orders": bare}), JUNE)
+    table = built(scanned({"orders": bare}), JUNE)
     off = {name: state for name, state in table.meta.blocks.items() if state != "on"}
     assert off == {
         "discounts": "off: orders has no discount column",
@@ -155,7 +155,7 @@ def test_every_block_is_on_when_every_table_is_there(panel: UserTable) -> None:
 @pytest.mark.parametrize("lookback", [7, 30])
 def test_windows_longer_than_the_lookback_are_left_out(shop: Tables, scanned: Scan, lookback: int) -> None:
     settings = SnapshotSettings(lookback, first_cutoff=date(2024, 4, 14), last_cutoff=date(2024, 5, 12))
-    table = made(scanned(shop), settings)
+    table = built(scanned(shop), settings)
     days = {int(found) for name in table.meta.numeric for found in re.findall(r"(\d+)d", name)}
     assert max(days) <= lookback
     assert f"products_{lookback}d" in table.meta.numeric
@@ -163,7 +163,7 @@ def test_windows_longer_than_the_lookback_are_left_out(shop: Tables, scanned: Sc
 
 def test_two_builds_have_the_same_digest(shop: Tables, panel: UserTable, scanned: Scan) -> None:
     shuffled = {name: frame.sample(frac=1, random_state=5) for name, frame in shop.items()}
-    assert panel.digest() == made(scanned(shuffled), PANEL).digest()
+    assert panel.digest() == built(scanned(shuffled), PANEL).digest()
 
 
 def test_features_of_a_request_equal_those_of_the_table(
@@ -186,12 +186,12 @@ def test_a_request_whose_users_lack_a_profile_column_gets_it_missing(
 
 
 def test_an_outcome_is_missing_until_its_horizon_is_over(shop: Tables, scanned: Scan) -> None:
-    frame = made(scanned(shop), SnapshotSettings()).frame
+    frame = built(scanned(shop), SnapshotSettings()).frame
     end = shop["orders"]["ordered_at"].max().normalize()
-    ripe = frame["cutoff"] + pd.Timedelta(days=28) <= end
-    assert ripe.any() and not ripe.all()
-    assert (frame["spend_next_28d"].notna() == ripe).all()
-    assert (frame["orders_next_28d"].notna() == ripe).all()
+    matured = frame["cutoff"] + pd.Timedelta(days=28) <= end
+    assert matured.any() and not matured.all()
+    assert (frame["spend_next_28d"].notna() == matured).all()
+    assert (frame["orders_next_28d"].notna() == matured).all()
 
 
 def test_rows_are_sorted_by_cutoff_and_user(panel: UserTable) -> None:
@@ -204,18 +204,18 @@ def test_rows_are_sorted_by_cutoff_and_user(panel: UserTable) -> None:
 
 def test_a_shop_without_orders_is_refused(orders: Tables, scanned: Scan) -> None:
     with pytest.raises(DataError, match="0 rows"):
-        made(scanned({"orders": orders["orders"].iloc[:0]}), SnapshotSettings())
+        built(scanned({"orders": orders["orders"].iloc[:0]}), SnapshotSettings())
     with pytest.raises(DataError, match="orders is required"):
-        made(scanned({"products": orders["products"]}), SnapshotSettings())
+        built(scanned({"products": orders["products"]}), SnapshotSettings())
 
 
 def test_a_horizon_without_any_order_is_refused(orders: Tables, scanned: Scan) -> None:
     settings = SnapshotSettings(first_cutoff=date(2024, 7, 7), last_cutoff=date(2024, 7, 7), horizon=7)
     with pytest.raises(DataError, match="no orders in the 7 days"):
-        made(scanned(orders), settings)
+        built(scanned(orders), settings)
 
 
 def test_a_profile_column_named_like_a_feature_is_refused(orders: Tables, scanned: Scan) -> None:
     users: Any = pd.DataFrame({"user_id": ["ann"], "spend_28d": [1.0]})
     with pytest.raises(DataError, match=r"1 profile columns .*spend_28d"):
-        made(scanned({**orders, "users": users}), JUNE)
+        built(scanned({**orders, "users": users}), JUNE)

@@ -1,4 +1,4 @@
-"""Laws of targets: everything learned comes from the training rows."""
+"""Tests of targets: everything learned comes from the training rows."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Laws of the entry points ``explain`` and ``score`` with reasons, on a small model in the registry."""
+"""Tests of the entry points ``explain`` and ``score`` with reasons, on a small model in the registry."""
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import mlflow
 import pandas as pd
@@ -12,14 +12,15 @@ import pytest
 from tables import TEXTS, panel
 
 from purchasing_power.errors import DataError
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.snapshot import user_table
+from purchasing_power.snapshot.cutoffs import at_cutoff
 from purchasing_power.snapshot.target import fit_target
 from steps import explain, score
 from tracking import registry, runs
-from tracking.chain import entry_points
+from tracking.chain import options_of
 
 TABLE = panel(users=80)
 
@@ -27,7 +28,7 @@ TABLE = panel(users=80)
 @pytest.fixture(scope="module")
 def model() -> PurchasingModel:
     parts = split(TABLE)
-    params = ModelParams(representation="tfidf", text_components=4, trees=20, leaf_rows=10)
+    params = model_params(representation="tfidf", text_components=4, trees=20, leaf_rows=10)
     return fit(TABLE, parts, fit_target("tier", TABLE, parts.train), params)
 
 
@@ -36,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tracking store and a user table for all tests here: a store takes seconds to make."""
     folder = tmp_path_factory.mktemp("explained")
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-    mlflow.create_experiment("laws", artifact_location=f"file://{folder}/artifacts")
+    mlflow.create_experiment("explain", artifact_location=f"file://{folder}/artifacts")
     user_table.write(TABLE, folder / "users")
     return folder
 
@@ -46,18 +47,16 @@ def given(model: PurchasingModel, folder: Path, monkeypatch: pytest.MonkeyPatch)
     """A user table, and the model where the registry would find it."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
     runs.prepare()
-    mlflow.set_experiment("laws")
-    version = argparse.Namespace(name="purchasing_power", version="1")
+    mlflow.set_experiment("explain")
+    version = SimpleNamespace(name="purchasing_power", version="1")
     monkeypatch.setattr(registry, "find", lambda name, stage: version)
-    monkeypatch.setattr(registry, "open_bundle", lambda found: model)
+    monkeypatch.setattr(registry, "open_model", lambda found, kind: model)
     return {"users": str(folder / "users"), "output": str(folder / "predictions.parquet")}
 
 
 def run(step, given: dict[str, str], **more: str) -> dict[str, str]:  # type: ignore[no-untyped-def]
     """Run a step with the defaults of MLproject and what is given."""
-    point = entry_points()[step.__name__.removeprefix("steps.")]
-    known = {key: value for key, value in {**given, **more}.items() if key in point.defaults}
-    args = step.parser().parse_args(point.arguments(known))
+    args = options_of(step.__name__.removeprefix("steps."), {**given, **more})
     with mlflow.start_run():
         return step.run(args)
 
@@ -72,7 +71,7 @@ def test_a_user_is_explained_by_reasons_that_add_up(
     parts = sum(reason["part"] for reason in told["reasons"])
     assert len(told["reasons"]) == 5
     assert told["base_score"] + parts + told["other_reasons"] == pytest.approx(told["score"], abs=1e-9)
-    rows = score.at_cutoff(TABLE, None).frame
+    rows = at_cutoff(TABLE, None).frame
     row = rows[rows["user_id"] == "user-0003"]
     assert told["score"] == pytest.approx(model.predict(row)["score"].iloc[0], abs=1e-9)
     assert found["model"]["permutation"].keys() == {one["feature"] for one in found["model"]["drivers"]}

@@ -1,4 +1,4 @@
-"""Laws of the flat file's life: any columns, any kind of label, and clear words where it cannot be."""
+"""Tests of the flat file's life: any columns, any kind of label, and clear words where it cannot be."""
 
 from __future__ import annotations
 

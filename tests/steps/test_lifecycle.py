@@ -1,4 +1,4 @@
-"""Laws of the whole life, on the small shop that ``main`` was run on once."""
+"""Tests of the whole life, on the small shop that ``main`` was run on once."""
 
 from __future__ import annotations
 

@@ -1,32 +1,45 @@
-"""Laws of the entry points: MLproject is the only home of defaults, and wrong parameters are met."""
+"""Tests of the entry points: MLproject is the only home of defaults, and wrong parameters are met."""
 
 from __future__ import annotations
 
 import importlib
 import re
+from dataclasses import MISSING, dataclass, fields, make_dataclass
+from typing import ClassVar
 
 import pytest
 
-from tracking.chain import entry_points
-from tracking.entry import Parser, choice, number, optional_date, whole, words
+from tracking.chain import entry_points, options_of
+from tracking.entry import Parser, choice, number, optional_date, parameter, parse, whole, words
 
 POINTS = entry_points()
+# Entry point, the parameter's name before, and its name now.
+RENAMED = [("monitor", "matter", "drift_importance"), ("watch", "matter", "drift_importance")]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A step's parameters."""
+
+    RENAMED: ClassVar[dict[str, str]] = {"weight": "share"}
+
+    share: float = parameter("a share", number)
+    seed: int = parameter("a seed", whole)
 
 
 @pytest.mark.parametrize("name", POINTS)
-def test_mlproject_and_parser_have_the_same_parameters(name: str) -> None:
+def test_mlproject_and_options_have_the_same_parameters(name: str) -> None:
     point = POINTS[name]
-    parser = importlib.import_module(point.module).parser()
-    assert parser.names == list(point.defaults)
+    names = [one.name for one in fields(importlib.import_module(point.module).Options)]
+    assert names == list(point.defaults)
     assert re.findall(r"--(\w+) {(\w+)}", point.command) == [(key, key) for key in point.defaults]
 
 
 @pytest.mark.parametrize("name", POINTS)
-def test_a_parser_has_no_defaults_and_takes_those_of_mlproject(name: str) -> None:
-    point = POINTS[name]
-    parser = importlib.import_module(point.module).parser()
-    assert all(action.default is None for action in parser._actions if action.dest != "help")
-    assert len(vars(parser.parse_args(point.arguments({})))) == len(point.defaults)
+def test_options_have_no_defaults_and_take_those_of_mlproject(name: str) -> None:
+    options = importlib.import_module(POINTS[name].module).Options
+    assert all(one.default is MISSING and one.default_factory is MISSING for one in fields(options))
+    assert isinstance(options_of(name, {}), options)
 
 
 def test_a_default_is_the_same_wherever_a_parameter_appears() -> None:
@@ -42,14 +55,47 @@ def test_a_default_is_the_same_wherever_a_parameter_appears() -> None:
 
 
 def test_a_typo_is_answered_with_the_nearest_parameter(capsys: pytest.CaptureFixture[str]) -> None:
-    parser = Parser(prog="train").add("target", "what").add("seed", "seed", whole)
+    parser = Parser(Asked, "train")
     with pytest.raises(SystemExit) as stop:
-        parser.parse_args(["--target", "tier", "--seed", "0", "--targte", "spend"])
+        parser.parse_args(["--share", "1", "--seed", "0", "--sahre", "2"])
     assert stop.value.code == 2
     assert (
-        "unknown parameter 'targte'; allowed are target, seed. Did you mean target?"
-        in capsys.readouterr().err
+        "unknown parameter 'sahre'; allowed are share, seed. Did you mean share?" in capsys.readouterr().err
     )
+
+
+@pytest.mark.parametrize(
+    "given", [["--weight", "1"], ["--share", "1", "--weight", "1"], ["--share", "1", "--weight=1"]]
+)
+def test_a_renamed_parameter_is_refused_with_its_new_name(
+    given: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        parse(Asked, given)
+    assert stop.value.code == 2
+    assert "parameter 'weight' was renamed to 'share'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "old", "new"), RENAMED)
+def test_mlflow_run_with_a_renamed_parameter_is_refused_with_the_new_name(
+    name: str, old: str, new: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # MLflow writes a parameter that MLproject does not have behind the command.
+    words_given = [*POINTS[name].arguments({}), f"--{old}", "0.3"]
+    with pytest.raises(SystemExit):
+        parse(importlib.import_module(POINTS[name].module).Options, words_given)
+    assert f"parameter {old!r} was renamed to {new!r}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_no_renamed_parameter_is_still_taken_and_its_new_name_is(name: str) -> None:
+    parser = Parser(importlib.import_module(POINTS[name].module).Options, name)
+    assert not set(parser.renamed) & set(parser.names)
+    assert set(parser.renamed.values()) <= set(parser.names)
+
+
+def test_options_hold_the_parsed_values() -> None:
+    assert parse(Asked, ["--share", "0.5", "--seed", "3"]) == Asked(share=0.5, seed=3)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +112,7 @@ def test_a_typo_is_answered_with_the_nearest_parameter(capsys: pytest.CaptureFix
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused(kind, wrong, capsys: pytest.CaptureFixture[str]) -> None:
+    options = make_dataclass("One", [("it", str, parameter("it", kind))])
     with pytest.raises(SystemExit):
-        Parser(prog="step").add("it", "it", kind).parse_args(["--it", wrong])
+        parse(options, ["--it", wrong])
     assert "argument --it" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Laws of the gate to staging and of the ledger that tells it."""
+"""Tests of the gate to staging and of the ledger that tells it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from mlflow.tracking import MlflowClient
 from registered import MODEL, arguments, fresh, run, stand
 
 from purchasing_power.errors import DataError
+from purchasing_power.evaluation.holdout import held_out
 from purchasing_power.gates.staging import decide
+from purchasing_power.kinds.purchase import KIND
 from purchasing_power.snapshot import user_table
 from steps import promote
-from steps.promotion.evidence import evaluation_rows, gather
-from steps.promotion.gates import Case, gate_policy, run_gate
+from steps.promotion.evidence import Models, gate_policy, gather
+from steps.promotion.gates import Case, run_gate
 from steps.promotion.move import carry_out
 from tracking import ledger, lock, registry, runs
 from tracking.ledger_record import problems
@@ -117,10 +119,10 @@ def test_rows_that_a_version_was_trained_on_refuse_it_with_a_record(users: str, 
     cutoffs = sorted(table.frame["cutoff"].unique())
     seen = table.rows((table.frame["cutoff"] < cutoffs[-2]).to_numpy().nonzero()[0])
     user_table.write(seen, tmp_path / "seen")
-    with pytest.raises(DataError, match="held-back rows"):
+    with pytest.raises(DataError, match="held-out rows"):
         run(promote, users=str(tmp_path / "seen"), version="2", to="staging")
     (record,) = ledger.records(MODEL)
-    assert record.action == "refuse" and "held-back rows" in record.reason
+    assert record.action == "refuse" and "held-out rows" in record.reason
     assert where()["staging"] is None
 
 
@@ -128,10 +130,10 @@ def test_rows_that_a_version_was_trained_on_refuse_it_with_a_record(users: str, 
 def test_one_planted_row_that_a_compared_model_was_trained_on_refuses(users: str, planted: int) -> None:
     args, table = arguments(promote, users=users, version="2", to="staging"), user_table.read(Path(users))
     challenger, champion = (registry.open_bundle(registry.find(MODEL, number)) for number in ("2", "1"))
-    unseen = evaluation_rows(table, challenger, champion).frame
+    unseen = held_out(KIND, table, [challenger, champion]).frame
     trained = table.frame[table.frame["cutoff"] == table.frame["cutoff"].min()].head(planted)
     rows = replace(table, frame=pd.concat([unseen, trained], ignore_index=True))
-    evidence = gather(args, table, rows, challenger, champion, 1)
+    evidence = gather(args, Models(KIND, challenger, champion), table, rows, 1)
     assert evidence.overlap == {"the challenger": planted, "production": planted}
     refused = [check.name for check in decide(evidence, gate_policy(args)).checks if not check.held]
     assert refused == ["unseen rows"] * planted
@@ -141,7 +143,7 @@ def test_a_stage_that_moved_while_the_gate_ran_is_left_alone_and_the_ledger_says
     args = arguments(promote, users=users, version="2", to="staging")
     table = user_table.read(Path(users))
     with mlflow.start_run():
-        case = Case(args, registry.find(MODEL, "2"), MODEL, registry.find(MODEL, "1"), table, users)
+        case = Case(args, registry.find(MODEL, "2"), MODEL, registry.find(MODEL, "1"), KIND, table, users)
         gated = run_gate(case, "staging")
         stand(staging="3")
         with pytest.raises(registry.Moved, match="went from version none to 3"):

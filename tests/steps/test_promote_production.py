@@ -1,4 +1,4 @@
-"""Laws of the gate to production, which serves the version for real, and of two promotions at once."""
+"""Tests of the gate to production, which serves the version for real, and of two promotions at once."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from project import Project
 from registered import MODEL, QUICK, arguments, fresh, process, run, stand
 from registry_server import registry_server
 
+from purchasing_power.kinds.purchase import KIND
 from purchasing_power.snapshot import user_table
 from steps import promote
 from steps.deploy import shadow_scores
@@ -25,7 +26,8 @@ from steps.promotion.gates import Case, run_gate
 from steps.promotion.move import Step, carry_out
 from steps.promotion.serving import difference
 from tracking import ledger, registry, runs
-from tracking.alias_audit import standings
+from tracking.alias_audit import audit_stages
+from tracking.chain import entry_points
 from tracking.ledger_record import problems
 
 PROMOTE = """
@@ -187,7 +189,7 @@ def test_over_http_of_two_promotions_at_once_the_last_set_wins_and_the_other_is_
         cases = {}
         for version in ("2", "3"):
             args = arguments(promote, users=users, version=version, to="staging")
-            cases[version] = Case(args, registry.find(MODEL, version), MODEL, production, table, users)
+            cases[version] = Case(args, registry.find(MODEL, version), MODEL, production, KIND, table, users)
         gated = {version: run_gate(case, "staging") for version, case in cases.items()}
 
         def moves(version: str) -> Step:
@@ -204,7 +206,7 @@ def test_over_http_of_two_promotions_at_once_the_last_set_wins_and_the_other_is_
         told = [(one.action, one.version) for one in known]
         assert sorted(told) == [("overtaken", "2"), ("promote", "2"), ("promote", "3")]
         assert "now version 3, not 2" in next(one.reason for one in known if one.action == "overtaken")
-        (staging,) = [one for one in standings(MODEL, known) if one.stage == "staging"]
+        (staging,) = [one for one in audit_stages(MODEL, known) if one.stage == "staging"]
         assert (staging.version, staging.recorded, staging.problem) == ("3", "3", "")
 
 
@@ -239,4 +241,4 @@ def test_a_copy_in_another_model_is_made_once_and_its_own_stages_move(users: str
 
 
 def test_the_quick_settings_are_parameters_of_the_step() -> None:
-    assert set(QUICK) <= set(promote.parser().names)
+    assert set(QUICK) <= set(entry_points()["promote"].defaults)

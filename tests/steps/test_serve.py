@@ -1,4 +1,4 @@
-"""Laws of serving a trained model: what the server says equals the model, and wrong requests are met."""
+"""Tests of serving a trained model: what the server says equals the model, and wrong requests are met."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of the served model under stock ``mlflow models serve``: what it answers, refuses, tells and imports."""
+"""Tests of the served model under stock ``mlflow models serve``: what it answers, refuses, tells and imports."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ import pytest
 from tables import TEXTS, panel
 from tiny_models import tiny_bert  # noqa: F401
 
+from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model import bundle
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.snapshot.target import fit_target
 from steps.deploy.server_process import HOST, free_port, serving
-from steps.model_logging import example, log_and_register
+from steps.model_logging import log_and_register
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +53,7 @@ class Served:
 def served(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Iterator[Served]:  # noqa: F811
     home = tmp_path_factory.mktemp("served")
     parts = split(TABLE)
-    params = ModelParams(representation="both", head="logistic", text_components=4, encoder=str(tiny_bert))
+    params = model_params(representation="both", head="logistic", text_components=4, encoder=str(tiny_bert))
     model = fit(TABLE, parts, fit_target("tier", TABLE, parts.train), params)
     folder = bundle.save(model, home / "bundle", TEXTS)
     before = mlflow.get_tracking_uri()
@@ -60,7 +61,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Iterato
     try:
         experiment = mlflow.create_experiment("served", artifact_location=f"file://{home}/artifacts")
         with mlflow.start_run(experiment_id=experiment):
-            version = log_and_register(model, folder, example(model, TABLE, parts.train), "m", {})
+            version = log_and_register(KIND, model, folder, KIND.example(model, TABLE), "m", {})
         logged = next((home / "artifacts").rglob("MLmodel")).parent
         (logged / "deployed.json").write_text(json.dumps({"model": "m", "version": "7", "stage": "staging"}))
         variables = {

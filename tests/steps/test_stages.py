@@ -1,4 +1,4 @@
-"""Laws of rollback, stages, history and retire."""
+"""Tests of rollback, stages, history and retire."""
 
 from __future__ import annotations
 
@@ -153,26 +153,26 @@ def test_retiring_is_written_down_and_is_no_fault(users: str) -> None:
     assert run(stages)["stages_faults"] == "0"
 
 
-def test_history_shows_promised_gain_and_realised_gain_once_labels_ripen(
+def test_history_shows_expected_gain_and_realised_gain_once_labels_mature(
     users: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lift("1")
     run(promote, users=users, version="2", to="staging")
     lift("2")
     now = json.loads(page_beside(run(history, users=users)).read_text())
-    assert now["gains"][0]["realised"] is None and "Not ripe yet" in now["gains"][0]["note"]
+    assert now["gains"][0]["realised"] is None and "Not matured yet" in now["gains"][0]["note"]
     user_table.write(later(), tmp_path / "later")
     made = run(history, users=str(tmp_path / "later"))
     (gain,) = json.loads(page_beside(made).read_text())["gains"]
     assert (gain["version"], gain["before"]) == ("2", "1")
-    assert gain["promised"] == ledger.records(MODEL)[1].figures["production"]
+    assert gain["expected"] == ledger.records(MODEL)[1].figures["production"]
     assert 0 < gain["realised"]["low"] < gain["realised"]["difference"] < gain["realised"]["high"]
     assert "On 800 rows of 400 users" in gain["note"]
     printed, html = capsys.readouterr().out, Path(runs.location(made["history_report"])).read_text()
     for text in (printed, html):
         assert (
             f"{gain['realised']['difference']:+.4f}" in text
-            and f"{gain['promised']['difference']:+.4f}" in text
+            and f"{gain['expected']['difference']:+.4f}" in text
         )
 
 

@@ -1,4 +1,4 @@
-"""Laws of ``tune``: encoders are compared, a blend must earn its place, and workers share one study."""
+"""Tests of ``tune``: encoders are compared, a blend must earn its place, and workers share one study."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from mlflow.tracking import MlflowClient
 from project import ROOT
 from tables import panel
 
-from purchasing_power.model.params_file import read_params
+from purchasing_power.model.flat_params import read_params
 from purchasing_power.snapshot import user_table
 from steps import tune
+from steps.study import options
 from tracking import runs
-from tracking.chain import entry_points
+from tracking.chain import options_of
 
 FAST = {
     "trials": "3",
@@ -38,7 +39,7 @@ def tuned(tmp_path: Path, **given: str) -> tuple[mlflow.entities.Run, dict[str, 
         mlflow.create_experiment("tune", artifact_location=f"file://{tmp_path}/artifacts")
     user_table.write(panel(), tmp_path / "users")
     chosen = {**FAST, "users": str(tmp_path / "users"), "workspace": str(tmp_path / "workspace"), **given}
-    args = tune.parser().parse_args(entry_points()["tune"].arguments(chosen))
+    args = options_of("tune", chosen)
     experiment = mlflow.get_experiment_by_name("tune").experiment_id
     with mlflow.start_run(experiment_id=experiment) as active:
         outputs = tune.run(args)
@@ -56,8 +57,8 @@ def test_a_blend_is_a_run_of_its_own_and_is_taken_only_if_it_beats_the_best(tmp_
     params = read_params(runs.fetch(outputs["params"], "params")[0])
     better = blend.data.metrics["score"] > blend.data.metrics["best_alone"]
     assert blend.info.status == "FINISHED"
-    assert (params.head == "blend") == (blend.data.tags["taken"] == "true")
-    if params.head == "blend":
+    assert bool(params.members) == (blend.data.tags["taken"] == "true")
+    if params.members:
         assert better and run.data.metrics["best.average_precision"] == blend.data.metrics["score"]
     held = json.loads(Path(runs.location(f"runs:/{blend.info.run_id}/members.json")).read_text())
     assert sum(one["weight"] for one in held["members"]) == pytest.approx(1.0)
@@ -66,12 +67,12 @@ def test_a_blend_is_a_run_of_its_own_and_is_taken_only_if_it_beats_the_best(tmp_
 @pytest.mark.parametrize("wrong", ["head=svm", "trees"])
 def test_a_wrong_space_is_refused_by_the_parser(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        tune.parser().parse_args(entry_points()["tune"].arguments({"space": wrong}))
+        options_of("tune", {"space": wrong})
     assert "allowed is NAME=VALUE|VALUE" in capsys.readouterr().err
 
 
 def test_encoder_references_are_split_at_commas() -> None:
-    assert tune.references("minilm, folder/a?prefix=x%2Cy&pooling=cls") == [
+    assert options.references("minilm, folder/a?prefix=x%2Cy&pooling=cls") == [
         "minilm",
         "folder/a?prefix=x%2Cy&pooling=cls",
     ]
@@ -110,8 +111,9 @@ def held(command, **given):
     print(process.pid, flush=True)
     return process
 workers.subprocess.Popen = held
-plan = workers.Plan({}, "", (), "", "", "", "", "")
-with workers.helpers(plan, 1):
+from tracking.chain import options_of
+task = workers.WorkerTask(options_of("tune", {}), "", (), "", "", "", "", "")
+with workers.helpers(task, 1):
     time.sleep(600)
 """
 HELPER = "import sys, time; from steps.study.workers import _watch; _watch(int(sys.argv[1])); time.sleep(600)"

@@ -18,14 +18,14 @@ from tables import changed, panel
 from watched import trained
 
 from monitoring import monitor
+from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model import bundle
-from purchasing_power.model.splits import split
 from purchasing_power.reference.measure import measure
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.user_table import CUTOFF, UserTable
-from steps.model_logging import example, log_and_register
+from steps.model_logging import log_and_register
 from tracking import registry, runs
-from tracking.chain import entry_points
+from tracking.chain import options_of
 from tracking.reference import log_reference
 
 MODEL, USERS = "purchasing_power", 300
@@ -82,9 +82,9 @@ def _made() -> Path:
             "target": model.target.name,
             # Where nothing lies: watching a version needs no row that it was trained on.
             "users": str(folder / TRAINED_ON),
-            **log_reference(measure(model, table, 0)),
+            **log_reference(measure(KIND, model, table, 0)),
         }
-        made = log_and_register(model, kept, example(model, table, split(table).known), MODEL, tags)
+        made = log_and_register(KIND, model, kept, KIND.example(model, table), MODEL, tags)
     registry.set_stage(made, registry.PRODUCTION)
     return folder
 
@@ -102,11 +102,10 @@ def look(folder: Path, moment: str, flipped: bool = False, **given: str) -> Run:
     users = folder / f"users-{moment}-{flipped}"
     if not users.exists():
         user_table.write(up_to(moment, flipped), users)
-    point = entry_points()["monitor"]
     known = {"users": str(users), "workspace": str(folder / "workspace"), "retrain": "never", **given}
     with mlflow.start_run() as run:
         runs.mark("monitor")
-        runs.record(monitor.run(monitor.parser().parse_args(point.arguments(known))))
+        runs.record(monitor.run(options_of("monitor", known)))
     return MlflowClient().get_run(run.info.run_id)
 
 

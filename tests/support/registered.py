@@ -17,16 +17,17 @@ import numpy as np
 from project import ROOT
 from tables import changed, panel
 
+from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model import bundle
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import fit
 from purchasing_power.model.splits import split
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.target import fit_target
 from purchasing_power.snapshot.user_table import UserTable
-from steps.model_logging import example, log_and_register
+from steps.model_logging import log_and_register
 from tracking import ledger, registry, runs
-from tracking.chain import entry_points
+from tracking.chain import options_of
 
 MODEL = "purchasing_power"
 # The load and the bootstrap are made small: these tests ask what is decided, not how surely.
@@ -58,12 +59,12 @@ def _made() -> Path:
     mixed[moved] = mixed[np.random.default_rng(3).permutation(moved)]
     # Version 1 learned from mostly shuffled outcomes; 2 and 3 learned from the true ones.
     for learned, seed in ((changed(users, **{outcome: mixed}), 0), (users, 0), (users, 0)):
-        params = ModelParams(representation="tfidf", text_components=4, trees=20, leaf_rows=10)
+        params = model_params(representation="tfidf", text_components=4, trees=20, leaf_rows=10)
         model = fit(learned, parts, fit_target("tier", learned, parts.train), params, seed)
         with mlflow.start_run():
             kept = bundle.save(model, folder / "bundle")
             tags = {"target": model.target.name, "users": str(folder / "users"), "trained_on": "four cutoffs"}
-            log_and_register(model, kept, example(model, users, parts.known), MODEL, tags)
+            log_and_register(KIND, model, kept, KIND.example(model, users), MODEL, tags)
     return folder
 
 
@@ -104,9 +105,7 @@ def run(step, **given: str) -> dict[str, str]:  # type: ignore[no-untyped-def]
 
 def arguments(step, **given: str):  # type: ignore[no-untyped-def]
     """Parsed parameters of a step."""
-    point = entry_points()[step.__name__.removeprefix("steps.")]
-    known = {key: value for key, value in {**QUICK, **given}.items() if key in point.defaults}
-    return step.parser().parse_args(point.arguments(known))
+    return options_of(step.__name__.removeprefix("steps."), {**QUICK, **given})
 
 
 def process(code: str, *words: str) -> subprocess.Popen[str]:

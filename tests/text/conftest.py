@@ -11,4 +11,4 @@ def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget the vectors that this process holds, as a process that has just started does."""
     from purchasing_power.text import store
 
-    monkeypatch.setattr(store, "_SHELVES", {})
+    monkeypatch.setattr(store, "_BACKENDS", {})

@@ -1,4 +1,4 @@
-"""Laws of the option ``layers``: the lowest layers of a model are a model of their own, in every runtime."""
+"""Tests of the option ``layers``: the lowest layers of a model are a model of their own, in every runtime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of the reduction: as many columns as the vectors span, on one scale, and zeros where nothing is known."""
+"""Tests of the reduction: as many columns as the vectors span, on one scale, and zeros where nothing is known."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def test_a_new_process_finds_what_an_old_one_stored(tmp_path: Path, monkeypatch:
     texts = [f"text {n}" for n in range(25)]
     monkeypatch.setattr(module, "CHUNK", 10)
     vectors(CountingEncoder(), texts, VectorStore(tmp_path))
-    monkeypatch.setattr(module, "_SHELVES", {})
+    monkeypatch.setattr(module, "_BACKENDS", {})
     encoder = CountingEncoder()
     assert vectors(encoder, texts, VectorStore(tmp_path))[:, 0].tolist() == [len(text) for text in texts]
     assert encoder.seen == []
@@ -171,7 +171,7 @@ def test_processes_killed_while_writing_and_joining_leave_no_wrong_vector(
         writer.send_signal(signal.SIGKILL)
         writer.wait()
         written += 25
-    monkeypatch.setattr(module, "_SHELVES", {})
+    monkeypatch.setattr(module, "_BACKENDS", {})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found, missing = _numbered(tmp_path, 10 * written)
@@ -207,7 +207,7 @@ def test_a_damaged_shard_is_passed_over_and_encoded_again(
     vectors(CountingEncoder(), ["milk"], VectorStore(tmp_path))
     vectors(CountingEncoder(), ["bread"], VectorStore(tmp_path))
     _spoil(next(tmp_path.rglob("*.safetensors")), damage)
-    monkeypatch.setattr(module, "_SHELVES", {})
+    monkeypatch.setattr(module, "_BACKENDS", {})
     encoder = CountingEncoder()
     with pytest.warns(UserWarning, match="encoded again"):
         found = vectors(encoder, ["milk", "bread"], VectorStore(tmp_path))
@@ -219,7 +219,7 @@ def test_one_damaged_vector_spoils_no_other(tmp_path: Path, monkeypatch: pytest.
     texts = ["x" * length for length in range(10)]
     vectors(CountingEncoder(), texts, VectorStore(tmp_path))
     _spoil(next(tmp_path.rglob("*.safetensors")), "flipped")
-    monkeypatch.setattr(module, "_SHELVES", {})
+    monkeypatch.setattr(module, "_BACKENDS", {})
     with pytest.warns(UserWarning, match="checksum"):
         found, missing = VectorStore(tmp_path).get(KEY, texts)
     assert len(missing) == 1
@@ -267,11 +267,11 @@ def test_small_shards_are_joined_and_nothing_is_lost(tmp_path: Path, monkeypatch
         found, missing = _numbered(tmp_path, 100)
         assert not len(missing)
         assert (found == np.arange(100)[:, None]).all()
-        monkeypatch.setattr(module, "_SHELVES", {})
+        monkeypatch.setattr(module, "_BACKENDS", {})
 
 
 def test_a_shard_that_is_large_enough_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "WHOLE_BYTES", 100)
+    monkeypatch.setattr(shards, "FULL_BYTES", 100)
     store = VectorStore(tmp_path)
     store.put(KEY, [f"large {n}" for n in range(10)], np.ones((10, 4)))
     large = next(tmp_path.rglob("*.safetensors"))
@@ -336,7 +336,7 @@ def test_a_reader_goes_on_while_shards_are_pruned_and_joined(
         seen = rounds = 0
         while rounds < 60 or (seen < 100 and rounds < 10_000):
             rounds += 1
-            monkeypatch.setattr(module, "_SHELVES", {})
+            monkeypatch.setattr(module, "_BACKENDS", {})
             found, missing = VectorStore(tmp_path).get(KEY, texts)
             known = np.setdiff1d(np.arange(60), missing)
             assert (found[known] == known[:, None]).all()
@@ -380,4 +380,4 @@ def test_vectors_in_memory_stay_bounded(monkeypatch: pytest.MonkeyPatch, new_pro
         assert vectors(CountingEncoder(), texts, VectorStore(None))[:, 0].tolist() == [len(t) for t in texts]
     many = ["x" * n for n in range(25)]
     assert vectors(CountingEncoder(), many, VectorStore(None))[:, 0].tolist() == list(range(25))
-    assert len(module._SHELVES[(None, KEY)].rows) <= 10
+    assert len(module._BACKENDS[(None, KEY)].rows) <= 10

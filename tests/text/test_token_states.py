@@ -1,4 +1,4 @@
-"""Laws of the states of tokens that are kept on disk."""
+"""Tests of the states of tokens that are kept on disk."""
 
 from __future__ import annotations
 

@@ -203,7 +203,7 @@ def test_a_warm_store_serves_without_the_models_weights(
     encoder = Encoder.open(str(tiny_bert))
     encoder.save(tmp_path / "encoder")
     VectorStore(tmp_path / "warm").put(encoder.store_key, ITEMS, encoder.encode(ITEMS))
-    monkeypatch.setattr(store_module, "_SHELVES", {})
+    monkeypatch.setattr(store_module, "_BACKENDS", {})
     monkeypatch.setattr(Encoder, "encode", lambda *_, **__: pytest.fail("the warm store was not read"))
     fitted.set_params(encoder=str(tmp_path / "encoder"), warm_store=str(tmp_path / "warm"))
     np.testing.assert_allclose(fitted.transform(frame), expected, atol=1e-5)

@@ -1,4 +1,4 @@
-"""Laws of the weights: rare texts weigh more, unseen ones most, and no text is kept."""
+"""Tests of the weights: rare texts weigh more, unseen ones most, and no text is kept."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Laws of what the ledger says about stages."""
+"""Tests of what the ledger says about stages."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tracking.alias_audit import Standing, came_after, replay
+from tracking.alias_audit import StageAudit, came_after, replay
 from tracking.ledger_record import Record
 
 
@@ -56,7 +56,7 @@ def test_a_move_that_was_overtaken_does_not_count() -> None:
 
 def test_a_stage_tells_whether_it_vanished_was_moved_or_is_as_recorded() -> None:
     (record,) = records(up("2", None))
-    assert Standing("production", "2", "2", record).problem == ""
-    assert "has vanished" in Standing("production", None, "2", record).problem
-    assert "moved past the gate" in Standing("production", "5", "2", record).problem
-    assert Standing("candidate", "5", None, None).problem == ""
+    assert StageAudit("production", "2", "2", record).problem == ""
+    assert "has vanished" in StageAudit("production", None, "2", record).problem
+    assert "moved past the gate" in StageAudit("production", "5", "2", record).problem
+    assert StageAudit("candidate", "5", None, None).problem == ""

@@ -1,4 +1,4 @@
-"""Laws of the ledger: it only grows, and whoever changes it is seen."""
+"""Tests of the ledger: it only grows, and whoever changes it is seen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of the lock: one holder at a time, and a dead one holds nothing."""
+"""Tests of the lock: one holder at a time, and a dead one holds nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of where reference statistics lie: with the run that trained the version, found by the version's tag."""
+"""Tests of where reference statistics lie: with the run that trained the version, found by the version's tag."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_what_a_run_logged_is_what_the_version_opens(tmp_path: Path) -> None:
     with mlflow.start_run(experiment_id=mlflow.get_experiment_by_name("reference").experiment_id) as run:
         tags = log_reference(reference)
     assert tags == {TAG: f"runs:/{run.info.run_id}/reference"}
-    assert open_reference(version(**tags)).use == reference.use
+    assert open_reference(version(**tags)).importance == reference.importance
 
 
 def test_a_version_without_statistics_is_refused_with_what_to_do() -> None:

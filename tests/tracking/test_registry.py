@@ -1,4 +1,4 @@
-"""Laws of stages: they move from where they were seen to stand, and no further."""
+"""Tests of stages: they move from where they were seen to stand, and no further."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of runs: a dead one is ended, a living one is left alone, outputs are found again."""
+"""Tests of runs: a dead one is ended, a living one is left alone, outputs are found again."""
 
 from __future__ import annotations
 

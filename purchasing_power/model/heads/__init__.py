@@ -1,4 +1,5 @@
-"""Heads: what turns a feature matrix into raw scores, one module each.
+"""Heads: what turns a feature matrix, texts or other models' outputs into raw scores, one module each.
 
-Imports ``model.params`` and its neighbours. Start with :mod:`~purchasing_power.model.heads.registry`.
+Imports ``model.params``, ``table_scorer`` and ``networks``; what fits a head is imported when it is fitted.
+Start with :mod:`~purchasing_power.model.heads.registry`, then ``logistic``.
 """

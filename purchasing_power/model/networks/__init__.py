@@ -1,4 +1,5 @@
 """Networks trained with torch: perceptron and text CNN here, language models in ``finetune``.
 
-Imports ``model`` and ``text``. Start with :mod:`~purchasing_power.model.networks.objective`, then ``skorch_training``.
+Imports ``text`` and ``model`` up to ``features``, never ``heads``.
+Start with :mod:`~purchasing_power.model.networks.objective`, then ``skorch_training``.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -70,8 +70,8 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """Everything that training reads of the rows' texts, as token ids.
+class RowWindows:
+    """Windows of the rows' texts, as token ids: what a language model is trained on.
 
     Attributes
     ----------
@@ -111,7 +111,7 @@ class Reading:
         return Batch(windows, np.repeat(np.arange(len(texts)), counts), self.weight[windows], dense)
 
 
-def read(rows: RowTexts, tokens: Tokens, most: int = ROW_TOKENS) -> Reading:
+def row_windows(rows: RowTexts, tokens: Tokens, most: int = ROW_TOKENS) -> RowWindows:
     """Cut the texts of rows into windows.
 
     What of a row lies beyond ``most`` tokens is not trained on (its first document's first window always is);
@@ -121,27 +121,27 @@ def read(rows: RowTexts, tokens: Tokens, most: int = ROW_TOKENS) -> Reading:
     lengths = np.asarray([len(one) for one in cut.ids], np.int64)
     before = np.concatenate([[0], np.cumsum(lengths)])
     starts = np.searchsorted(cut.owner, np.arange(len(rows.texts) + 1))
-    kept = (before[1:] - before[starts[cut.owner]] <= most) | (np.arange(len(lengths)) == starts[cut.owner])
-    kept_before = np.concatenate([[0], np.cumsum(kept)])
-    chosen = np.flatnonzero(kept)
+    fits = (before[1:] - before[starts[cut.owner]] <= most) | (np.arange(len(lengths)) == starts[cut.owner])
+    chosen_before = np.concatenate([[0], np.cumsum(fits)])
+    chosen = np.flatnonzero(fits)
     ids = [np.asarray(cut.ids[one], np.int32) for one in chosen]
-    found = Reading(ids, cut.weight[chosen], kept_before[starts], rows.share)
-    return Reading(found.ids, found.weight, found.starts, _within(found, lengths[chosen], most))
+    windows = RowWindows(ids, cut.weight[chosen], chosen_before[starts], rows.share)
+    return replace(windows, share=_within(windows, lengths[chosen], most))
 
 
-def _within(reading: Reading, lengths: np.ndarray, most: int) -> sparse.csr_matrix:
+def _within(windows: RowWindows, lengths: np.ndarray, most: int) -> sparse.csr_matrix:
     """Leave the older documents of rows with too many tokens out of their mean."""
     totals = np.concatenate([[0], np.cumsum(lengths)])
-    tokens = (totals[reading.starts[1:]] - totals[reading.starts[:-1]])[reading.share.indices]
+    tokens = (totals[windows.starts[1:]] - totals[windows.starts[:-1]])[windows.share.indices]
     run = np.concatenate([[0], np.cumsum(tokens)])
-    indptr = reading.share.indptr
+    indptr = windows.share.indptr
     owner = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
     place = np.arange(len(tokens))
-    kept = (run[1:] - run[indptr[owner]] <= most) | (place == indptr[owner])
-    counts = np.bincount(owner[kept], minlength=len(indptr) - 1)
+    fits = (run[1:] - run[indptr[owner]] <= most) | (place == indptr[owner])
+    counts = np.bincount(owner[fits], minlength=len(indptr) - 1)
     ends = np.concatenate([[0], np.cumsum(counts)])
-    values = (1 / np.maximum(counts, 1))[owner[kept]].astype(np.float32)
-    return sparse.csr_matrix((values, reading.share.indices[kept], ends), shape=reading.share.shape)
+    values = (1 / np.maximum(counts, 1))[owner[fits]].astype(np.float32)
+    return sparse.csr_matrix((values, windows.share.indices[fits], ends), shape=windows.share.shape)
 
 
 def batches(rows: np.ndarray, tokens: np.ndarray, size: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -155,12 +155,12 @@ def batches(rows: np.ndarray, tokens: np.ndarray, size: int, rng: np.random.Gene
         Tokens of every row, by position.
     """
     order = rng.permutation(rows)
-    found: list[np.ndarray] = []
+    cut: list[np.ndarray] = []
     for start in range(0, len(order), size * POOL):
         pool = order[start : start + size * POOL]
         pool = pool[np.argsort(tokens[pool], kind="stable")]
-        found += [pool[at : at + size] for at in range(0, len(pool), size)]
-    return [found[place] for place in rng.permutation(len(found))]
+        cut += [pool[at : at + size] for at in range(0, len(pool), size)]
+    return [cut[place] for place in rng.permutation(len(cut))]
 
 
 def pieces(rows: np.ndarray, tokens: np.ndarray, most: int) -> Iterator[np.ndarray]:

@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 
-from purchasing_power.model.params import ModelParams
 from purchasing_power.model.scorer import Fitting
 from purchasing_power.snapshot.user_table import CUTOFF, USER, UserTableMeta
 
-# A held-out part of some hundred rows tells epochs apart; of more rows a smaller share is enough.
+# A held-out part of some hundred rows separates epochs; of more rows a smaller share is enough.
 TENTH, TWENTIETH, MANY_ROWS = 10, 20, 5_000
 
 
@@ -31,21 +30,21 @@ class HoldOut:
     refit: bool
 
 
-def hold_out(params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> HoldOut:
+def hold_out(refit: str, meta: UserTableMeta, fitting: Fitting) -> HoldOut:
     """Hold out a part of the fitted rows for early stopping.
 
     Panel: the latest cutoff; the rows learned from are those whose label windows end by then, so that no
     outcome of the held-out weeks is seen. A panel whose cutoffs all lie within one horizon, and a flat
     table: a tenth of the users (a twentieth from ``MANY_ROWS`` rows on) with all their rows.
 
-    ``params.refit`` says what comes next. ``"auto"`` fits anew on all rows after a later part was held
-    out, since the newest weeks tell most about the next ones and are a large share of a panel; it keeps the
+    ``refit`` says what comes next. ``"auto"`` fits anew on all rows after a later part was held
+    out, since the newest weeks are most like the next ones and are a large share of a panel; it keeps the
     stopped network where a small part of the users was held out, which costs less than a second fit.
     """
     later = _latest_cutoff(meta, fitting)
     learn, held = later if later is not None else _users(fitting)
-    refit = params.refit == "always" or (params.refit == "auto" and later is not None)
-    return HoldOut(learn, held, refit and len(held) > 0)
+    again = refit == "always" or (refit == "auto" and later is not None)
+    return HoldOut(learn, held, again and len(held) > 0)
 
 
 def held_out_part(y: np.ndarray, task: str, seed: int, groups: np.ndarray | None = None) -> np.ndarray:

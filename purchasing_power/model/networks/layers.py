@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from purchasing_power.errors import DataError
 
 
-class Reached(Exception):
+class ForwardStopped(Exception):
     """Ends a forward pass at the layer whose output it carries."""
 
     def __init__(self, output: Any) -> None:
@@ -45,44 +45,44 @@ def below(model: nn.Module, layers: nn.ModuleList, count: int) -> list[nn.Parame
     return [*names[:start], *(one for layer in list(layers)[:count] for one in layer.parameters())]
 
 
-class Pass(nn.Module):
-    """Stands in for a layer and gives on what it got, in the form that the layer would."""
+class PassThrough(nn.Module):
+    """Replaces a layer and returns its input in the form of the layer's output."""
 
     def __init__(self, as_tuple: bool) -> None:
         super().__init__()
         self.as_tuple = as_tuple
 
     def forward(self, hidden: Tensor, *args: Any, **kwargs: Any) -> Any:
-        """Give the hidden states on."""
+        """The hidden states as they are."""
         return (hidden,) if self.as_tuple else hidden
 
 
-class States(Pass):
-    """Stands in for the lowest layers and gives what they gave for the windows named in ``windows``.
+class CachedStates(PassThrough):
+    """Replaces the lowest layers by their states of the windows named in ``windows``.
 
     Parameters
     ----------
-    kept
+    states
         States of all windows' tokens, one window after another, shape (n_tokens, dimension).
     starts
         Where each window begins, shape (n_windows + 1,).
     dtype
-        Type in which the layers gave them.
+        Type of the layers' own output.
     """
 
-    def __init__(self, kept: Tensor, starts: np.ndarray, dtype: torch.dtype, as_tuple: bool) -> None:
+    def __init__(self, states: Tensor, starts: np.ndarray, dtype: torch.dtype, as_tuple: bool) -> None:
         super().__init__(as_tuple)
-        self.kept, self.starts, self.dtype = kept, starts, dtype
+        self.states, self.starts, self.dtype = states, starts, dtype
         self.windows = np.zeros(0, np.int64)
 
     def forward(self, hidden: Tensor, *args: Any, **kwargs: Any) -> Any:
-        """Give the kept states, padded to the shape of what came in."""
+        """The states, padded to the shape of the input."""
         lengths = self.starts[self.windows + 1] - self.starts[self.windows]
         place = np.arange(hidden.shape[1])
         # Padding is masked out: any state serves.
         rows = self.starts[self.windows][:, None] + np.minimum(place, lengths[:, None] - 1)
-        found = self.kept[torch.from_numpy(rows)].to(hidden.device, self.dtype)
-        return (found,) if self.as_tuple else found
+        padded = self.states[torch.from_numpy(rows)].to(hidden.device, self.dtype)
+        return (padded,) if self.as_tuple else padded
 
 
 class UsedRows(nn.Module):
@@ -103,8 +103,8 @@ class UsedRows(nn.Module):
         """Look token ids up."""
         return nn.functional.embedding(self.place[ids], self.weight)
 
-    def whole(self) -> nn.Embedding:
-        """Give the whole table with the trained rows in it."""
+    def full_table(self) -> nn.Embedding:
+        """The model's table with the trained rows in it."""
         table = self.table[0]
         with torch.no_grad():
             table.weight[self.rows] = self.weight.detach().to(table.weight.device)

@@ -12,7 +12,7 @@ from purchasing_power.model.networks.perceptron import Perceptron
 
 # Widths of the filters, in tokens.
 WIDTHS = (2, 3, 4)
-# Every filter finds its width.
+# Every filter has its width.
 LEAST = max(WIDTHS)
 
 
@@ -25,7 +25,7 @@ class PerceptronModule(nn.Module):
         self.hidden = nn.Linear(inputs, hidden)
         self.out = nn.Linear(hidden, outputs)
         self.dropout = nn.Dropout(dropout)
-        # A network of wide input starts as what it knows of nothing: the mean.
+        # A network of wide input starts at the mean.
         nn.init.zeros_(self.direct.weight)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ class TextCnnModule(nn.Module):
         self, vectors: Tensor, columns: int, filters: int, hidden: int, outputs: int, dropout: float
     ) -> None:
         super().__init__()
-        # The language model's own table, left as it is: rare words keep what the model knows of them.
+        # The language model's own table, left as it is: rare words keep their vectors.
         self.register_buffer("vectors", vectors, persistent=False)
         width = vectors.shape[1]
         self.filters = nn.ModuleList(nn.Conv1d(width, filters, size) for size in WIDTHS)
@@ -61,36 +61,32 @@ class TextCnnModule(nn.Module):
 
         Ids number the rows of ``vectors``, or of the module's own.
         """
-        return self.judged(self.read(ids, vectors), table)
+        return self.head(torch.cat([self.dropout(self.maxima(ids, vectors)), table], dim=1))
 
-    def read(self, ids: Tensor, vectors: Tensor | None) -> Tensor:
-        """The most that each filter says of a row, float32, shape (n, filters of all widths)."""
+    def maxima(self, ids: Tensor, vectors: Tensor | None) -> Tensor:
+        """Maximum of each filter over a row, float32, shape (n, filters of all widths)."""
         known = self.vectors if vectors is None else vectors
         # The filters' products take most of the training's time.
         half = self.training and fast_bfloat16(known.device.type)
         with torch.autocast(known.device.type, torch.bfloat16, enabled=half):
-            return self._read(ids, known).float()
+            return self._maxima(ids, known).float()
 
-    def _read(self, ids: Tensor, known: Tensor) -> Tensor:
+    def _maxima(self, ids: Tensor, known: Tensor) -> Tensor:
         # A batch holds most tokens many times: the filters' products are taken once for each distinct one.
         distinct, place = torch.unique(ids, return_inverse=True)
         read = torch.zeros((len(distinct), known.shape[1]), device=known.device)
         read[distinct >= 0] = known[distinct[distinct >= 0]].float()
         tokens = (ids >= 0).sum(dim=1)
-        # Beyond a row's own tokens a filter would tell how long the other rows are; a short row has one place.
+        # Beyond a row's own tokens a filter would depend on how long the other rows are; a short row has one place.
         parts = [
-            _strongest(_filtered(one, read, place), (tokens - size + 1).clamp(min=1))
+            _maximum(_filtered(one, read, place), (tokens - size + 1).clamp(min=1))
             for one, size in zip(self.filters, WIDTHS, strict=True)
         ]
         return torch.cat(parts, dim=1)
 
-    def judged(self, text: Tensor, table: Tensor) -> Tensor:
-        """Outputs of what the filters read and the columns."""
-        return self.head(torch.cat([self.dropout(text), table], dim=1))
 
-
-def _strongest(filtered: Tensor, places: Tensor) -> Tensor:
-    """The most that each filter says, or 0, shape (n, filters), over the first places of each row, shape (n,)."""
+def _maximum(filtered: Tensor, places: Tensor) -> Tensor:
+    """Maximum of each filter, or 0, shape (n, filters), over the first places of each row, shape (n,)."""
     within = torch.arange(filtered.shape[1], device=filtered.device) < places[:, None]
     return (torch.relu(filtered) * within[:, :, None]).amax(dim=1)
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from purchasing_power.errors import DataError
 from purchasing_power.model.imbalance import check_imbalance
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.params import TWEEDIE, ModelParams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,22 +109,18 @@ def objective(params: ModelParams, y: np.ndarray, task: str, classes: int) -> Ob
     Raises
     ------
     DataError
-        If ``imbalance`` or ``loss`` does not go with the task, the head or the amounts.
+        If the head, ``imbalance`` or ``loss`` does not go with the labels.
 
     Source: King & Zeng (2001), Logistic regression in rare events data, Political Analysis 9.
     """
     check_imbalance(params, task)
+    params.check_labels(y, task)
     if task != "regression":
         counts = np.maximum(np.bincount(np.asarray(y, np.int64), minlength=classes), 1)
         weights = len(y) / (classes * counts) if params.imbalance == "weights" else np.zeros(0)
         return Objective(task, classes, class_weights=tuple(float(weight) for weight in weights))
-    if params.loss != "tweedie":
+    if params.loss != TWEEDIE:
         return Objective(task, classes, centre=float(np.mean(y)), scale=float(np.std(y)) or 1.0)
-    if (y < 0).any() or not (y > 0).any():
-        raise DataError(
-            f"model loss: got tweedie with {int((y < 0).sum())} negative and {int((y > 0).sum())} positive amounts; it "
-            "needs amounts of 0 or more with some above 0. Set loss to squared."
-        )
     return Objective(task, classes, power=params.tweedie_power, scale=float(np.mean(y)))
 
 

@@ -16,7 +16,7 @@ NAMES = ("direct.weight", "hidden.weight", "hidden.bias", "out.weight", "out.bia
 class Perceptron:
     """Weights of ``direct(x) + out(relu(hidden(x)))``, named as the torch module names them.
 
-    The direct part is a linear model; the hidden layer adds what a line cannot say.
+    The direct part is a linear model; the hidden layer adds what is not linear.
     """
 
     weights: dict[str, np.ndarray]

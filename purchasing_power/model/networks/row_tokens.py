@@ -1,4 +1,4 @@
-"""The tokens of rows' documents, and what the layers of a language model make of them."""
+"""The first tokens of rows' documents, and the states that a language model gives for them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from purchasing_power.text.windows import batches
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from purchasing_power.model.networks.layers import States
+    from purchasing_power.model.networks.layers import CachedStates
 
 
 @dataclass(frozen=True)
 class RowTokens:
     """First tokens of each row's distinct documents, newest first.
 
-    Special tokens stand between two documents, so that a filter can tell where one ends. Of a document longer
+    Special tokens stand between two documents, so that a filter sees where one ends. Of a document longer
     than a window, the first window is read.
 
     Attributes
@@ -52,42 +52,43 @@ class RowTokens:
         return flat[self.places]
 
 
-def read(documents: pd.Series, tokens: Tokens, most: int, least: int) -> RowTokens:
+def first_tokens(documents: pd.Series, tokens: Tokens, most: int, least: int) -> RowTokens:
     """Take the first ``most`` tokens of each row."""
     rows = row_texts(documents, most)
     cut = tokens.windows(rows.texts)
     firsts = np.searchsorted(cut.owner, np.arange(len(rows.texts)))
     windows = [cut.ids[first] for first in firsts]
     starts = np.concatenate([[0], np.cumsum([len(window) for window in windows])]).astype(np.int64)
-    found = [
+    of_rows = [
         np.concatenate(
             [np.zeros(0, np.int64), *(np.arange(starts[text], starts[text + 1]) for text in texts)]
         )
         for texts in np.split(rows.share.indices, rows.share.indptr[1:-1])
     ]
-    places = np.full((len(documents), max([least, *(min(len(one), most) for one in found)])), -1, np.int64)
-    for row, one in enumerate(found[: len(documents)]):
+    width = max([least, *(min(len(one), most) for one in of_rows)])
+    places = np.full((len(documents), width), -1, np.int64)
+    for row, one in enumerate(of_rows[: len(documents)]):
         places[row, : min(len(one), most)] = one[:most]
     return RowTokens(windows, places, least)
 
 
 def states(
-    model: Any, windows: Sequence[Sequence[int]], half: bool = False, below: States | None = None
+    model: Any, windows: Sequence[Sequence[int]], half: bool = False, below: CachedStates | None = None
 ) -> Tensor:
-    """What the last layer of a model says of every token of some windows, float16, shape (n_tokens, dimension).
+    """States of a model's last layer for every token of some windows, float16, shape (n_tokens, dimension).
 
     Parameters
     ----------
     half
         Whether products are in bfloat16.
     below
-        What stands in for the model's lowest layers, with their states of these windows.
+        What replaces the model's lowest layers, with their states of these windows.
     """
     import torch
 
     lengths = np.asarray([len(window) for window in windows], np.int64)
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    found = torch.zeros((int(starts[-1]), model.config.hidden_size), dtype=torch.float16)
+    result = torch.zeros((int(starts[-1]), model.config.hidden_size), dtype=torch.float16)
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
         for group in batches(lengths, CPU_TOKENS):
             ids = np.zeros((len(group), int(lengths[group].max())), np.int64)
@@ -98,5 +99,5 @@ def states(
             mask = torch.from_numpy(np.arange(ids.shape[1]) < lengths[group, None])
             hidden = model(input_ids=torch.from_numpy(ids), attention_mask=mask.long()).last_hidden_state
             for row, window in enumerate(group):
-                found[starts[window] : starts[window + 1]] = hidden[row, : lengths[window]].half()
-    return found
+                result[starts[window] : starts[window + 1]] = hidden[row, : lengths[window]].half()
+    return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,14 @@ from skorch.helper import predefined_split
 from torch.utils.data import Dataset
 
 from purchasing_power.model.networks.objective import Objective
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.networks.settings import TrainingSettings
+from purchasing_power.model.scorer import Curve
 
 PATIENCE = 4
-LARGEST_GRADIENT = 1.0
-DECAY = 0.01
+GRADIENT_NORM = 1.0
+WEIGHT_DECAY = 0.01
 
 Inputs = dict[str, Any]
-Curve = Callable[[str, float, int], None]
 
 
 class Rows(Dataset):
@@ -50,12 +50,12 @@ def train(
     inputs: Inputs,
     y: np.ndarray,
     objective: Objective,
-    params: ModelParams,
+    settings: TrainingSettings,
     learn: np.ndarray,
     held: np.ndarray,
     epochs: int,
+    name: str,
     curve: Curve | None = None,
-    name: str = "",
 ) -> int:
     """Train a module in place and give the number of epochs its weights have seen.
 
@@ -69,26 +69,26 @@ def train(
     learn, held
         Positions of the rows to learn from, and to stop by (may be empty).
     name
-        What the loss curves are called, by default as the head.
+        Prefix of the loss curves.
 
     Source: Loshchilov & Hutter (2019), Decoupled weight decay regularization, ICLR.
     """
     targets = objective.coded(y)
-    callbacks: list[Any] = [GradientNormClipping(LARGEST_GRADIENT), _Told(curve, name or params.head)]
+    callbacks: list[Any] = [GradientNormClipping(GRADIENT_NORM), _LossCurve(curve, name)]
     if len(held):
-        callbacks.append(EarlyStopping(patience=PATIENCE, threshold=0.0, load_best=True, sink=_silent))
+        callbacks.append(EarlyStopping(patience=PATIENCE, threshold=0.0, load_best=True, sink=_no_message))
     net = NeuralNet(
         module,
         criterion=_Loss,
         criterion__objective=objective,
         optimizer=torch.optim.AdamW,
-        optimizer__weight_decay=DECAY,
-        lr=params.network_rate,
+        optimizer__weight_decay=WEIGHT_DECAY,
+        lr=settings.network_rate,
         max_epochs=epochs,
-        batch_size=params.batch_rows,
+        batch_size=settings.batch_rows,
         iterator_train__shuffle=True,
-        iterator_train__collate_fn=_as_it_is,
-        iterator_valid__collate_fn=_as_it_is,
+        iterator_train__collate_fn=_unchanged,
+        iterator_valid__collate_fn=_unchanged,
         train_split=predefined_split(Rows(inputs, targets, held)) if len(held) else None,
         callbacks=callbacks,
         callbacks__print_log=None,
@@ -110,7 +110,7 @@ class _Loss(torch.nn.Module):
         return self.objective.loss(outputs, targets)
 
 
-class _Told(Callback):
+class _LossCurve(Callback):
     """Passes each epoch's losses on."""
 
     def __init__(self, curve: Curve | None, name: str) -> None:
@@ -128,9 +128,9 @@ def _dense(values: Any) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(values.toarray() if sparse.issparse(values) else values))
 
 
-def _as_it_is(batch: Any) -> Any:
+def _unchanged(batch: Any) -> Any:
     return batch
 
 
-def _silent(text: str) -> None:
-    """Take skorch's messages: the curve tells the same."""
+def _no_message(text: str) -> None:
+    """Take skorch's messages: the curve holds the same."""

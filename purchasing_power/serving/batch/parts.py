@@ -9,14 +9,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
-
-from purchasing_power.serving.batch.table import TableFile, batch_counts, read_group
 
 log = logging.getLogger(__name__)
 
@@ -24,16 +24,54 @@ STAMP = b"purchasing_power.part"
 Predict = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def run_digest(table: TableFile, size: int, **settings: str) -> str:
+class RowSource(Protocol):
+    """Rows to be scored, read in batches; a ``UserTableFile`` is one."""
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """Rows of each group that batches are read from."""
+
+    @property
+    def digest(self) -> str:
+        """Hex digest of the rows."""
+
+    def batches(
+        self, group: int, size: int, cutoff: pd.Timestamp | None
+    ) -> Iterator[tuple[int, pd.DataFrame]]:
+        """Rows of a cutoff in each batch of a group, and how many rows the batch has with those of other cutoffs."""
+
+
+@dataclass(frozen=True)
+class FrameSource:
+    """Rows that are in memory as one group, all of which are scored."""
+
+    frame: pd.DataFrame
+    digest: str
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """All rows."""
+        return (len(self.frame),)
+
+    def batches(
+        self, group: int, size: int, cutoff: pd.Timestamp | None
+    ) -> Iterator[tuple[int, pd.DataFrame]]:
+        """Slices of at most ``size`` rows."""
+        for start in range(0, len(self.frame), size):
+            part = self.frame.iloc[start : start + size]
+            yield len(part), part
+
+
+def run_digest(table: RowSource, size: int, **settings: str) -> str:
     """Hex digest (16 characters) of all that decides the parts of a run: table, batch size, version, options."""
     stated = json.dumps({"table": table.digest, "size": size, **settings}, sort_keys=True)
     return hashlib.sha256(stated.encode()).hexdigest()[:16]
 
 
 def score_parts(
-    table: TableFile, cutoff: pd.Timestamp | None, size: int, predict: Predict, home: Path, digest: str
+    table: RowSource, cutoff: pd.Timestamp | None, size: int, predict: Predict, home: Path, digest: str
 ) -> list[Path]:
-    """Predict a table batch by batch into ``home``; a part that is there, whole and of the same run is kept.
+    """Predict a table batch by batch into ``home``; a part that is there, complete and of the same run is reused.
 
     Parameters
     ----------
@@ -52,24 +90,25 @@ def score_parts(
         The parts that hold rows, in the order of the table.
     """
     home.mkdir(parents=True, exist_ok=True)
-    found: list[Path] = []
+    parts: list[Path] = []
     with tqdm(total=sum(table.groups), desc="score", unit="row") as bar:
-        for group, count in enumerate(batch_counts(table, size)):
+        for group, group_rows in enumerate(table.groups):
+            count = -(-group_rows // size)
             paths = [home / f"part-{group:05d}-{number:05d}-{digest}.parquet" for number in range(count)]
             done = [_rows(path) for path in paths]
             if None not in done:
-                bar.update(table.groups[group])
-                found += [path for path, rows in zip(paths, done, strict=True) if rows]
+                bar.update(group_rows)
+                parts += [path for path, rows in zip(paths, done, strict=True) if rows]
                 continue
             for path, rows, (read, frame) in zip(
-                paths, done, read_group(table, group, size, cutoff), strict=True
+                paths, done, table.batches(group, size, cutoff), strict=True
             ):
                 if rows is None:
                     _write(predict(frame) if len(frame) else frame[[]], path)
                 if len(frame):
-                    found.append(path)
+                    parts.append(path)
                 bar.update(read)
-    return found
+    return parts
 
 
 def join_parts(parts: list[Path], output: Path) -> Path:
@@ -77,14 +116,14 @@ def join_parts(parts: list[Path], output: Path) -> Path:
     output.parent.mkdir(parents=True, exist_ok=True)
     stamped = [pq.read_schema(part) for part in parts]
     joined = pa.unify_schemas([schema.remove_metadata() for schema in stamped], promote_options="permissive")
-    kept = {key: value for key, value in (stamped[0].metadata or {}).items() if key != STAMP}
-    joined = joined.with_metadata(kept)
+    metadata = {key: value for key, value in (stamped[0].metadata or {}).items() if key != STAMP}
+    joined = joined.with_metadata(metadata)
     handle, draft = tempfile.mkstemp(prefix=f".{output.name}-", dir=output.parent)
     os.close(handle)
     try:
         with pq.ParquetWriter(draft, joined) as writer:
             for part in parts:
-                writer.write_table(pq.read_table(part).replace_schema_metadata(kept).cast(joined))
+                writer.write_table(pq.read_table(part).replace_schema_metadata(metadata).cast(joined))
         os.chmod(draft, 0o644)
         os.replace(draft, output)
     finally:
@@ -102,7 +141,7 @@ def value_counts(path: Path, column: str) -> Mapping[str, int]:
 
 
 def remove_parts(parts_home: Path) -> None:
-    """Remove the parts of every run beside an output that is whole."""
+    """Remove the parts of every run beside an output that is complete."""
     shutil.rmtree(parts_home, ignore_errors=True)
 
 
@@ -126,7 +165,7 @@ def _write(frame: pd.DataFrame, path: Path) -> None:
 
 
 def _rows(path: Path) -> int | None:
-    """Rows of a part that is whole, ``None`` where it is missing, damaged or another one."""
+    """Rows of a part that is complete, ``None`` where it is missing, damaged or another one."""
     if not path.exists():
         return None
     try:

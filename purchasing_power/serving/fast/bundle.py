@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from purchasing_power.model.bundle_files import (
     BLEND,
@@ -17,8 +16,8 @@ from purchasing_power.model.bundle_files import (
     WARM,
     encoder_reference,
 )
-from purchasing_power.model.heads import mlp
-from purchasing_power.model.params import TABLE_HEADS, ModelParams
+from purchasing_power.model.params import ModelParams
+from purchasing_power.model.table_scorer import MatrixHead
 from purchasing_power.serving.fast.fitted_files import Fitted, Unknown, read
 
 
@@ -39,7 +38,7 @@ def read_calibrator(folder: Path) -> Fitted | None:
 
 
 def _scorer(folder: Path, params: ModelParams) -> Fitted:
-    if params.head == "blend":
+    if params.members:
         members = [
             _scorer(folder / MEMBER.format(number), member.params)
             for number, member in enumerate(params.members)
@@ -47,17 +46,15 @@ def _scorer(folder: Path, params: ModelParams) -> Fitted:
         weights = [member.weight for member in params.members]
         task = json.loads((folder / BLEND).read_text())["task"]
         return Fitted("BlendScorer", {"scorers": members, "weights": weights, "task": task})
-    if params.head not in TABLE_HEADS:
-        raise Unknown(params.head)
+    if not isinstance(params.head, MatrixHead):
+        raise Unknown(params.head.name)
     features = read(folder / FEATURES)
     reference = encoder_reference(folder)
     if reference is not None:
         _set_encoder(features, reference, folder.parent / WARM)
-    return Fitted("TableScorer", {"features": features, "head": _head(folder)})
-
-
-def _head(folder: Path) -> Any:
-    return mlp.load(folder / NETWORK) if (folder / NETWORK).exists() else read(folder / ESTIMATOR)
+    # A network is read without scikit-learn as it is.
+    fitted = params.head.read(folder) if (folder / NETWORK).exists() else read(folder / ESTIMATOR)
+    return Fitted("TableScorer", {"features": features, "fitted": fitted})
 
 
 def _set_encoder(features: Fitted, reference: str, warm: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from purchasing_power.model.description import Description
-from purchasing_power.model.probe_rows import made_up_rows
+from purchasing_power.model.probe_rows import probe_rows
 from purchasing_power.model.replies import Replies
 from purchasing_power.serving.fast.bundle import read_calibrator, read_scorer
 from purchasing_power.serving.fast.fitted_files import Unknown
@@ -34,7 +34,7 @@ class QuickModel:
     """The outputs of a model for checked rows: the same sums in numpy, or its own code.
 
     Every part that this package does not know (a head, a block) runs as the model runs it. What is quick is compared
-    with the model on made-up rows first, and left where one output differs.
+    with the model on probe rows first, and left where one output differs.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class QuickModel:
     @classmethod
     def of(cls, model: PurchasingModel) -> QuickModel:
         """A model at hand: it computes many rows, and few ones take the quick way."""
-        rows, columns = made_up_rows(model.typical, model.meta), Columns.of(model.meta)
+        rows, columns = probe_rows(model.typical, model.meta), Columns.of(model.meta)
         few = outputs_of(model.scorer, model.calibrator, model.target, columns)
         agrees = _agrees(few, rows_of_frame(rows, columns), model.outputs(rows))
         replies = Replies(model.target, model.score_levels)
@@ -118,14 +118,14 @@ def _few_of_bundle(folder: Path, told: Description) -> Few | None:
     except (Unknown, AttributeError, OSError):
         # What the library that fitted it cannot read either, it refuses with a reason.
         return None
-    rows = rows_of_frame(made_up_rows(told.typical, told.meta), columns)
-    return few if told.made_up and _agrees(few, rows, told.made_up) else None
+    rows = rows_of_frame(probe_rows(told.typical, told.meta), columns)
+    return few if told.probe_outputs and _agrees(few, rows, told.probe_outputs) else None
 
 
 def _agrees(few: Few, rows: Rows, outputs: Any) -> bool:
     agrees = bool(np.allclose(few(rows), np.asarray(outputs, np.float64), rtol=SAME, atol=SAME))
     if not agrees:
         log.warning(
-            "quick predictions differ from the model's on made-up rows: every request takes the model's way"
+            "quick predictions differ from the model's on probe rows: every request takes the model's way"
         )
     return agrees

@@ -49,7 +49,7 @@ def _table(scorer: Any, columns: Columns) -> Few:
     parts: list[Block] = [block(name, part, wanted, columns) for name, part, wanted in chosen]
     weights = fitted.transformer_weights or {}
     factors = [float(weights.get(name, 1.0)) for name, _, _ in chosen]
-    head = _head(scorer.head)
+    head = _head(scorer)
     return lambda rows: head(_beside([part(rows) for part in parts], factors))
 
 
@@ -64,19 +64,16 @@ def _beside(parts: list[Any], factors: Sequence[float]) -> Any:
     return stacked(parts, factors)
 
 
-def _head(head: Any) -> Callable[[Any], np.ndarray]:
-    if kind(head) in LINEAR:
-        weights, intercept = head.coef_.T, head.intercept_
+def _head(scorer: Any) -> Callable[[Any], np.ndarray]:
+    fitted = scorer.fitted
+    if kind(fitted) in LINEAR:
+        weights, intercept = fitted.coef_.T, fitted.intercept_
         if weights.ndim == 2 and weights.shape[1] == 1:
             weights, intercept = weights[:, 0], np.ravel(intercept)[0]
         return lambda X: np.asarray(X @ weights + intercept)
-    if isinstance(head, Fitted):
-        raise Unknown(kind(head))
-    if kind(head) == "Mlp":
-        return head.raw
-    from purchasing_power.model.heads.fitting import raw_scores
-
-    return lambda X: raw_scores(head, X)
+    if isinstance(fitted, Fitted):
+        raise Unknown(kind(fitted))
+    return fitted.raw if kind(fitted) == "FittedMlp" else scorer.scores
 
 
 def _calibration(calibrator: Any, task: str) -> Callable[[np.ndarray], np.ndarray]:

@@ -11,7 +11,7 @@ import ibis.expr.types as ir
 from purchasing_power.snapshot.arithmetic import ratio
 from purchasing_power.snapshot.feature import Block, Feature, slugs
 from purchasing_power.snapshot.history import History
-from purchasing_power.snapshot.settings import Plan
+from purchasing_power.snapshot.plan import Plan
 
 WINDOWS = (7, 28, 84)
 VIEW = "view"
@@ -26,44 +26,52 @@ def rows(history: History) -> ir.Table:
 
 def features(plan: Plan) -> list[Feature]:
     """Events by kind and window, recency, and events and views per order."""
-    found = [
-        Feature(
-            "days_since_event",
-            "days",
-            "Time from the last event.",
-            lambda t: t.age_days.min(where=~t.is_order),
-        )
+
+    def recency(t: ir.Table) -> Any:
+        return t.age_days.min(where=~t.is_order)
+
+    windows = (days for days in WINDOWS if days <= plan.lookback)
+    return [
+        Feature("days_since_event", "days", "Time from the last event.", "距上次行为事件的天数", recency),
+        *(feature for days in windows for feature in _window(days, plan.events)),
+        *_per_order(plan),
     ]
-    for days in (days for days in WINDOWS if days <= plan.lookback):
-        found.append(
-            Feature(f"events_{days}d", "events", f"Events in the last {days} days.", _count(days), 0.0)
-        )
-        found += [
+
+
+def _window(days: int, events: list[str]) -> list[Feature]:
+    last, last_zh = f"in the last {days} days.", f"近 {days} 天"
+    return [
+        Feature(f"events_{days}d", "events", f"Events {last}", f"{last_zh}行为事件数", _count(days), 0.0),
+        *(
             Feature(
                 f"event_{slug}_{days}d",
                 "events",
-                f"Events of kind {kind} in the last {days} days.",
+                f"Events of kind {kind} {last}",
+                f"{last_zh}“{kind}”事件数",
                 _count(days, kind),
                 0.0,
             )
-            for slug, kind in zip(slugs(plan.events), plan.events, strict=True)
-        ]
-    per_order = f"_per_order_{plan.lookback}d"
-    found.append(
+            for slug, kind in zip(slugs(events), events, strict=True)
+        ),
+    ]
+
+
+def _per_order(plan: Plan) -> list[Feature]:
+    days = plan.lookback
+    events, last_zh = "Events over orders, lookback.", f"近 {days} 天"
+    rates = [
         Feature(
-            f"events{per_order}", "events per order", "Events over orders, lookback.", _rate(plan.lookback)
+            f"events_per_order_{days}d",
+            "events per order",
+            events,
+            f"{last_zh}每单对应的行为事件数",
+            _rate(days),
         )
-    )
+    ]
     if VIEW in plan.events:
-        found.append(
-            Feature(
-                f"views{per_order}",
-                "views per order",
-                "Views over orders, lookback.",
-                _rate(plan.lookback, VIEW),
-            )
-        )
-    return found
+        views, name = "Views over orders, lookback.", f"{last_zh}每单对应的浏览次数"
+        rates.append(Feature(f"views_per_order_{days}d", "views per order", views, name, _rate(days, VIEW)))
+    return rates
 
 
 def _count(days: int, kind: str | None = None) -> Callable[[ir.Table], Any]:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import ibis.expr.types as ir
 
 from purchasing_power.snapshot.arithmetic import ratio, total
 from purchasing_power.snapshot.feature import Block, Feature
 from purchasing_power.snapshot.history import DAY, History
-from purchasing_power.snapshot.settings import Plan
+from purchasing_power.snapshot.plan import Plan
 
-DAY_PARTS = {"night": (0, 6), "morning": (6, 12), "afternoon": (12, 18), "evening": (18, 24)}
+# First hour, hour after the last, Chinese name.
+DAY_PARTS = {
+    "night": (0, 6, "夜间"),
+    "morning": (6, 12, "上午"),
+    "afternoon": (12, 18, "下午"),
+    "evening": (18, 24, "晚间"),
+}
 SATURDAY = 5
 # 1970-01-01 was a Thursday, day 3 of a week that begins on Monday.
 FIRST_WEEKDAY = 3
@@ -31,6 +38,7 @@ def store_features(plan: Plan) -> list[Feature]:
             f"stores_{days}d",
             "stores",
             f"Different stores ordered from in the last {days} days.",
+            f"近 {days} 天光顾的不同门店数",
             lambda t: t.count(),
             0.0,
         ),
@@ -38,6 +46,7 @@ def store_features(plan: Plan) -> list[Feature]:
             f"main_store_share_{days}d",
             "share",
             f"Share of the orders of the last {days} days that went to the store with most of them.",
+            f"近 {days} 天最常去门店的订单占比",
             lambda t: ratio(t.orders.max(), total(t.orders)),
         ),
     ]
@@ -51,30 +60,28 @@ def time_rows(history: History) -> ir.Table:
 
 def time_features(plan: Plan) -> list[Feature]:
     """Shares of weekend and day parts, and how many days of the week are used."""
+
+    def weekend(t: ir.Table) -> Any:
+        return ratio(t.count(where=t.weekday >= SATURDAY), t.count())
+
+    def weekdays(t: ir.Table) -> Any:
+        return t.weekday.nunique()
+
     days = plan.lookback
-    within = f"of the orders of the last {days} days"
+    within, last_zh = f"of the orders of the last {days} days", f"近 {days} 天"
+    share, different = f"Share {within} on Saturday or Sunday.", f"Different days of the week {within}."
     return [
-        Feature(
-            f"weekend_share_{days}d",
-            "share",
-            f"Share {within} on Saturday or Sunday.",
-            lambda t: ratio(t.count(where=t.weekday >= SATURDAY), t.count()),
-        ),
-        Feature(
-            f"weekdays_{days}d",
-            "weekdays",
-            f"Different days of the week {within}.",
-            lambda t: t.weekday.nunique(),
-            0.0,
-        ),
+        Feature(f"weekend_share_{days}d", "share", share, f"{last_zh}周末订单占比", weekend),
+        Feature(f"weekdays_{days}d", "weekdays", different, f"{last_zh}下单的不同星期数", weekdays, 0.0),
         *(
             Feature(
                 f"{part}_share_{days}d",
                 "share",
                 f"Share {within} from {start}:00 to {stop}:00 UTC.",
+                f"{last_zh}{name}（{start}–{stop} 点）订单占比",
                 _part(start, stop),
             )
-            for part, (start, stop) in DAY_PARTS.items()
+            for part, (start, stop, name) in DAY_PARTS.items()
         ),
     ]
 

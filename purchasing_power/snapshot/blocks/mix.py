@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 from purchasing_power.snapshot.arithmetic import entropy, ratio, total
 from purchasing_power.snapshot.feature import Block, Feature, slugs
 from purchasing_power.snapshot.history import History
-from purchasing_power.snapshot.settings import Plan
+from purchasing_power.snapshot.plan import Plan
 
 UNKNOWN = "Lines of unknown {0} count in the divisor only, so the shares need not add up to 1."
 
@@ -18,41 +18,37 @@ UNKNOWN = "Lines of unknown {0} count in the divisor only, so the shares need no
 def product_rows(history: History) -> ir.Table:
     """One row per user, cutoff and product bought within the lookback."""
     rows = history.at_cutoffs(history.lines.select("user", "second", "product", "amount"))
-    found = {
+    figures = {
         "first_age_days": rows.age_days.max(),
         "last_age_days": rows.age_days.min(),
         "lines": rows.count(),
     }
-    return rows.group_by("user", "cutoff", "product").aggregate(amount=total(rows.amount), **found)
+    return rows.group_by("user", "cutoff", "product").aggregate(amount=total(rows.amount), **figures)
 
 
 def product_features(plan: Plan) -> list[Feature]:
     """Number of products and how much of the spend repeats."""
+
+    def repeated(t: ir.Table) -> Any:
+        return ratio(total(t.amount, t.lines > 1), total(t.amount))
+
+    def new(t: ir.Table) -> Any:
+        return ratio(t.count(where=t.first_age_days <= recent), t.count(where=t.last_age_days <= recent))
+
+    def top(t: ir.Table) -> Any:
+        return ratio(t.amount.max(), total(t.amount))
+
     days, recent = plan.lookback, plan.recent
-    repeated = f"Share of spend in the last {days} days on products bought in two orders or more of them."
-    new = f"Share of the products of the last {recent} days not bought before within the lookback."
+    of_repeated = f"Share of spend in the last {days} days on products bought in two orders or more of them."
+    of_new = f"Share of the products of the last {recent} days not bought before within the lookback."
+    of_top = f"Share of spend in the last {days} days on the product with the largest spend."
     return [
-        *_counts("products", plan, lambda t: t["product"].notnull()),
+        *_counts("products", "购买的不同商品数", plan, lambda t: t["product"].notnull()),
         Feature(
-            f"repeat_product_share_{days}d",
-            "share",
-            repeated,
-            lambda t: ratio(total(t.amount, t.lines > 1), total(t.amount)),
+            f"repeat_product_share_{days}d", "share", of_repeated, f"近 {days} 天复购商品消费占比", repeated
         ),
-        Feature(
-            f"new_product_share_{recent}d",
-            "share",
-            new,
-            lambda t: ratio(
-                t.count(where=t.first_age_days <= recent), t.count(where=t.last_age_days <= recent)
-            ),
-        ),
-        Feature(
-            f"top_product_share_{days}d",
-            "share",
-            f"Share of spend in the last {days} days on the product with the largest spend.",
-            lambda t: ratio(t.amount.max(), total(t.amount)),
-        ),
+        Feature(f"new_product_share_{recent}d", "share", of_new, f"近 {recent} 天新商品占比", new),
+        Feature(f"top_product_share_{days}d", "share", of_top, f"近 {days} 天消费最多的商品占比", top),
     ]
 
 
@@ -60,11 +56,12 @@ def category_features(plan: Plan) -> list[Feature]:
     """Number, entropy and shares of categories."""
     days = plan.lookback
     return [
-        *_counts("categories", plan, lambda t: t.value.notnull()),
+        *_counts("categories", "购买的不同品类数", plan, lambda t: t.value.notnull()),
         Feature(
             f"category_entropy_{days}d",
             "nats",
             f"Entropy of spend over categories in the last {days} days, lines of unknown category left out.",
+            f"近 {days} 天品类分散程度（熵）",
             lambda t: entropy(t.amount, t.value.notnull()),
         ),
         Feature(
@@ -72,30 +69,33 @@ def category_features(plan: Plan) -> list[Feature]:
             "share",
             f"Share of spend in the last {days} days in the category with the largest spend. "
             + UNKNOWN.format("category"),
+            f"近 {days} 天消费最多的品类占比",
             lambda t: ratio(t.amount.max(where=t.value.notnull()), total(t.amount)),
         ),
-        *_shares("category", plan.categories, days),
+        *_shares("category", "品类", plan.categories, days),
     ]
 
 
 def brand_features(plan: Plan) -> list[Feature]:
     """Number and shares of brands."""
-    counts = _counts("brands", plan, lambda t: t.value.notnull())
-    return [*counts, *_shares("brand", plan.brands, plan.lookback)]
+    counts = _counts("brands", "购买的不同品牌数", plan, lambda t: t.value.notnull())
+    return [*counts, *_shares("brand", "品牌", plan.brands, plan.lookback)]
 
 
-def _counts(stem: str, plan: Plan, known: Callable[[ir.Table], Any]) -> list[Feature]:
+def _counts(stem: str, chinese_name: str, plan: Plan, known: Callable[[ir.Table], Any]) -> list[Feature]:
     def within(days: int) -> Callable[[ir.Table], Any]:
         return lambda t: t.count(where=known(t) & (t.last_age_days <= days))
 
     meaning = f"Different {stem} bought in the last {{}} days, unknown ones left out."
     return [
-        Feature(f"{stem}_{days}d", stem, meaning.format(days), within(days), 0.0)
+        Feature(
+            f"{stem}_{days}d", stem, meaning.format(days), f"近 {days} 天{chinese_name}", within(days), 0.0
+        )
         for days in plan.spans(plan.recent)
     ]
 
 
-def _shares(column: str, values: list[str], days: int) -> list[Feature]:
+def _shares(column: str, chinese_column: str, values: list[str], days: int) -> list[Feature]:
     def share(value: str) -> Callable[[ir.Table], ir.Value]:
         return lambda t: ratio(total(t.amount, t.value == value), total(t.amount))
 
@@ -104,6 +104,7 @@ def _shares(column: str, values: list[str], days: int) -> list[Feature]:
             f"{column}_share_{slug}",
             "share",
             f"Share of spend in the last {days} days on {column} {value}. " + UNKNOWN.format(column),
+            f"“{value}”{chinese_column}的消费占比",
             share(value),
         )
         for slug, value in zip(slugs(values), values, strict=True)

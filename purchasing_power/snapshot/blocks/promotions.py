@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 from purchasing_power.snapshot.arithmetic import ratio, total
 from purchasing_power.snapshot.feature import Block, Feature
 from purchasing_power.snapshot.history import History
-from purchasing_power.snapshot.settings import Plan
+from purchasing_power.snapshot.plan import Plan
 
 
 def discount_features(plan: Plan) -> list[Feature]:
@@ -28,12 +28,14 @@ def _discounts(days: int) -> list[Feature]:
             f"discount_share_{days}d",
             "share",
             f"Discount over amount paid plus discount, last {days} days.",
+            f"近 {days} 天折扣占比",
             lambda t: ratio(total(t.discount, inside(t)), total(t.amount + t.discount, inside(t))),
         ),
         Feature(
             f"discounted_line_share_{days}d",
             "share",
             f"Share of order lines with a discount above 0, last {days} days.",
+            f"近 {days} 天打折订单行占比",
             lambda t: ratio(total(t.discounted_lines, inside(t)), total(t.lines, inside(t))),
         ),
     ]
@@ -51,6 +53,7 @@ def coupon_features(plan: Plan) -> list[Feature]:
             f"coupon_discount_{days}d",
             "currency",
             f"Discount through coupons, last {days} days.",
+            f"近 {days} 天优惠券抵扣金额",
             lambda t: total(t.coupon_discount),
             0.0,
         ),
@@ -58,12 +61,14 @@ def coupon_features(plan: Plan) -> list[Feature]:
             f"coupon_order_share_{days}d",
             "share",
             f"Share of orders with a coupon discount, last {days} days.",
+            f"近 {days} 天使用优惠券的订单占比",
             lambda t: ratio(t.count(where=used(t)), t.count()),
         ),
         Feature(
             "days_since_coupon",
             "days",
             "Time from the last order with a coupon discount to the cutoff.",
+            "距上次使用优惠券的天数",
             lambda t: t.age_days.min(where=used(t)),
         ),
     ]
@@ -73,8 +78,8 @@ def campaign_features(plan: Plan) -> list[Feature]:
     """Campaigns received per window and when the last one came."""
     since = "Time from the last campaign received to the cutoff."
     return [
-        *_counts(plan, "campaigns", "Campaigns received"),
-        Feature("days_since_campaign", "days", since, lambda t: t.age_days.min()),
+        *_counts(plan, "campaigns", "Campaigns received", "收到的营销活动数"),
+        Feature("days_since_campaign", "days", since, "距上次收到营销活动的天数", lambda t: t.age_days.min()),
     ]
 
 
@@ -83,19 +88,33 @@ def redemption_features(plan: Plan) -> list[Feature]:
     since = "Time from the last coupon redeemed to the cutoff."
     different = "Different campaigns with a redemption within the lookback."
     return [
-        *_counts(plan, "redemptions", "Coupons redeemed"),
-        Feature("days_since_redemption", "days", since, lambda t: t.age_days.min()),
-        Feature("campaigns_redeemed", "campaigns", different, lambda t: t.campaign_id.nunique(), 0.0),
+        *_counts(plan, "redemptions", "Coupons redeemed", "核销优惠券次数"),
+        Feature("days_since_redemption", "days", since, "距上次核销优惠券的天数", lambda t: t.age_days.min()),
+        Feature(
+            "campaigns_redeemed",
+            "campaigns",
+            different,
+            "核销过的不同活动数",
+            lambda t: t.campaign_id.nunique(),
+            0.0,
+        ),
     ]
 
 
-def _counts(plan: Plan, stem: str, meaning: str) -> list[Feature]:
+def _counts(plan: Plan, stem: str, meaning: str, chinese_name: str) -> list[Feature]:
     def inside(days: int) -> Callable[[ir.Table], Any]:
         return lambda t: t.count(where=t.age_days <= days)
 
     windows = plan.spans(28, 84)
     return [
-        Feature(f"{stem}_{days}d", stem, f"{meaning} in the last {days} days.", inside(days), 0.0)
+        Feature(
+            f"{stem}_{days}d",
+            stem,
+            f"{meaning} in the last {days} days.",
+            f"近 {days} 天{chinese_name}",
+            inside(days),
+            0.0,
+        )
         for days in windows
     ]
 

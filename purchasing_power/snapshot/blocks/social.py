@@ -7,7 +7,7 @@ import ibis.expr.types as ir
 from purchasing_power.snapshot.arithmetic import mean, ratio, total
 from purchasing_power.snapshot.feature import Block, Feature
 from purchasing_power.snapshot.history import History, second_of
-from purchasing_power.snapshot.settings import Plan
+from purchasing_power.snapshot.plan import Plan
 
 
 def rows(history: History) -> ir.Table:
@@ -35,26 +35,36 @@ def _edges(history: History) -> ir.Table:
 
 def features(plan: Plan) -> list[Feature]:
     """Numbers of follows in both directions and the recent spend of the followed."""
-    days = plan.recent
+    out, into = "Users whom the user follows.", "Users who follow the user."
     return [
-        Feature("follows_out", "users", "Users whom the user follows.", lambda t: t.count(where=t.out), 0.0),
-        Feature("follows_in", "users", "Users who follow the user.", lambda t: t.count(where=~t.out), 0.0),
+        Feature("follows_out", "users", out, "关注的用户数", lambda t: t.count(where=t.out), 0.0),
+        Feature("follows_in", "users", into, "粉丝数", lambda t: t.count(where=~t.out), 0.0),
+        *_recent(plan.recent),
+    ]
+
+
+def _recent(days: int) -> list[Feature]:
+    last_zh = f"近 {days} 天"
+    return [
         Feature(
             f"friend_spend_mean_{days}d",
             "currency",
             f"Mean amount paid in the last {days} days by those whom the user follows.",
+            f"{last_zh}所关注用户的平均消费金额",
             lambda t: mean(t.spend, t.out),
         ),
         Feature(
             f"friend_active_share_{days}d",
             "share",
             f"Share of those whom the user follows with an order in the last {days} days.",
+            f"{last_zh}所关注用户的下单比例",
             lambda t: ratio(t.count(where=t.out & t.active), t.count(where=t.out)),
         ),
         Feature(
             f"follower_active_share_{days}d",
             "share",
             f"Share of the user's followers with an order in the last {days} days.",
+            f"{last_zh}粉丝的下单比例",
             lambda t: ratio(t.count(where=~t.out & t.active), t.count(where=~t.out)),
         ),
     ]

@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 from purchasing_power.snapshot.arithmetic import mean
 from purchasing_power.snapshot.feature import Block, Feature
 from purchasing_power.snapshot.history import History
-from purchasing_power.snapshot.settings import Plan
+from purchasing_power.snapshot.plan import Plan
 
 
 def rows(history: History) -> ir.Table:
@@ -20,23 +20,22 @@ def rows(history: History) -> ir.Table:
 
 def features(plan: Plan) -> list[Feature]:
     """Texts per window, recency and length."""
-    windows = plan.spans(28)
-    found = [
-        Feature(
-            f"texts_{days}d",
-            "texts",
-            f"Texts written in the last {days} days.",
-            _count(days),
-            0.0,
-        )
-        for days in windows
-    ]
-    length = "Mean length of the texts written within the lookback."
+    since, length = (
+        "Time from the last text written.",
+        "Mean length of the texts written within the lookback.",
+    )
     return [
-        *found,
-        Feature("days_since_text", "days", "Time from the last text written.", lambda t: t.age_days.min()),
-        Feature("text_length_mean", "characters", length, lambda t: mean(t.characters)),
+        *(_window(days) for days in plan.spans(28)),
+        Feature("days_since_text", "days", since, "距上次撰写文本的天数", lambda t: t.age_days.min()),
+        Feature(
+            "text_length_mean", "characters", length, "文本平均长度（字符）", lambda t: mean(t.characters)
+        ),
     ]
+
+
+def _window(days: int) -> Feature:
+    meaning = f"Texts written in the last {days} days."
+    return Feature(f"texts_{days}d", "texts", meaning, f"近 {days} 天撰写的文本数", _count(days), 0.0)
 
 
 def _count(days: int) -> Callable[[ir.Table], ir.Value]:

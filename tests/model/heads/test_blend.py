@@ -1,4 +1,4 @@
-"""Laws of a blend: its weights pay on rows that did not choose them, and it says what its members say on average."""
+"""Tests of a blend: its weights pay on rows that did not choose them, and it says what its members say on average."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from tables import flat, panel
 from purchasing_power.evaluation.cross_validation import CrossValidation
 from purchasing_power.model.calibration import calibrated
 from purchasing_power.model.features import prepare
-from purchasing_power.model.heads import blend
-from purchasing_power.model.params import Member, ModelParams
+from purchasing_power.model.flat_params import model_params
+from purchasing_power.model.heads.blend import Blend
+from purchasing_power.model.params import Member
 from purchasing_power.model.purchasing_model import rows_to_fit
-from purchasing_power.model.scorer import Fitting, fit_scorer
+from purchasing_power.model.scorer import Fitting
 from purchasing_power.model.splits import folds, split
 from purchasing_power.snapshot.target import fit_target
-from purchasing_power.tuning.blend_search import distinct, search
+from purchasing_power.tuning.blend_search import blended, choose, choose_on, distinct, nested_scores, search
 
 RNG = np.random.default_rng(0)
-LINEAR = ModelParams(representation="none", head="logistic")
-TREES = ModelParams(representation="none", head="lightgbm", trees=20, leaf_rows=10)
-TERMS = ModelParams(representation="tfidf", head="svm", text_components=4)
-BOTH = ModelParams(representation="none", head="blend", members=(Member(3.0, LINEAR), Member(1.0, TERMS)))
+LINEAR = model_params(representation="none", head="logistic")
+TREES = model_params(representation="none", head="lightgbm", trees=20, leaf_rows=10)
+TERMS = model_params(representation="tfidf", head="svm", text_components=4)
+BOTH = model_params(representation="none", head="blend", members=(Member(3.0, LINEAR), Member(1.0, TERMS)))
 
 
 def validation(table, count: int, target: str = "auto") -> CrossValidation:
@@ -34,13 +35,13 @@ def test_weights_are_those_of_the_best_mean_and_what_only_harms_gets_none() -> N
     y = RNG.normal(size=400)
     noisy = [y + RNG.normal(size=400) for _ in range(2)]
     useless = y + 20 * RNG.normal(size=400)
-    weights = blend.choose([*noisy, useless], lambda values: float(-((values - y) ** 2).mean()))
+    weights = choose([*noisy, useless], lambda values: float(-((values - y) ** 2).mean()))
     assert weights == pytest.approx([0.5, 0.5, 0.0], abs=0.1)
 
 
 def test_a_perfect_candidate_stays_alone() -> None:
     y = RNG.normal(size=50)
-    weights = blend.choose([y + 1.0, y], lambda values: float(-((values - y) ** 2).mean()))
+    weights = choose([y + 1.0, y], lambda values: float(-((values - y) ** 2).mean()))
     assert list(weights) == [0.0, 1.0]
 
 
@@ -52,7 +53,7 @@ def test_a_part_is_scored_with_weights_that_it_did_not_choose() -> None:
     def score(part: int, values: np.ndarray) -> float:
         return float(np.corrcoef(values + 1e-9 * y[part], y[part])[0, 1])
 
-    assert blend.nested_scores(candidates, score) == pytest.approx([-1.0, -1.0])
+    assert nested_scores(candidates, score) == pytest.approx([-1.0, -1.0])
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
@@ -64,13 +65,13 @@ def test_a_blend_says_the_weighted_mean_of_its_members_and_is_loaded_with_the_sa
     target = fit_target("label", table, rows)
     frame, meta = table.frame.iloc[rows], table.meta
     given = Fitting(rows_to_fit(frame, meta), target.labels(frame), task, len(target.classes))
-    scorer = blend.fit(BOTH, meta, given)
+    scorer = Blend().fit(BOTH, meta, given)
     later = prepare(table.frame, meta)
     said = calibrated(None, scorer.raw(later), task)
     parts = [calibrated(None, member.raw(later), task) for member in scorer.scorers]
     assert said == pytest.approx(0.75 * parts[0] + 0.25 * parts[1])
     scorer.save(tmp_path, [], None)
-    assert calibrated(None, blend.load(tmp_path, BOTH, meta).raw(later), task) == pytest.approx(said)
+    assert calibrated(None, Blend().load(tmp_path, BOTH, meta).raw(later), task) == pytest.approx(said)
 
 
 @pytest.mark.parametrize("head", ["mlp", "textcnn", "lightgbm"])
@@ -80,14 +81,14 @@ def test_a_model_with_another_seed_is_another_model_and_is_fitted_as_it_was_judg
     table = flat()
     judged = validation(table, 2, "label")
     given = {"representation": "none", "head": head, "encoder": str(tiny_bert), "epochs": 3, "trees": 20}
-    one, other = (ModelParams.from_dict({**given, "seed": seed}) for seed in (0, 1))
+    one, other = (model_params({**given, "seed": seed}) for seed in (0, 1))
     assert not np.allclose(judged.outputs(0, one), judged.outputs(0, other))
     before, after = (table.frame.iloc[rows] for rows in judged.folds[0])
     target = judged.target(0)
     fitting = Fitting(
         rows_to_fit(before, table.meta), target.labels(before), target.task, len(target.classes)
     )
-    said = fit_scorer(other, table.meta, fitting).raw(prepare(after, table.meta))
+    said = other.head.fit(other, table.meta, fitting).raw(prepare(after, table.meta))
     assert calibrated(None, said, target.task) == pytest.approx(judged.outputs(0, other))
 
 
@@ -95,12 +96,12 @@ def test_each_networks_loss_curve_has_its_members_name() -> None:
     table = flat()
     frame = table.frame.iloc[split(table).train]
     target = fit_target("label", table, split(table).train)
-    network = ModelParams(representation="none", head="mlp", epochs=2)
-    params = ModelParams(
+    network = model_params(representation="none", head="mlp", epochs=2)
+    params = model_params(
         representation="none", head="blend", members=(Member(0.5, LINEAR), Member(0.5, network))
     )
     told: set[str] = set()
-    blend.fit(
+    Blend().fit(
         params,
         table.meta,
         Fitting(
@@ -115,7 +116,7 @@ def test_each_networks_loss_curve_has_its_members_name() -> None:
 
 
 def test_the_best_of_each_kind_go_before_the_second_best_of_any() -> None:
-    second = ModelParams(representation="none", head="lightgbm", trees=21)
+    second = model_params(representation="none", head="lightgbm", trees=21)
     assert distinct([TREES, second, TREES, LINEAR, TERMS], 3) == [TREES, LINEAR, TERMS]
     assert distinct([TREES, second, LINEAR], 9) == [TREES, LINEAR, second]
 
@@ -126,11 +127,11 @@ def test_a_blends_worth_is_nested_over_folds_and_compared_with_its_first_member(
     assert found.alone == pytest.approx(checked.scores(LINEAR))
     assert sum(found.weights) == pytest.approx(1.0)
     outputs = [[checked.outputs(fold, one) for fold in range(3)] for one in (LINEAR, TREES)]
-    weights = blend.choose_on(outputs, [1, 2], checked.score)
+    weights = choose_on(outputs, [1, 2], checked.score)
     assert found.scores[0] == pytest.approx(
         checked.score(0, weights[0] * outputs[0][0] + weights[1] * outputs[1][0])
     )
-    assert found.better == (found.params.head == "blend" and found.score > np.mean(found.alone))
+    assert found.better == (bool(found.params.members) and found.score > np.mean(found.alone))
 
 
 def test_a_single_fold_is_halved_by_user_and_no_row_is_judged_twice() -> None:
@@ -147,7 +148,7 @@ def test_a_single_fold_is_halved_by_user_and_no_row_is_judged_twice() -> None:
 
 def test_a_blend_of_one_is_that_model_itself_and_never_better() -> None:
     checked = validation(panel(), 2, "tier")
-    hopeless = ModelParams(representation="none", head="logistic", C=1e-9, imbalance="none")
+    hopeless = model_params(representation="none", head="logistic", C=1e-9, imbalance="none")
     found = search(checked, [TREES, TREES])
-    assert not found.better or found.params.head == "blend"
-    assert blend.blended([TREES, hopeless], np.array([1.0, 0.0])) == TREES
+    assert not found.better or found.params.members
+    assert blended([TREES, hopeless], np.array([1.0, 0.0])) == TREES

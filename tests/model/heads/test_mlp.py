@@ -1,24 +1,26 @@
-"""Laws of the perceptron and of the losses that all networks share."""
+"""Tests of the perceptron and of the losses that all networks share."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matrix_heads import fit_head
 from scipy import sparse
 from sklearn.metrics import mean_tweedie_deviance, roc_auc_score
 
 from purchasing_power.errors import DataError
-from purchasing_power.model.heads import mlp
+from purchasing_power.model.heads.mlp import Mlp
 from purchasing_power.model.networks.objective import Objective, objective, tweedie_deviance
 from purchasing_power.model.params import ModelParams
+from purchasing_power.model.table_scorer import MatrixFitting
 
-PARAMS = ModelParams(
-    representation="none", head="mlp", hidden=16, epochs=15, network_rate=1e-2, dropout=0.1, batch_rows=64
-)
+HEAD = Mlp(hidden=16, epochs=15, network_rate=1e-2, dropout=0.1, batch_rows=64)
+PARAMS = ModelParams(HEAD, representation="none")
 
 
 def _rows(count: int = 600, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -28,7 +30,7 @@ def _rows(count: int = 600, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _with(**changes: object) -> ModelParams:
-    return ModelParams.from_dict({**PARAMS.to_dict(), **changes})
+    return replace(PARAMS, **changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -36,7 +38,7 @@ def test_it_learns_what_a_line_cannot_say(classes: int) -> None:
     X, value = _rows(1200)
     y = np.digitize(value, np.quantile(value, np.linspace(0, 1, classes + 1)[1:-1]))
     task = "binary" if classes == 2 else "multiclass"
-    raw = mlp.fit(PARAMS, X[:800], y[:800], task, classes, seed=0).raw(X[800:])
+    raw = fit_head(PARAMS, X[:800], y[:800], task, classes, seed=0).scores(X[800:])
     top = raw if classes == 2 else raw[:, -1]
     assert raw.shape == ((400,) if classes == 2 else (400, 3))
     assert roc_auc_score(y[800:] == classes - 1, top) > 0.8
@@ -45,7 +47,7 @@ def test_it_learns_what_a_line_cannot_say(classes: int) -> None:
 def test_the_same_seed_gives_the_same_scores_and_another_one_others() -> None:
     X, value = _rows(200)
     y = (value > 0).astype(int)
-    first, again, other = (mlp.fit(PARAMS, X, y, "binary", 2, seed=seed).raw(X) for seed in (3, 3, 4))
+    first, again, other = (fit_head(PARAMS, X, y, "binary", 2, seed=seed).scores(X) for seed in (3, 3, 4))
     assert np.array_equal(first, again)
     assert not np.allclose(first, other)
 
@@ -53,23 +55,23 @@ def test_the_same_seed_gives_the_same_scores_and_another_one_others() -> None:
 def test_a_sparse_matrix_gives_the_scores_of_the_dense_one() -> None:
     X, value = _rows(200)
     y = (value > 0).astype(int)
-    dense = mlp.fit(PARAMS, X, y, "binary", 2, seed=0)
-    thin = mlp.fit(PARAMS, sparse.csr_matrix(X), y, "binary", 2, seed=0)
-    assert np.allclose(dense.raw(X), thin.raw(sparse.csr_matrix(X)), atol=1e-5)
+    dense = fit_head(PARAMS, X, y, "binary", 2, seed=0)
+    thin = fit_head(PARAMS, sparse.csr_matrix(X), y, "binary", 2, seed=0)
+    assert np.allclose(dense.scores(X), thin.scores(sparse.csr_matrix(X)), atol=1e-5)
 
 
 def test_what_is_saved_predicts_the_same_in_a_process_without_torch(tmp_path: Path) -> None:
     X, value = _rows(200)
-    fitted = mlp.fit(PARAMS, X, (value > 0).astype(int), "binary", 2, seed=0)
-    fitted.save(tmp_path / "mlp")
+    fitted = fit_head(PARAMS, X, (value > 0).astype(int), "binary", 2, seed=0)
+    fitted.head.write(fitted.fitted, tmp_path)
     np.save(tmp_path / "x.npy", X)
     code = (
-        "import sys, numpy as np; from pathlib import Path; from purchasing_power.model.heads import mlp; "
-        f"at = Path({str(tmp_path)!r}); raw = mlp.load(at / 'mlp').raw(np.load(at / 'x.npy')); "
+        "import sys, numpy as np; from pathlib import Path; from purchasing_power.model.heads.mlp import Mlp; "
+        f"at = Path({str(tmp_path)!r}); raw = Mlp().read(at).raw(np.load(at / 'x.npy')); "
         "np.save(at / 'raw.npy', raw); assert 'torch' not in sys.modules and 'skorch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert np.array_equal(np.load(tmp_path / "raw.npy"), fitted.raw(X))
+    assert np.array_equal(np.load(tmp_path / "raw.npy"), fitted.scores(X))
     assert {path.suffix for path in (tmp_path / "mlp").iterdir()} == {".safetensors", ".json"}
 
 
@@ -77,7 +79,7 @@ def test_weights_lift_the_rare_class() -> None:
     X, value = _rows(600)
     y = (value > np.quantile(value, 0.9)).astype(int)
     plain, weighted = (
-        mlp.fit(_with(imbalance=imbalance), X, y, "binary", 2, seed=0).raw(X)
+        fit_head(_with(imbalance=imbalance), X, y, "binary", 2, seed=0).scores(X)
         for imbalance in ("none", "weights")
     )
     assert weighted.mean() > plain.mean() + 0.5
@@ -86,7 +88,8 @@ def test_weights_lift_the_rare_class() -> None:
 def test_training_tells_its_loss_and_that_of_rows_held_out() -> None:
     X, value = _rows(200)
     told: list[tuple[str, float, int]] = []
-    mlp.fit(PARAMS, X, value, "regression", 0, seed=0, curve=lambda *one: told.append(one))
+    given = MatrixFitting(PARAMS, "regression", 0, curve=lambda *one: told.append(one))
+    HEAD.fit_matrix(X, value, given)
     losses = [loss for name, loss, _ in told if name == "mlp_training_loss"]
     assert losses[-1] < losses[0]
     assert {name for name, _, _ in told} == {"mlp_training_loss", "mlp_held_out_loss"}
@@ -96,8 +99,8 @@ def test_training_tells_its_loss_and_that_of_rows_held_out() -> None:
 def test_amounts_come_back_in_their_own_unit(loss: str) -> None:
     X, value = _rows(600)
     amounts = 1000 * np.exp(X[:, 0]) * (value > -1)
-    fitted = mlp.fit(_with(loss=loss), X, amounts, "regression", 0, seed=0)
-    raw = fitted.raw(X)
+    fitted = fit_head(_with(loss=loss), X, amounts, "regression", 0, seed=0)
+    raw = fitted.scores(X)
     assert fitted.log_link == (loss == "tweedie")
     assert abs(raw.mean() / amounts.mean() - 1) < 0.3
     assert np.corrcoef(raw, amounts)[0, 1] > 0.5
@@ -127,6 +130,6 @@ def test_the_loss_of_a_batch_weighs_each_class_the_same() -> None:
 def test_negative_amounts_and_weights_of_amounts_are_refused() -> None:
     X, value = _rows(60)
     with pytest.raises(DataError, match="negative"):
-        mlp.fit(_with(loss="tweedie"), X, value, "regression", 0, seed=0)
+        fit_head(_with(loss="tweedie"), X, value, "regression", 0, seed=0)
     with pytest.raises(DataError, match="no classes"):
-        mlp.fit(_with(imbalance="weights"), X, value, "regression", 0, seed=0)
+        fit_head(_with(imbalance="weights"), X, value, "regression", 0, seed=0)

@@ -1,4 +1,4 @@
-"""Laws of the text CNN."""
+"""Tests of the text CNN."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from sklearn.metrics import roc_auc_score
 
 from purchasing_power.errors import DataError
 from purchasing_power.model import bundle, purchasing_model
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.networks import row_tokens, text_cnn
 from purchasing_power.model.networks.finetune.joint_networks import FilteredNetwork
+from purchasing_power.model.networks.text_cnn import TextCnnScorer
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.scorer import Fitting
 from purchasing_power.model.splits import split
@@ -34,7 +36,17 @@ META = UserTableMeta(kind="flat", numeric=(), categorical=(), label="label", tas
 
 def _params(encoder: Path, **changes: Any) -> ModelParams:
     chosen = {"epochs": 15, "network_rate": 1e-2, "hidden": 8, "filters": 8, "batch_rows": 32, **changes}
-    return ModelParams(representation="none", head="textcnn", encoder=str(encoder), **chosen)
+    return model_params(representation="none", head="textcnn", encoder=str(encoder), **chosen)
+
+
+def _with(params: ModelParams, **changes: Any) -> ModelParams:
+    return model_params({**params.to_dict(), **changes})
+
+
+def _fit(params: ModelParams, fitting: Fitting) -> TextCnnScorer:
+    scorer = params.head.fit(params, META, fitting)
+    assert isinstance(scorer, TextCnnScorer)
+    return scorer
 
 
 def _fitting(rows: int = 200, seed: int = 1, **changes: Any) -> Fitting:
@@ -48,7 +60,7 @@ def _fitting(rows: int = 200, seed: int = 1, **changes: Any) -> Fitting:
 
 
 def test_it_learns_from_the_order_of_words(tiny_bert: Path) -> None:
-    scorer = text_cnn.fit(_params(tiny_bert), META, _fitting())
+    scorer = _fit(_params(tiny_bert), _fitting())
     new = _fitting(seed=2)
     assert roc_auc_score(new.y, scorer.raw(new.frame)) > 0.95
 
@@ -56,9 +68,7 @@ def test_it_learns_from_the_order_of_words(tiny_bert: Path) -> None:
 def test_the_same_seed_gives_the_same_scores_and_another_one_others(tiny_bert: Path) -> None:
     fitting = _fitting(rows=60)
     params = _params(tiny_bert, epochs=2)
-    first, again, other = (
-        text_cnn.fit(params, META, replace(fitting, seed=seed)).raw(fitting.frame) for seed in (0, 0, 1)
-    )
+    first, again, other = (_fit(params, replace(fitting, seed=seed)).raw(fitting.frame) for seed in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.allclose(first, other)
 
@@ -69,8 +79,8 @@ def test_a_rows_score_does_not_depend_on_the_other_rows(tiny_bert: Path, read: s
     frame = fitting.frame
     frame["documents"] = [[text + " red" * (row % 7)] for row, [text] in enumerate(frame["documents"])]
     frame.at[3, "documents"] = []
-    params = _params(tiny_bert, epochs=4, token_vectors=read, tuning_epochs=2, frozen_layers=1)
-    scorer = text_cnn.fit(params, META, fitting)
+    params = _params(tiny_bert, epochs=4, token_vectors=read, finetune_epochs=2, frozen_layers=1)
+    scorer = _fit(params, fitting)
     alone = [scorer.raw(frame.iloc[[row]]) for row in range(len(frame))]
     assert np.concatenate(alone) == pytest.approx(scorer.raw(frame), abs=1e-5)
 
@@ -78,7 +88,9 @@ def test_a_rows_score_does_not_depend_on_the_other_rows(tiny_bert: Path, read: s
 def test_states_are_those_of_each_text_alone(tiny_bert: Path) -> None:
     source = Encoder.open(f"{tiny_bert}?layers=1").source
     model, tokens = load_model(source), open_tokens(source)
-    read = row_tokens.read(pd.Series([["red milk", "milk"], [], ["a longer text of red milk"]]), tokens, 9, 4)
+    read = row_tokens.first_tokens(
+        pd.Series([["red milk", "milk"], [], ["a longer text of red milk"]]), tokens, 9, 4
+    )
     found = row_tokens.states(model, read.windows)
     with torch.inference_mode():
         alone = [model(input_ids=torch.tensor([window])).last_hidden_state[0] for window in read.windows]
@@ -97,7 +109,7 @@ def test_a_bundle_predicts_the_same_without_the_language_models_folder(
     table = tables.flat(120, classes=3) if kind == "flat" else tables.panel(30)
     parts = split(table)
     target = fit_target("label" if kind == "flat" else "spend", table, parts.train)
-    params = _params(model_folder, epochs=2, loss=loss, token_vectors=read, tuning_epochs=1)
+    params = _params(model_folder, epochs=2, loss=loss, token_vectors=read, finetune_epochs=1)
     model = purchasing_model.fit(table, parts, target, params)
     rows = table.frame.iloc[parts.test]
     told = model.outputs(rows)
@@ -111,10 +123,10 @@ def test_a_bundle_predicts_the_same_without_the_language_models_folder(
     assert {path.suffix for path in files} <= {".json", ".safetensors", ".skops", ".txt"}
 
 
-@pytest.mark.parametrize("tuning", ["full", "lora"])
+@pytest.mark.parametrize("finetune", ["full", "lora"])
 @pytest.mark.parametrize("model", ["tiny_bert", "tiny_gpt"])
 def test_trained_layers_answer_as_they_did_in_training(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, model: str, tuning: str
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, model: str, finetune: str
 ) -> None:
     in_training: dict[str, np.ndarray] = {}
     write = FilteredNetwork.write
@@ -134,8 +146,10 @@ def test_trained_layers_answer_as_they_did_in_training(
     fitting.frame["documents"] = [
         [*texts, "milk milk"][: row % 3] for row, texts in enumerate(fitting.frame["documents"])
     ]
-    params = _params(request.getfixturevalue(model), token_vectors="trained", tuning=tuning, tuning_rate=1e-2)
-    scorer = text_cnn.fit(params, META, fitting)
+    params = _params(
+        request.getfixturevalue(model), token_vectors="trained", finetune=finetune, finetune_rate=1e-2
+    )
+    scorer = _fit(params, fitting)
     told = scorer.objective.raw(in_training["outputs"])
     # States are kept in half precision.
     assert scorer.raw(fitting.frame) == pytest.approx(told, abs=1e-3)
@@ -155,41 +169,41 @@ def test_fits_share_what_frozen_layers_say_where_it_is_what_the_next_layer_reads
         put(self, digests, states, lengths)
 
     monkeypatch.setattr(TokenStates, "_put", watched)
-    params = _params(folder, token_vectors="trained", tuning_epochs=2, tuning_rate=1e-2, frozen_layers=1)
-    scorer = text_cnn.fit(params, META, fitting)
+    params = _params(folder, token_vectors="trained", finetune_epochs=2, finetune_rate=1e-2, frozen_layers=1)
+    scorer = _fit(params, fitting)
     told, once = scorer.raw(fitting.frame), sum(written)
     # What a GPT's last layer gives is normed before it is told: it is not what the next layer would read.
     assert (once > 0) == (model == "tiny_bert")
-    text_cnn.fit(replace(params, tuning_rate=1e-3), META, fitting).raw(fitting.frame)
+    _fit(_with(params, finetune_rate=1e-3), fitting).raw(fitting.frame)
     assert sum(written) == once
-    reading = replace(params, encoder=f"{folder}?layers=1", token_vectors="states", epochs=1)
-    text_cnn.fit(reading, META, fitting)
+    reading = _with(params, encoder=f"{folder}?layers=1", token_vectors="states", epochs=1)
+    _fit(reading, fitting)
     assert (sum(written) == once) == (model == "tiny_bert")
     (tmp_path / "saved").mkdir()
     scorer.save(tmp_path / "saved", [], None)
-    assert text_cnn.load(tmp_path / "saved", params, META).raw(fitting.frame) == pytest.approx(told, abs=1e-3)
+    assert params.head.load(tmp_path / "saved", params, META).raw(fitting.frame) == pytest.approx(
+        told, abs=1e-3
+    )
 
 
 def test_the_newest_documents_tokens_come_first_and_no_more_than_allowed(tiny_bert: Path) -> None:
     tokens = open_tokens(Encoder.open(str(tiny_bert)).source)
     [new], [old] = tokens.windows(["red"]).ids, tokens.windows(["milk milk"]).ids
     documents = pd.Series([["red", "milk milk"], [], ["red"]])
-    ids = row_tokens.read(documents, tokens, 6, 4).ids
+    ids = row_tokens.first_tokens(documents, tokens, 6, 4).ids
     assert ids.tolist() == [[*new, *old][:6], [-1] * 6, [*new, -1, -1, -1]]
-    assert row_tokens.read(documents.iloc[1:2], tokens, 6, 4).ids.shape == (1, 4)
+    assert row_tokens.first_tokens(documents.iloc[1:2], tokens, 6, 4).ids.shape == (1, 4)
 
 
-def test_imbalance_lifts_the_rare_class_and_made_up_rows_are_refused(tiny_bert: Path) -> None:
+def test_imbalance_lifts_the_rare_class_and_synthetic_rows_are_refused(tiny_bert: Path) -> None:
     fitting = _fitting(rare=0.15)
     means = {
-        imbalance: text_cnn.fit(_params(tiny_bert, imbalance=imbalance, epochs=2), META, fitting)
-        .raw(fitting.frame)
-        .mean()
+        imbalance: _fit(_params(tiny_bert, imbalance=imbalance, epochs=2), fitting).raw(fitting.frame).mean()
         for imbalance in ("none", "weights", "over", "under")
     }
     assert min(means["weights"], means["over"], means["under"]) > means["none"]
     with pytest.raises(DataError, match="smote with the head textcnn"):
-        text_cnn.fit(_params(tiny_bert, imbalance="smote"), META, fitting)
+        _fit(_params(tiny_bert, imbalance="smote"), fitting)
 
 
 def test_a_panel_is_fitted_anew_on_all_rows(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Laws of drift: what did not change is not called changed, what did is, and what a season explains is none."""
+"""Tests of drift: what did not change is not called changed, what did is, and what a season explains is none."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from tables import changed, panel
-from watched import of_sample, stored, trained, watch
+from watched import drift_of, of_sample, stored, trained
 
-from monitoring.detect import Found
+from monitoring.detect import DriftResult
 from monitoring.drift.column_drift import same_weeks
 from monitoring.drift.results import ColumnDrift
 from purchasing_power.reference.columns import feature_columns
@@ -29,11 +29,11 @@ def halves(users: int, seed: int) -> tuple[UserTable, UserTable]:
     return MONTH.rows(chosen[:users]), MONTH.rows(chosen[users:])
 
 
-def drift(reference: UserTable, current: UserTable) -> Found:
-    return watch(MODEL, of_sample(MODEL, reference), current)
+def drift(reference: UserTable, current: UserTable) -> DriftResult:
+    return drift_of(MODEL, of_sample(MODEL, reference), current)
 
 
-def by_name(found: Found) -> dict[str, ColumnDrift]:
+def by_name(found: DriftResult) -> dict[str, ColumnDrift]:
     return {column.column: column for column in found.evidence.columns}
 
 
@@ -64,7 +64,7 @@ def test_a_category_that_grew_and_values_that_went_missing_are_found_and_named()
     assert (region.place, region.reference_share) == ("overseas", 0.0)
     assert region.current_share == pytest.approx(0.3, abs=0.05)
     assert (noise.place, noise.reference_share) == ("missing", 0.0)
-    assert {moved.name for moved in found.evidence.categories} == {"region = north", "region = south"}
+    assert {change.name for change in found.evidence.categories} == {"region = north", "region = south"}
 
 
 def test_empty_constant_boolean_and_unseen_columns_survive() -> None:
@@ -84,14 +84,14 @@ def test_empty_constant_boolean_and_unseen_columns_survive() -> None:
     assert emptied.p_value < 1e-9 and np.isnan(emptied.current_mean)
 
 
-def test_drift_of_what_the_model_looks_at_comes_first() -> None:
+def test_importance_weighted_drift_orders_the_columns() -> None:
     table, model, reference = stored()
     last = table.rows(np.flatnonzero(table.frame["cutoff"] == table.frame["cutoff"].max()))
     moved = changed(last, spend_28d=last.frame["spend_28d"] * 1.5, noise=last.frame["noise"] + 3)
-    columns = watch(model, reference, moved).evidence.columns
+    columns = drift_of(model, reference, moved).evidence.columns
     assert columns[0].column in ("spend_28d", "orders_28d")
     noise = next(column for column in columns if column.column == "noise")
-    assert noise.effect > 0.8 and noise.matter < columns[0].matter
+    assert noise.effect > 0.8 and noise.weighted_effect < columns[0].weighted_effect
 
 
 def test_the_same_weeks_are_those_of_the_newest_earlier_year_within_two_weeks() -> None:
@@ -104,7 +104,7 @@ def test_the_same_weeks_are_those_of_the_newest_earlier_year_within_two_weeks() 
 
 def test_what_was_so_in_the_same_weeks_of_last_year_is_no_drift_and_what_was_not_is() -> None:
     before, now = halves(1000, 6)
-    usual, christmas = (feature_columns(rows, MODEL.meta) for rows in (before, changed(before)))
+    usual, christmas = (feature_columns(rows.frame, MODEL.meta) for rows in (before, changed(before)))
     christmas["spend_28d"] = christmas["spend_28d"] * 2
     every = {name: pd.concat([usual[name], christmas[name]], ignore_index=True) for name in usual}
     reference = replace(
@@ -114,7 +114,7 @@ def test_what_was_so_in_the_same_weeks_of_last_year_is_no_drift_and_what_was_not
         cutoff_users=(1000, 1000),
     )
     moved = changed(now, spend_28d=now.frame["spend_28d"] * 2, noise=now.frame["noise"] + 1)
-    found = watch(MODEL, reference, moved)
+    found = drift_of(MODEL, reference, moved)
     assert set(found.evidence.window.columns) == {"noise"}
     spend = by_name(found)["spend_28d"]
     assert spend.season == "2023-01-08" and spend.training_effect > 0.1 > spend.season_effect

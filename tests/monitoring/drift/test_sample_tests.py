@@ -1,4 +1,4 @@
-"""Laws of the tests: they equal scipy's, know both samples' sizes, and survive what counts may hold."""
+"""Tests of the tests: they equal scipy's, know both samples' sizes, and survive what counts may hold."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_on_every_value_the_tests_equal_those_of_scipy() -> None:
     rng = np.random.default_rng(0)
     before, now = rng.poisson(4, 900).astype(float), rng.poisson(4.3, 700).astype(float)
     cuts = np.union1d(before, now)
-    first, second = (count_numbers(side, cuts).counts for side in (before, now))
+    first, second = (count_numbers(sample, cuts).counts for sample in (before, now))
     expected = ks_2samp(before, now, method="asymp")
     assert sample_tests.ks(first, second) == pytest.approx((expected.pvalue, expected.statistic), rel=1e-6)
     ranks = mannwhitneyu(before, now, use_continuity=False, method="asymptotic").pvalue
@@ -46,9 +46,9 @@ def test_without_drift_no_test_calls_more_than_its_level_drifted(then: int, user
     for _ in range(400):
         before, now = rng.lognormal(size=then), rng.lognormal(size=users)
         for kind, keep in (("", 1.0), ("zeros", 0.3)):
-            sides = [side * (rng.random(len(side)) < keep) for side in (before, now)]
-            sketch = sketch_numbers(sides[0])
-            counts = sketch.counts, count_numbers(sides[1], sketch.cuts).counts
+            samples = [sample * (rng.random(len(sample)) < keep) for sample in (before, now)]
+            sketch = sketch_numbers(samples[0])
+            counts = sketch.counts, count_numbers(samples[1], sketch.cuts).counts
             found[kind or "ks"].append(sample_tests.ks(*counts)[0])
             if not kind:
                 found["ranks"].append(sample_tests.rank_sum(*counts))
@@ -63,7 +63,7 @@ def test_without_drift_no_test_calls_more_than_its_level_drifted(then: int, user
         assert np.mean(np.array(p_values) < 0.005) < 0.0156, name
 
 
-def test_where_both_sides_are_samples_evidentlys_chi_square_calls_many_columns_drifted() -> None:
+def test_where_both_are_samples_evidentlys_chi_square_calls_many_columns_drifted() -> None:
     rng = np.random.default_rng(1)
     ours, theirs = [], []
     for _ in range(250):
@@ -82,16 +82,16 @@ def test_one_user_of_an_unseen_category_is_no_drift() -> None:
 @pytest.mark.parametrize("before", [[0, 0], [7, 0], [0, 3]])
 @pytest.mark.parametrize("now", [[0, 0], [4, 0], [0, 2]])
 def test_empty_and_constant_columns_give_finite_figures(before: list[int], now: list[int]) -> None:
-    sides = np.array(before), np.array(now)
-    for p_value, effect in (sample_tests.ks(*sides), sample_tests.homogeneity(*sides)):
+    samples = np.array(before), np.array(now)
+    for p_value, effect in (sample_tests.ks(*samples), sample_tests.homogeneity(*samples)):
         assert 0 <= p_value <= 1 and 0 <= effect <= 1
-    assert 0 <= sample_tests.rank_sum(*sides) <= 1
-    assert np.isfinite(sample_tests.largest_gap(*sides)).all()
+    assert 0 <= sample_tests.rank_sum(*samples) <= 1
+    assert np.isfinite(sample_tests.largest_gap(*samples)).all()
 
 
 def test_the_correction_and_the_joint_p_value_are_those_of_their_papers() -> None:
-    assert sample_tests.significance_cut(np.array([0.01, 0.02, 0.9, 0.8]), 0.05) == 0.02
-    assert sample_tests.significance_cut(np.array([0.04, 0.9, 0.9]), 0.05) == -1
-    assert sample_tests.significance_cut(np.zeros(0), 0.05) == -1
+    assert sample_tests.significance_threshold(np.array([0.01, 0.02, 0.9, 0.8]), 0.05) == 0.02
+    assert sample_tests.significance_threshold(np.array([0.04, 0.9, 0.9]), 0.05) == -1
+    assert sample_tests.significance_threshold(np.zeros(0), 0.05) == -1
     assert sample_tests.simes(np.array([0.02, 0.03, 0.9])) == pytest.approx(0.045)
     assert sample_tests.simes(np.zeros(0)) == 1

@@ -1,4 +1,4 @@
-"""Laws of text drift: texts of one kind are not told apart, others are, and words are shown but no text."""
+"""Tests of text drift: texts of one kind are not separated, others are, and words are named but no text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read(lists: list[list[str]], names: str = "a") -> tuple[Vectors, Bag]:
     return Vectors(projected(hashed_words(documents)), fold_codes(users)), documents
 
 
-def test_texts_of_one_kind_are_not_told_apart_and_others_are() -> None:
+def test_texts_of_one_kind_are_not_separated_and_others_are() -> None:
     vectors, documents = read(texts(600, 0))
     reference = vectors, known_terms(documents)
     same = text_drift(reference, *read(texts(300, 1), "b"), 0)
@@ -38,8 +38,7 @@ def test_texts_of_one_kind_are_not_told_apart_and_others_are() -> None:
     assert {"wine", "red"} <= {word.name for word in other.words}
     wine = next(word for word in other.words if word.name == "wine")
     assert wine.current_share > wine.reference_share + 0.1
-    said = {word.name for word in other.words}
-    assert not said & {*TEXTS}
+    assert not {word.name for word in other.words} & {*TEXTS}
 
 
 def test_the_p_value_of_the_discrepancy_is_even_without_drift() -> None:
@@ -48,7 +47,7 @@ def test_the_p_value_of_the_discrepancy_is_even_without_drift() -> None:
     assert np.mean(np.array(p_values) < 0.05) < 0.14 and 0.35 < np.mean(p_values) < 0.65
 
 
-def test_the_same_users_with_the_same_texts_are_not_told_apart() -> None:
+def test_the_same_users_with_the_same_texts_are_not_separated() -> None:
     rng = np.random.default_rng(1)
     values, folds = rng.normal(size=(400, 20)).astype(np.float16), (np.arange(400) % 5).astype(np.uint8)
     auc, low, high = domain_auc(Vectors(values, folds), Vectors(values, folds))
@@ -57,11 +56,11 @@ def test_the_same_users_with_the_same_texts_are_not_told_apart() -> None:
 
 def test_a_shift_gives_the_area_that_the_normal_curve_says() -> None:
     rng = np.random.default_rng(4)
-    sides = [
+    samples = [
         Vectors(rng.normal(shift, 1, (2000, 1)).astype(np.float16), (np.arange(2000) % 5).astype(np.uint8))
         for shift in (0.0, 0.5)
     ]
-    _, low, high = domain_auc(*sides)
+    _, low, high = domain_auc(*samples)
     # P(N(0.5, 1) > N(0, 1)) = Phi(0.5 / sqrt(2)).
     assert low < 0.6382 < high and high - low < 0.04
 
@@ -75,7 +74,7 @@ def test_words_are_even_without_drift_whatever_the_number_of_users() -> None:
         assert np.mean(np.array(found) < 0.05) <= 0.125
 
 
-def test_a_new_word_of_ten_users_is_told_and_a_rarer_or_an_old_rare_one_is_not() -> None:
+def test_a_new_word_of_ten_users_is_named_and_a_rarer_or_an_old_rare_one_is_not() -> None:
     old = [["red wine"]] * 480 + [["red wine", "rare cheese"]] * 8 + [[]] * 12
     terms = known_terms(bag(as_documents(old)))
     assert "cheese" not in terms.names

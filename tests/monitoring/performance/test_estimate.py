@@ -1,4 +1,4 @@
-"""Laws of the estimate without labels: right where probabilities are, and honest about its error."""
+"""Tests of the estimate without labels: right where probabilities are, and honest about its error."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from tables import flat, panel
 from watched import trained
 
-from monitoring.performance.estimate import estimated, expected, expected_interval
-from monitoring.policy.estimate_error import past_error
-from monitoring.policy.past_windows import PastWindow
-from purchasing_power.evaluation.holdout import held_back
-from purchasing_power.reference.held_back import measure_held_back
+from monitoring.performance.estimate import estimated_performance, expected, expected_interval
+from monitoring.policy.window_history import MonitoredWindow, estimate_error
+from purchasing_power.evaluation.holdout import held_out
+from purchasing_power.kinds.purchase import KIND
+from purchasing_power.reference.held_out import measure_held_out
 
 REALISED = {"auc": roc_auc_score, "average_precision": average_precision_score}
 
@@ -34,46 +34,50 @@ def test_of_calibrated_probabilities_the_estimate_is_what_is_realised_on_average
 def test_users_who_are_harder_to_tell_apart_lower_the_estimate_without_a_label() -> None:
     table = panel(users=400)
     model = trained(table)
-    held = measure_held_back(model, table)
+    held = measure_held_out(KIND, model, table)
     rows = table.frame[table.frame["cutoff"] == table.frame["cutoff"].max()]
     assert rows["spend_next_28d"].isna().all()
-    same = estimated(model, held, model.outputs(rows), 0)
-    assert [one.now.metric for one in same] == ["average_precision", "auc"] and not same[0].dropped
-    promised = held_back(table, [model]).frame
-    happened, said = model.target.labels(promised) == 2, model.predict(promised)["score"].to_numpy()
-    assert same[0].then.value == pytest.approx(average_precision_score(happened, said))
-    assert same[0].raw_then == pytest.approx(expected("average_precision", said))
-    change = expected("average_precision", model.predict(rows)["score"].to_numpy()) - same[0].raw_then
-    assert same[0].now.value == pytest.approx(same[0].then.value + change)
+    same = estimated_performance(KIND, model, held, model.outputs(rows), 0)
+    assert [one.current.metric for one in same] == ["average_precision", "auc"] and not same[0].dropped
+    held_rows = held_out(KIND, table, [model]).frame
+    outcomes, score = model.target.labels(held_rows) == 2, model.predict(held_rows)["score"].to_numpy()
+    assert same[0].reference.value == pytest.approx(average_precision_score(outcomes, score))
+    assert same[0].uncorrected_reference == pytest.approx(expected("average_precision", score))
+    change = (
+        expected("average_precision", model.predict(rows)["score"].to_numpy()) - same[0].uncorrected_reference
+    )
+    assert same[0].current.value == pytest.approx(same[0].reference.value + change)
     alike = rows.assign(spend_28d=rows["spend_28d"].median(), orders_28d=rows["orders_28d"].median())
-    assert estimated(model, held, model.outputs(alike), 0)[0].dropped
+    assert estimated_performance(KIND, model, held, model.outputs(alike), 0)[0].dropped
 
 
 @pytest.mark.parametrize("classes", [3, 0])
 def test_no_estimate_is_made_where_the_score_is_no_probability_of_one_class(classes: int) -> None:
     table = flat(classes=classes)
     model = trained(table)
-    held = measure_held_back(model, table)
-    assert estimated(model, held, model.outputs(table.frame), 0) == ()
+    held = measure_held_out(KIND, model, table)
+    assert estimated_performance(KIND, model, held, model.outputs(table.frame), 0) == ()
 
 
-def window(moment: str, estimate: float | None, judged: str = "", realised: float = 0.0) -> PastWindow:
+def window(
+    moment: str, estimate: float | None, evaluated: str = "", realised: float = 0.0
+) -> MonitoredWindow:
     figures = {} if estimate is None else {"estimated.auc": estimate}
-    figures |= {"realised.auc": realised} if judged else {}
-    return PastWindow(moment, "Healthy", False, False, False, judged, False, figures=figures)
+    figures |= {"realised.auc": realised} if evaluated else {}
+    return MonitoredWindow(moment, "Healthy", False, False, False, evaluated, False, figures=figures)
 
 
-def test_the_error_of_past_estimates_stands_beside_that_of_saying_nothing_changes() -> None:
+def test_the_error_of_past_estimates_stands_beside_that_of_expecting_no_change() -> None:
     windows = [
         window("2024-01-01", 0.80),
         window("2024-02-01", 0.78, "2024-01-01", 0.82),
         window("2024-03-01", 0.70, "2024-02-01", 0.77),
         window("2024-04-01", 0.60, "2024-03-01", 0.73),
     ]
-    found = past_error(windows, "auc")
+    found = estimate_error(windows, "auc")
     assert found is not None and found.windows == 2
     assert found.estimate == pytest.approx((0.01 + 0.03) / 2)
     assert found.same_as_last == pytest.approx((0.05 + 0.04) / 2)
-    more = past_error(windows, "auc", {"2024-04-01": 0.65})
+    more = estimate_error(windows, "auc", {"2024-04-01": 0.65})
     assert more is not None and more.windows == 3
-    assert past_error(windows[:2], "auc") is None
+    assert estimate_error(windows[:2], "auc") is None

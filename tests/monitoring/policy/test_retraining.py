@@ -1,4 +1,4 @@
-"""Laws of retraining: it runs below the monitoring run, and its failure is told, never swallowed."""
+"""Tests of retraining: it runs below the monitoring run, and its failure is reported, never swallowed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
 
-from monitoring.policy.retraining import Retrained, retrain
+from monitoring.policy.retraining import RetrainingResult, retrain
 from tracking import runs
 
 
 @pytest.mark.slow
-def test_a_failed_retraining_is_found_below_its_parent_and_told() -> None:
+def test_a_failed_retraining_is_found_below_its_parent_and_reported() -> None:
     runs.prepare()
     path = os.environ["PATH"]
     with mlflow.start_run() as parent:
@@ -26,7 +26,12 @@ def test_a_failed_retraining_is_found_below_its_parent_and_told() -> None:
     assert os.environ["PATH"] == path
 
 
-def test_what_the_gate_decided_is_said() -> None:
-    assert "version 4, which is now in production" in Retrained("r", "finished", "promoted", "4").sentence
-    assert "version 4, which was refused by the gate" in Retrained("r", "finished", "refused", "4").sentence
-    assert "not started" in Retrained("", "failed", "unknown", "unknown").sentence
+def test_the_result_names_what_the_gate_decided() -> None:
+    assert (
+        "version 4, which is now in production" in RetrainingResult("r", "finished", "promoted", "4").sentence
+    )
+    assert (
+        "version 4, which was refused by the gate"
+        in RetrainingResult("r", "finished", "refused", "4").sentence
+    )
+    assert "not started" in RetrainingResult("", "failed", "unknown", "unknown").sentence

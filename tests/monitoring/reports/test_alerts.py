@@ -1,4 +1,4 @@
-"""Laws of alerts: Slack's JSON, a secret URL stays out of the parameters, and nothing is lost with a message."""
+"""Tests of alerts: Slack's JSON, a secret URL stays out of the parameters, and nothing is lost with a message."""
 
 from __future__ import annotations
 

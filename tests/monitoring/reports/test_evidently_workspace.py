@@ -1,4 +1,4 @@
-"""Laws of Evidently's workspace: each window once, and panels in a browser that show the numbers of the runs."""
+"""Tests of Evidently's workspace: each window once, and panels in a browser that show the numbers of the runs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 from watched import reported
 
-from monitoring.policy.past_windows import PastWindow
-from monitoring.reports import evidently_workspace
-from monitoring.reports.evidently_workspace import VERSION, WINDOW, Workspace
+from monitoring.policy.window_history import MonitoredWindow
+from monitoring.reports import evidently_report, report_figures
+from monitoring.reports.evidently_report import VERSION, WINDOW, Workspace
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-def window(moment: str, precision: float, columns: float) -> PastWindow:
+def window(moment: str, precision: float, columns: float) -> MonitoredWindow:
     figures = {
         "realised.average_precision": precision,
         "estimated.average_precision": precision - 0.0125,
@@ -32,15 +32,15 @@ def window(moment: str, precision: float, columns: float) -> PastWindow:
         "drift.matter": 0.4375,
         "undefined": float("nan"),
     }
-    return PastWindow(moment, "Watch", True, False, False, "", False, run_id="abc", figures=figures)
+    return MonitoredWindow(moment, "Watch", True, False, False, "", False, run_id="abc", figures=figures)
 
 
 WINDOWS = [window("2024-06-23", 0.8125, 3), window("2024-07-21", 0.7125, 5), window("2024-08-18", 0.6125, 7)]
 
 
-def add(folder: Path, version: str, windows: list[PastWindow], latest: PastWindow) -> None:
+def add(folder: Path, version: str, windows: list[MonitoredWindow], latest: MonitoredWindow) -> None:
     snapshot = reported(latest, version)[1]
-    evidently_workspace.add(folder, "shop", version, windows, latest.moment, snapshot)
+    evidently_report.add_windows(folder, "shop", version, windows, latest.moment, snapshot)
 
 
 def kept(folder: Path) -> dict[tuple[str, str], Any]:
@@ -59,7 +59,7 @@ def values(run: Any, kind: str) -> list[Any]:
     return [getattr(one, "value", one) for name, one in metrics if name.endswith(f":{kind}")]
 
 
-def tear(folder: Path, torn: PastWindow) -> None:
+def tear(folder: Path, torn: MonitoredWindow) -> None:
     """Leave of a window's run what a job that is killed at that moment leaves."""
     runs = [path for path in folder.glob("*/snapshots/*.json") if f'"{torn.moment}: ' in path.read_text()]
     (run,) = runs
@@ -71,7 +71,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Any
     """What is kept of three windows where two reports are: the first never had one, the last was looked at again."""
     folder = tmp_path_factory.mktemp("workspace")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evidently_workspace, "MOST_REPORTS", 2)
+        patch.setattr(evidently_report, "MOST_REPORTS", 2)
         add(folder, "3", WINDOWS[:1], WINDOWS[1])
         add(folder, "3", WINDOWS[:2], WINDOWS[2])
         tear(folder, WINDOWS[0])
@@ -79,7 +79,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Any
         before = kept(folder)
         assert len(values(before["3", WINDOWS[1].moment], "ValueDrift")) > 5
         add(folder, "4", [], WINDOWS[2])
-        evidently_workspace.tell(folder, "shop", "3", WINDOWS[2].moment, "version 4: promoted")
+        evidently_report.add_tag(folder, "shop", "3", WINDOWS[2].moment, "version 4: promoted")
     return kept(folder)
 
 
@@ -87,7 +87,7 @@ def test_a_run_that_was_not_written_to_its_end_is_made_anew(found: dict[Any, Any
     assert 0.8125 in values(found["3", WINDOWS[0].moment], "WatchedFigure")
 
 
-def test_what_came_of_a_retraining_stands_at_the_window_that_caused_it(found: dict[Any, Any]) -> None:
+def test_the_result_of_a_retraining_stands_at_the_window_that_caused_it(found: dict[Any, Any]) -> None:
     tags = {key: run.tags for key, run in found.items()}
     assert tags["3", WINDOWS[2].moment] == ["version 3", "Watch", "version 4: promoted"]
     assert not any("promoted" in tag for key, of in tags.items() for tag in of if key[0] == "4")
@@ -139,7 +139,7 @@ def test_a_browser_shows_the_numbers_of_the_runs_in_the_panels_and_the_report_of
     finally:
         server.terminate()
         server.wait(timeout=30)
-    for title in [*evidently_workspace.COUNTERS, *evidently_workspace.LINES]:
+    for title in [*report_figures.COUNTERS, *report_figures.LINES]:
         assert title.replace("'", "&#39;") in dom.replace("'", "&#39;"), title
     # Counters show the last window; lines are pictures with one mark a window, and its date below.
     assert re.findall(r">([\d.]+)</h2>", dom) == ["0.61", "0.6", "7", "0.44"]

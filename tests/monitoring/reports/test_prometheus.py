@@ -1,4 +1,4 @@
-"""Laws of the Prometheus text: what a scraper reads are the figures of the job, written in one piece."""
+"""Tests of the Prometheus text: what a scraper reads are the figures of the job, written in one piece."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def samples(text: str) -> dict[str, float]:
 
 
 def test_a_scraper_reads_the_figures_the_moment_and_the_verdict() -> None:
-    held = prometheus.registry_of("shop", "3", "2024-06-23", "Watch", False, FIGURES)
+    held = prometheus.gauges("shop", "3", "2024-06-23", "Watch", False, FIGURES)
     read = samples(prometheus.as_text(held))
     assert read["purchasing_power_drift_share"] == 0.25 and read["purchasing_power_tier_high"] == 0.2
     assert read["purchasing_power_window_timestamp_seconds"] == 1719100800
@@ -33,7 +33,7 @@ def test_a_scraper_reads_the_figures_the_moment_and_the_verdict() -> None:
 
 def test_the_file_of_a_model_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
     for share in (0.1, 0.9):
-        held = prometheus.registry_of("shop", "3", "2024-06-23", "Act", True, {"drift.share": share})
+        held = prometheus.gauges("shop", "3", "2024-06-23", "Act", True, {"drift.share": share})
         prometheus.write(held, str(tmp_path), "a/shop")
     assert [path.name for path in tmp_path.iterdir()] == ["a_shop.prom"]
     assert samples((tmp_path / "a_shop.prom").read_text())["purchasing_power_drift_share"] == 0.9

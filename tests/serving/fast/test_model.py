@@ -1,4 +1,4 @@
-"""Laws of quick predictions: a few rows get what the model gives, whatever the head, the texts and the nulls."""
+"""Tests of quick predictions: a few rows get what the model gives, whatever the head, the texts and the nulls."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from tables import flat, panel
 
 from purchasing_power.errors import DataError
 from purchasing_power.model import bundle, description
-from purchasing_power.model.params import Member, ModelParams
+from purchasing_power.model.flat_params import model_params
+from purchasing_power.model.params import Member
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
 from purchasing_power.serving.fast import texts as fast_texts
@@ -30,7 +31,7 @@ TABLE, FLAT = panel(80, 5), flat(classes=3)
 
 def trained(table: UserTable, target: str = "auto", **params: object) -> PurchasingModel:
     parts = split(table)
-    return fit(table, parts, fit_target(target, table, parts.train), ModelParams(**{**SMALL, **params}))
+    return fit(table, parts, fit_target(target, table, parts.train), model_params(**{**SMALL, **params}))
 
 
 def some_rows(table: UserTable, model: PurchasingModel, start: int, count: int = 5) -> Rows:
@@ -86,10 +87,10 @@ def test_many_documents_on_many_components_round_to_the_models_numbers(
 
 @pytest.mark.parametrize("width", [0, 50])
 def test_blends_and_terms_as_they_are_are_predicted_as_the_model_does(width: int, tmp_path: Path) -> None:
-    terms = ModelParams(
+    terms = model_params(
         representation="tfidf", head="logistic", tfidf_width=width, table_weight=0.5, text_components=4
     )
-    none = ModelParams(representation="none", head="svm")
+    none = model_params(representation="none", head="svm")
     members = (Member(0.7, terms), Member(0.3, none))
     model = trained(TABLE, representation="none", head="blend", members=members)
     check_same(model, TABLE, tmp_path, light=not width)
@@ -133,9 +134,12 @@ def test_a_bundle_without_outputs_to_compare_with_takes_the_models_way(tmp_path:
     model = trained(TABLE, representation="none", head="svm")
     folder = bundle.save(model, tmp_path / "bundle")
     told = json.loads((folder / description.FILE).read_text())
-    del told["made_up"]
+    outputs = told.pop(description.PROBE_OUTPUTS)
     (folder / description.FILE).write_text(json.dumps(told))
     assert QuickModel.open(folder).most == FEW_ROWS
+    # The name that they had in bundles written before.
+    (folder / description.FILE).write_text(json.dumps({**told, "made_up": outputs}))
+    assert QuickModel.open(folder).most > FEW_ROWS
 
 
 @pytest.mark.parametrize("damage", ["foreign", "cut", "missing"])
@@ -161,13 +165,14 @@ def test_a_linear_model_is_served_without_scikit_learn_until_a_frame_is_asked_fo
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from purchasing_power.model.probe_rows import made_up_rows\n"
-        "from purchasing_power.serving.answers import Answers\n"
+        "from purchasing_power.model.probe_rows import probe_rows\n"
+        "from purchasing_power.serving.responder import open_responder\n"
         "from purchasing_power.serving.deployed import Deployed\n"
         "from purchasing_power.serving.limits import Limits\n"
         "from purchasing_power.serving.fast.model import QuickModel\n"
-        "answers = Answers(QuickModel.open(Path(sys.argv[1])), Deployed('1', 'production', 'now'), Limits())\n"
-        "frame = made_up_rows({}, answers.model.meta)\n"
+        "model = QuickModel.open(Path(sys.argv[1]))\n"
+        "answers = open_responder(Path(sys.argv[1]), Deployed('1', 'production', 'now'), Limits())\n"
+        "frame = probe_rows({}, model.meta)\n"
         "sent = frame.astype(object).where(frame.notna(), None).to_dict('records')\n"
         "scores = [row['score'] for row in answers.records(sent * 20)]\n"
         "print('sklearn' in sys.modules)\n"
@@ -187,12 +192,12 @@ def test_no_torch_is_imported_for_texts_whose_vectors_are_at_hand(tiny_bert: Pat
         "import sys\n"
         "from pathlib import Path\n"
         "from purchasing_power.model import bundle\n"
-        "from purchasing_power.model.probe_rows import made_up_rows\n"
+        "from purchasing_power.model.probe_rows import probe_rows\n"
         "from purchasing_power.serving.fast.model import QuickModel\n"
         "from purchasing_power.serving.rows import Columns, rows_of_frame\n"
         "quick = QuickModel.of(bundle.load(Path(sys.argv[1])))\n"
         "for text in sys.argv[2:]:\n"
-        "    rows = rows_of_frame(made_up_rows({}, quick.meta), Columns.of(quick.meta))\n"
+        "    rows = rows_of_frame(probe_rows({}, quick.meta), Columns.of(quick.meta))\n"
         "    rows.documents[0].append(text)\n"
         "    quick.outputs(rows)\n"
         "    print('torch' in sys.modules)\n"

@@ -1,4 +1,4 @@
-"""Laws of the deployment folder: whole versions only, one step from link to link, one holder."""
+"""Tests of the deployment folder: whole versions only, one step from link to link, one holder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of the mirror's receiver: it answers at once, whatever happens behind it."""
+"""Tests of the mirror's receiver: it answers at once, whatever happens behind it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of nginx in front: what it refuses, tries again, hides and copies, by real requests."""
+"""Tests of nginx in front: what it refuses, tries again, hides and copies, by real requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of the shadow's servers: one a version, and started again where one has ended."""
+"""Tests of the shadow's servers: one a version, and started again where one has ended."""
 
 from __future__ import annotations
 

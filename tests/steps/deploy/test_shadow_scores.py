@@ -1,4 +1,4 @@
-"""Laws of the shadow's files: both scores, whole, no user id and no text."""
+"""Tests of the shadow's files: both scores, whole, no user id and no text."""
 
 from __future__ import annotations
 

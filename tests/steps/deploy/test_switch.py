@@ -1,4 +1,4 @@
-"""Laws of the deployer: it follows the stage, loses no request, and keeps what works when something fails."""
+"""Tests of the deployer: it follows the stage, loses no request, and keeps what works when something fails."""
 
 from __future__ import annotations
 

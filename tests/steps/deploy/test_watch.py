@@ -1,4 +1,4 @@
-"""Laws of the watch, on a real MLflow server: its webhook wakes, its absence stops nothing, records are kept.
+"""Tests of the watch, on a real MLflow server: its webhook wakes, its absence stops nothing, records are kept.
 
 The deployer has everything around it here: nginx and the shadow too.
 """

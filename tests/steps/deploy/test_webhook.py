@@ -1,4 +1,4 @@
-"""Laws of the webhook receiver: MLflow's own signature opens it, nothing else does, and it only wakes."""
+"""Tests of the webhook receiver: MLflow's own signature opens it, nothing else does, and it only wakes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of a study: the database is the truth, the runs mirror it, nothing is lost by a kill."""
+"""Tests of a study: the database is the truth, the runs mirror it, nothing is lost by a kill."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from mlflow.tracking import MlflowClient
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from purchasing_power.errors import DataError
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.params import Member, ModelParams
 from purchasing_power.tuning.blend_search import Blended
-from purchasing_power.tuning.trial_comparison import Standing
+from purchasing_power.tuning.trial_comparison import TrialInterval
 from steps.study import trial_runs
 from steps.study.encoders import ComparedEncoder, StudyEncoder
 from steps.study.report import study_report
@@ -35,7 +36,7 @@ def parent(tmp_path: Path) -> mlflow.ActiveRun:
 
 
 def opened(tmp_path: Path, seed: int = 0) -> optuna.Study:
-    return trial_runs.open_study("law", f"sqlite:///{tmp_path}/trials.db", seed, [])
+    return trial_runs.open_study("study", f"sqlite:///{tmp_path}/trials.db", seed, [])
 
 
 def objective(trial: Trial, after_fold) -> tuple[ModelParams, list[float]]:
@@ -43,7 +44,7 @@ def objective(trial: Trial, after_fold) -> tuple[ModelParams, list[float]]:
     scores = [x, x / 2]
     for number, score in enumerate(scores):
         after_fold(number, score)
-    return ModelParams(C=0.5 + x), scores
+    return model_params(C=0.5 + x), scores
 
 
 def search(study: optuna.Study, parent, trials: int, made=objective) -> list:
@@ -115,7 +116,7 @@ def test_no_complete_trial_is_said(parent, tmp_path: Path) -> None:
 
 def test_a_storage_that_cannot_be_opened_is_said() -> None:
     with pytest.raises(DataError, match="cannot open sqlite:////no/such"):
-        trial_runs.open_study("law", "sqlite:////no/such/place.db", 0, [])
+        trial_runs.open_study("study", "sqlite:////no/such/place.db", 0, [])
 
 
 def test_the_report_shows_history_importance_and_slices_without_network(parent, tmp_path: Path) -> None:
@@ -132,7 +133,7 @@ OPENER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from steps.study import trial_runs
-trial_runs.open_study("law", sys.argv[2], 0, [])
+trial_runs.open_study("study", sys.argv[2], 0, [])
 """
 
 
@@ -154,17 +155,17 @@ def hang(trial, after_fold):
     print("started", flush=True)
     time.sleep(600)
 
-study = trial_runs.open_study("law", sys.argv[3], 0, [])
+study = trial_runs.open_study("study", sys.argv[3], 0, [])
 trial_runs.search(study, hang, 1, sys.argv[4], sys.argv[5])
 """
 
 
 def test_a_study_is_not_gone_on_with_under_other_settings(tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path}/trials.db"
-    trial_runs.open_study("law", storage, 0, [], "seed 0")
-    trial_runs.open_study("law", storage, 1, [], "seed 0")
+    trial_runs.open_study("study", storage, 0, [], "seed 0")
+    trial_runs.open_study("study", storage, 1, [], "seed 0")
     with pytest.raises(DataError, match="made with seed 0; now it would be seed 1"):
-        trial_runs.open_study("law", storage, 0, [], "seed 1")
+        trial_runs.open_study("study", storage, 0, [], "seed 1")
 
 
 def test_trials_at_work_elsewhere_are_waited_for_and_not_done_twice(parent, tmp_path: Path) -> None:
@@ -200,15 +201,15 @@ def test_the_report_compares_encoders_and_tells_of_the_blend(parent, tmp_path: P
     first = StudyEncoder("minilm", "minilm?runtime=float32", "float32", 384, 91.0, 350.0)
     second = StudyEncoder("a,b<c>", "a%2Cb?runtime=openvino-int8", "openvino-int8", 768, 440.0, 40.0)
     compared = [
-        ComparedEncoder(first, 1, ModelParams(), Standing(0.81, 0.79, 0.83, 0.0, 0.0, 0.0)),
-        ComparedEncoder(second, None, ModelParams(), Standing(0.80, 0.78, 0.82, -0.01, -0.02, 0.004)),
+        ComparedEncoder(first, 1, model_params(), TrialInterval(0.81, 0.79, 0.83, 0.0, 0.0, 0.0)),
+        ComparedEncoder(second, None, model_params(), TrialInterval(0.80, 0.78, 0.82, -0.01, -0.02, 0.004)),
         ComparedEncoder(
-            None, 2, ModelParams(representation="tfidf"), Standing(0.7, 0.6, 0.8, -0.11, -0.2, -0.1)
+            None, 2, model_params(representation="tfidf"), TrialInterval(0.7, 0.6, 0.8, -0.11, -0.2, -0.1)
         ),
     ]
-    members = (ModelParams(), ModelParams(head="svm"))
+    members = (model_params(), model_params(head="svm"))
     blended = Blended(
-        ModelParams(
+        model_params(
             representation="none", head="blend", members=(Member(0.6, members[0]), Member(0.4, members[1]))
         ),
         members,

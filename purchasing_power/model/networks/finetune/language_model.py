@@ -15,14 +15,14 @@ from purchasing_power.model.networks.documents import Batch
 from purchasing_power.model.networks.files import copy_without_weights
 from purchasing_power.model.networks.finetune.lower_states import LowerStates, put_below
 from purchasing_power.model.networks.layers import (
-    Reached,
-    States,
+    CachedStates,
+    ForwardStopped,
     UsedRows,
     below,
     fast_bfloat16,
     layers_of,
 )
-from purchasing_power.model.params import ModelParams
+from purchasing_power.model.networks.settings import LORA, FinetuneSettings
 from purchasing_power.text.checkpoint import Checkpoint
 from purchasing_power.text.runtime.torch import load_model, pool
 from purchasing_power.text.tokens import quiet
@@ -31,15 +31,15 @@ from purchasing_power.text.windows import batches
 # Tokens, padding included, that run through the model at once.
 RUN_TOKENS = 4096
 # Megabytes that the states of frozen layers may take; where they would take more, they are computed every time.
-KEPT_MB = 2048
+CACHED_MB = 2048
 
 
 class LanguageModel:
     """A BERT-like or GPT-like model in training.
 
-    All weights move, or those above ``frozen_layers`` layers, or (``tuning="lora"``) adapters of low rank
+    All weights move, or those above ``frozen_layers`` layers, or (``finetune="lora"``) adapters of low rank
     beside the attention projections, which :meth:`write` adds to the weights. What frozen layers give for a
-    window is the same in every epoch: it is computed once and kept. The model's own dropout is off, so that
+    window is the same in every epoch: it is computed once and cached. The model's own dropout is off, so that
     this holds, and since a fifth of a step's time went into its random numbers; the head has its own.
 
     Parameters
@@ -49,7 +49,7 @@ class LanguageModel:
     device
         ``"cpu"`` or ``"cuda"``.
     workspace
-        Folder where states of frozen layers are kept for the next fit too; ``None`` keeps them in memory alone.
+        Folder where states of frozen layers are cached for the next fit too; ``None`` caches them in memory alone.
 
     Raises
     ------
@@ -62,7 +62,7 @@ class LanguageModel:
     def __init__(
         self,
         source: Checkpoint,
-        params: ModelParams,
+        settings: FinetuneSettings,
         ids: Sequence[np.ndarray],
         device: str,
         workspace: str | None = None,
@@ -75,13 +75,13 @@ class LanguageModel:
         self.model.set_attn_implementation("eager" if self.half and device == "cpu" else "sdpa")
         self._use_cache = getattr(self.model.config, "use_cache", None)
         self.model.config.use_cache = False
-        self._adapted = _adapters(self.model, params) if params.tuning == "lora" else None
-        self._lower = self._freeze(params.frozen_layers)
+        self._adapted = _adapters(self.model, settings.lora_rank) if settings.finetune == LORA else None
+        self._lower = self._freeze(settings.frozen_layers)
         self._rows = None if self._adapted or self._lower else self._use_rows()
-        self._states: States | None = None
+        self._states: CachedStates | None = None
         self.model.to(device)
         if self._lower:
-            self._keep_states(workspace)
+            self._cache_states(workspace)
 
     def weights(self) -> dict[str, nn.Parameter]:
         """Weights that move, by name."""
@@ -95,8 +95,8 @@ class LanguageModel:
         )
         pooled = torch.zeros(len(windows), self.source.dimension, device=self.device)
         for group in batches(self.lengths[batch.windows], RUN_TOKENS):
-            found = self._pooled(batch.windows[group])
-            pooled = pooled.index_copy(0, torch.from_numpy(group).to(self.device), found)
+            places = torch.from_numpy(group).to(self.device)
+            pooled = pooled.index_copy(0, places, self._pooled(batch.windows[group]))
         sums = pooled.new_zeros(share.shape[1], pooled.shape[1])
         sums = sums.index_add(0, owner, pooled * weight[:, None])
         return share @ nn.functional.normalize(sums, dim=1, eps=1e-12)
@@ -125,7 +125,7 @@ class LanguageModel:
                 layers[place] = layer
         model = self.model if self._adapted is None else self._adapted.merge_and_unload()
         if self._rows is not None:
-            model.set_input_embeddings(self._rows.whole())
+            model.set_input_embeddings(self._rows.full_table())
         if self._use_cache is not None:
             model.config.use_cache = self._use_cache
         copy_without_weights(self.source, folder)
@@ -171,18 +171,18 @@ class LanguageModel:
         if self._states is not None:
             self._states.windows = windows
         with torch.autocast(self.device, torch.bfloat16, enabled=self.half):
-            given = torch.from_numpy(tokens).to(self.device)
-            return self.model(input_ids=given, attention_mask=mask.long()).last_hidden_state, mask
+            input_ids = torch.from_numpy(tokens).to(self.device)
+            return self.model(input_ids=input_ids, attention_mask=mask.long()).last_hidden_state, mask
 
     def _pooled(self, windows: np.ndarray) -> Tensor:
         hidden, mask = self._hidden(windows)
         return pool(hidden.float(), mask, self.source.pooling)
 
-    def _keep_states(self, workspace: str | None) -> None:
-        """Let what the frozen layers give for every window stand in for them, where that fits the memory."""
+    def _cache_states(self, workspace: str | None) -> None:
+        """Replace the frozen layers by their states of every window, where these fit the memory."""
         lengths, starts = self.lengths, np.concatenate([[0], np.cumsum(self.lengths)])
         kind = torch.bfloat16 if self.half else torch.float32
-        if starts[-1] * self.source.dimension * kind.itemsize > KEPT_MB * 1e6 or not len(lengths):
+        if starts[-1] * self.source.dimension * kind.itemsize > CACHED_MB * 1e6 or not len(lengths):
             return
         shared = None
         if workspace is not None and self.device == "cpu":
@@ -192,9 +192,9 @@ class LanguageModel:
         )
         put_below(self.model, len(self._lower), self._states)
 
-    def _computed(self, kind: torch.dtype) -> States:
+    def _computed(self, kind: torch.dtype) -> CachedStates:
         lengths, starts = self.lengths, np.concatenate([[0], np.cumsum(self.lengths)])
-        kept = torch.zeros(int(starts[-1]), self.source.dimension, dtype=kind)
+        states = torch.zeros(int(starts[-1]), self.source.dimension, dtype=kind)
         layers = layers_of(self.model)
         output: Any = None
         hook = layers[len(self._lower) - 1].register_forward_hook(_stop)
@@ -202,20 +202,22 @@ class LanguageModel:
             for group in batches(lengths, RUN_TOKENS):
                 try:
                     self._hidden(group)
-                except Reached as reached:
-                    output = reached.output
+                except ForwardStopped as stopped:
+                    output = stopped.output
                 hidden = output[0] if isinstance(output, tuple) else output
                 for row, window in enumerate(group):
-                    kept[starts[window] : starts[window + 1]] = hidden[row, : lengths[window]].to("cpu", kind)
+                    states[starts[window] : starts[window + 1]] = hidden[row, : lengths[window]].to(
+                        "cpu", kind
+                    )
         hook.remove()
-        return States(kept, starts, hidden.dtype, isinstance(output, tuple))
+        return CachedStates(states, starts, hidden.dtype, isinstance(output, tuple))
 
 
-def _stop(module: nn.Module, given: Any, output: Any) -> None:
-    raise Reached(output)
+def _stop(module: nn.Module, inputs: Any, output: Any) -> None:
+    raise ForwardStopped(output)
 
 
-def _adapters(model: Any, params: ModelParams) -> Any:
+def _adapters(model: Any, rank: int) -> Any:
     """Put adapters into the model: beside its attention projections where peft knows them, else all linear layers."""
     # peft takes seconds to import.
     from peft import LoraConfig, get_peft_model
@@ -223,8 +225,8 @@ def _adapters(model: Any, params: ModelParams) -> Any:
 
     known = PROJECTIONS.get(model.config.model_type)
     config = LoraConfig(
-        r=params.lora_rank,
-        lora_alpha=2 * params.lora_rank,
+        r=rank,
+        lora_alpha=2 * rank,
         target_modules=list(known) if known else "all-linear",
         # GPT-2 keeps its projections transposed.
         fan_in_fan_out=model.config.model_type == "gpt2",

@@ -1,4 +1,4 @@
-"""Laws of the fine-tuned language model."""
+"""Tests of the fine-tuned language model."""
 
 from __future__ import annotations
 
@@ -21,11 +21,14 @@ from sklearn.metrics import roc_auc_score
 from purchasing_power.errors import DataError
 from purchasing_power.model import bundle, purchasing_model
 from purchasing_power.model.features import prepare
-from purchasing_power.model.networks.documents import Reading, batches, pieces, read, row_texts
+from purchasing_power.model.flat_params import model_params
+from purchasing_power.model.heads.finetuned import Finetuned
+from purchasing_power.model.networks.documents import RowWindows, batches, pieces, row_texts, row_windows
 from purchasing_power.model.networks.finetune import fit as finetune_fit
 from purchasing_power.model.networks.finetune import scorer as finetune_scorer
 from purchasing_power.model.networks.finetune import training as finetune_training
 from purchasing_power.model.networks.finetune.language_model import LanguageModel
+from purchasing_power.model.networks.finetune.scorer import FinetunedScorer
 from purchasing_power.model.networks.holdout import hold_out
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import rows_to_fit
@@ -41,16 +44,16 @@ META = UserTableMeta(kind="flat", numeric=(), categorical=(), label="label", tas
 
 
 def _params(encoder: Path | str, **changes: Any) -> ModelParams:
-    return ModelParams(
+    return model_params(
         **{
             "representation": "finetuned",
             "head": "finetuned",
             "encoder": str(encoder),
-            "tuning_epochs": 3,
-            "tuning_rate": 3e-3,
+            "finetune_epochs": 3,
+            "finetune_rate": 3e-3,
             "network_rate": 1e-2,
             "hidden": 8,
-            "tuning_rows": 16,
+            "finetune_rows": 16,
             **changes,
         }
     )
@@ -66,15 +69,27 @@ def _fitting(rows: int = 120, rare: float = 0.5, **changes: Any) -> Fitting:
     return Fitting(frame=frame, y=y, task="binary", classes=2, **changes)
 
 
-def _reading(encoder: Path, texts: list[list[str]], most: int = 4096) -> Reading:
-    return read(row_texts(pd.Series(texts), 8), open_tokens(Encoder.open(str(encoder)).source), most)
+def _settings(**changes: Any) -> Finetuned:
+    head = _params("minilm", **changes).head
+    assert isinstance(head, Finetuned)
+    return head
 
 
-@pytest.mark.parametrize("tuning", ["full", "lora"])
-def test_it_learns_a_signal_that_stands_in_the_texts_alone(tiny_bert: Path, tuning: str) -> None:
-    rate = {"full": 3e-3, "lora": 3e-2}[tuning]
-    params = _params(tiny_bert, tuning=tuning, tuning_rate=rate, tuning_epochs=6)
-    scorer = finetune_scorer.fit(params, META, _fitting())
+def _fit(params: ModelParams, fitting: Fitting) -> FinetunedScorer:
+    scorer = params.head.fit(params, META, fitting)
+    assert isinstance(scorer, FinetunedScorer)
+    return scorer
+
+
+def _reading(encoder: Path, texts: list[list[str]], most: int = 4096) -> RowWindows:
+    return row_windows(row_texts(pd.Series(texts), 8), open_tokens(Encoder.open(str(encoder)).source), most)
+
+
+@pytest.mark.parametrize("finetune", ["full", "lora"])
+def test_it_learns_a_signal_that_stands_in_the_texts_alone(tiny_bert: Path, finetune: str) -> None:
+    rate = {"full": 3e-3, "lora": 3e-2}[finetune]
+    params = _params(tiny_bert, finetune=finetune, finetune_rate=rate, finetune_epochs=6)
+    scorer = _fit(params, _fitting())
     new = _fitting(rows=240)
     raw = scorer.raw(new.frame.iloc[120:])
     assert roc_auc_score(new.y[120:], raw) > 0.9
@@ -84,8 +99,7 @@ def test_it_learns_a_signal_that_stands_in_the_texts_alone(tiny_bert: Path, tuni
 def test_the_same_seed_gives_the_same_scores_and_another_one_others(tiny_bert: Path) -> None:
     fitting = _fitting(rows=60)
     first, again, other = (
-        finetune_scorer.fit(_params(tiny_bert), META, replace(fitting, seed=seed)).raw(fitting.frame)
-        for seed in (0, 0, 1)
+        _fit(_params(tiny_bert), replace(fitting, seed=seed)).raw(fitting.frame) for seed in (0, 0, 1)
     )
     assert np.array_equal(first, again)
     assert not np.allclose(first, other)
@@ -97,7 +111,7 @@ def test_a_bundle_predicts_what_the_fitted_model_does(tiny_bert: Path, tmp_path:
     parts = split(table)
     target = fit_target("label" if kind == "flat" else "spend", table, parts.train)
     loss = "auto" if kind == "flat" else "tweedie"
-    params = _params(tiny_bert, tuning_epochs=1, loss=loss)
+    params = _params(tiny_bert, finetune_epochs=1, loss=loss)
     model = purchasing_model.fit(table, parts, target, params, store=str(tmp_path / "store"))
     rows = table.frame.iloc[parts.test]
     told = model.outputs(rows)
@@ -113,10 +127,10 @@ def test_a_bundle_predicts_what_the_fitted_model_does(tiny_bert: Path, tmp_path:
     assert not len(warm.get(encoder.store_key, tables.TEXTS)[1])
 
 
-@pytest.mark.parametrize("tuning", ["full", "lora"])
+@pytest.mark.parametrize("finetune", ["full", "lora"])
 @pytest.mark.parametrize("model", ["tiny_bert", "tiny_gpt"])
 def test_what_is_written_gives_the_vectors_of_training(
-    request: pytest.FixtureRequest, tmp_path: Path, model: str, tuning: str
+    request: pytest.FixtureRequest, tmp_path: Path, model: str, finetune: str
 ) -> None:
     import torch
 
@@ -124,7 +138,7 @@ def test_what_is_written_gives_the_vectors_of_training(
     texts = [["red milk", "a long text " * 12], ["blue"], [], ["red milk"]]
     reading = _reading(folder, texts)
     language = LanguageModel(
-        Encoder.open(str(folder)).source, _params(folder, tuning=tuning), reading.ids, "cpu"
+        Encoder.open(str(folder)).source, _settings(finetune=finetune), reading.ids, "cpu"
     )
     language.half = False
     torch.manual_seed(0)
@@ -135,7 +149,7 @@ def test_what_is_written_gives_the_vectors_of_training(
         in_training = language.vectors(reading.batch(np.arange(4))).numpy()
     moved = {n for n, one in language.model.state_dict().items() if not torch.equal(one, before[n])}
     assert moved
-    assert all("lora_" in name for name in moved) or tuning == "full"
+    assert all("lora_" in name for name in moved) or finetune == "full"
     language.write(tmp_path / "tuned")
     tuned = Encoder.open(str(tmp_path / "tuned"))
     rows = row_texts(pd.Series(texts), 8)
@@ -154,8 +168,8 @@ def test_frozen_layers_stay_and_what_they_give_is_kept(
     folder = request.getfixturevalue(model)
     texts = [["red milk", "a long text " * 12], ["blue"]]
     reading, source = _reading(folder, texts), Encoder.open(str(folder)).source
-    kept = LanguageModel(source, _params(folder, frozen_layers=1), reading.ids, "cpu")
-    plain = LanguageModel(source, _params(folder), reading.ids, "cpu")
+    kept = LanguageModel(source, _settings(frozen_layers=1), reading.ids, "cpu")
+    plain = LanguageModel(source, _settings(), reading.ids, "cpu")
     batch = reading.batch(np.arange(2))
     with torch.no_grad():
         same = torch.nn.functional.cosine_similarity(kept.vectors(batch), plain.vectors(batch))
@@ -181,29 +195,28 @@ def test_frozen_layers_stay_and_what_they_give_is_kept(
 
 def test_more_frozen_layers_than_the_model_has_are_refused(tiny_bert: Path) -> None:
     with pytest.raises(DataError, match=r"frozen_layers: got 2; .* has 2 layers"):
-        finetune_scorer.fit(_params(tiny_bert, frozen_layers=2), META, _fitting(rows=40))
+        _fit(_params(tiny_bert, frozen_layers=2), _fitting(rows=40))
 
 
 KILLED = """
 import os, signal, sys
 sys.path[:0] = [{tests!r}, {root!r}]
 import importlib.util
-from purchasing_power.model.networks.finetune import scorer as finetune_scorer
 from purchasing_power.model.networks.finetune import training as finetune_training
-spec = importlib.util.spec_from_file_location("laws", {laws!r})
-laws = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(laws)
+spec = importlib.util.spec_from_file_location("tests_of_scorer", {module!r})
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
 finetune_training.CHECKPOINT_STEPS = 2
 written = 0
-keep = finetune_training.Run._keep
+keep = finetune_training.TrainingRun._write_checkpoint
 def kept_and_killed(run):
     global written
     keep(run)
     written += 1
     if written == 5:
         os.kill(os.getpid(), signal.SIGKILL)
-finetune_training.Run._keep = kept_and_killed
-finetune_scorer.fit(laws._params({encoder!r}), laws.META, laws._fitting(workspace={workspace!r}, threads=1))
+finetune_training.TrainingRun._write_checkpoint = kept_and_killed
+module._fit(module._params({encoder!r}), module._fitting(workspace={workspace!r}, threads=1))
 """
 
 
@@ -211,17 +224,17 @@ finetune_scorer.fit(laws._params({encoder!r}), laws.META, laws._fitting(workspac
 def test_a_fit_killed_in_the_middle_goes_on_to_the_same_model(tiny_bert: Path, tmp_path: Path) -> None:
     curve: list[tuple[str, float, int]] = []
     fitting = _fitting(threads=1, curve=lambda *one: curve.append(one))
-    whole = finetune_scorer.fit(_params(tiny_bert), META, fitting)
+    whole = _fit(_params(tiny_bert), fitting)
     workspace = tmp_path / "workspace"
     paths = {"tests": str(Path(__file__).parents[3] / "support"), "root": str(Path(__file__).parents[4])}
-    code = KILLED.format(**paths, laws=__file__, encoder=str(tiny_bert), workspace=str(workspace))
+    code = KILLED.format(**paths, module=__file__, encoder=str(tiny_bert), workspace=str(workspace))
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     [left] = workspace.rglob("*.safetensors")
     assert left.name == "stopped.safetensors"
     told: list[tuple[str, float, int]] = []
     again = replace(fitting, workspace=str(workspace), curve=lambda *one: told.append(one))
-    resumed = finetune_scorer.fit(_params(tiny_bert), META, again)
+    resumed = _fit(_params(tiny_bert), again)
     assert np.array_equal(resumed.raw(fitting.frame), whole.raw(fitting.frame))
     assert resumed.encoder.fingerprint == whole.encoder.fingerprint
     assert told == curve
@@ -231,15 +244,15 @@ def test_a_fit_killed_in_the_middle_goes_on_to_the_same_model(tiny_bert: Path, t
 def test_a_finished_fit_is_taken_from_the_workspace_and_few_are_kept(
     tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finetune_fit, "KEPT_FITS", 1)
+    monkeypatch.setattr(finetune_fit, "MOST_FITS", 1)
     told: list[Any] = []
     fitting = _fitting(rows=40, workspace=str(tmp_path), curve=lambda *one: told.append(one))
-    first = finetune_scorer.fit(_params(tiny_bert, tuning_epochs=1), META, fitting)
+    first = _fit(_params(tiny_bert, finetune_epochs=1), fitting)
     count = len(told)
-    again = finetune_scorer.fit(_params(tiny_bert, tuning_epochs=1), META, fitting)
+    again = _fit(_params(tiny_bert, finetune_epochs=1), fitting)
     assert count and len(told) == count
-    finetune_scorer.fit(_params(tiny_bert, tuning_epochs=1), META, replace(fitting, seed=5))
-    assert len(list((tmp_path / "tuning").iterdir())) == 1
+    _fit(_params(tiny_bert, finetune_epochs=1), replace(fitting, seed=5))
+    assert len(list((tmp_path / "finetune").iterdir())) == 1
     # What was removed from the workspace is still whole for who reads it.
     assert np.array_equal(first.raw(fitting.frame), again.raw(fitting.frame))
 
@@ -250,8 +263,7 @@ def test_a_panel_is_stopped_by_its_latest_cutoff_and_learns_from_outcomes_known_
     extra = train.assign(cutoff=train["cutoff"] + pd.Timedelta(days=7))
     frame = rows_to_fit(pd.concat([train, extra], ignore_index=True), table.meta)
     y = np.zeros(len(frame), np.int64)
-    params = _params("minilm")
-    parts = hold_out(params, table.meta, Fitting(frame=frame, y=y, task="binary", classes=2))
+    parts = hold_out("auto", table.meta, Fitting(frame=frame, y=y, task="binary", classes=2))
     times = frame["cutoff"].to_numpy()
     assert (times[parts.held] == times.max()).all()
     assert (times[parts.learn] + np.timedelta64(28, "D") <= times.max()).all()
@@ -262,12 +274,12 @@ def test_a_flat_table_is_stopped_by_users_of_whom_nothing_is_learned() -> None:
     users = np.repeat(np.arange(50), 3).astype(str)
     frame = pd.DataFrame({"user_id": users, "documents": [["a"]] * 150})
     fitting = Fitting(frame=frame, y=np.tile([0, 1, 0], 50), task="binary", classes=2)
-    parts = hold_out(_params("minilm"), META, fitting)
+    parts = hold_out("auto", META, fitting)
     assert not set(users[parts.learn]) & set(users[parts.held])
     assert sorted([*parts.learn, *parts.held]) == list(range(150))
     assert 10 <= len(parts.held) <= 20
     assert not parts.refit
-    assert hold_out(_params("minilm", refit="always"), META, fitting).refit
+    assert hold_out("always", META, fitting).refit
 
 
 def test_no_row_but_the_fitted_ones_is_read_while_training(
@@ -276,15 +288,15 @@ def test_no_row_but_the_fitted_ones_is_read_while_training(
     table = tables.flat(120)
     parts = split(table)
     read_rows: list[pd.DataFrame] = []
-    tuned = finetune_fit.tuned
+    write = finetune_fit.Finetuning.write
 
-    def watched(params: Any, meta: Any, fitting: Fitting, *rest: Any) -> Any:
-        read_rows.append(fitting.frame)
-        return tuned(params, meta, fitting, *rest)
+    def watched(finetuning: finetune_fit.Finetuning, folder: Path) -> None:
+        read_rows.append(finetuning.fitting.frame)
+        write(finetuning, folder)
 
-    monkeypatch.setattr(finetune_fit, "tuned", watched)
+    monkeypatch.setattr(finetune_fit.Finetuning, "write", watched)
     target = fit_target("label", table, parts.train)
-    purchasing_model.fit(table, parts, target, _params(tiny_bert, tuning_epochs=1))
+    purchasing_model.fit(table, parts, target, _params(tiny_bert, finetune_epochs=1))
     [frame] = read_rows
     assert set(frame["user_id"]) == set(table.frame["user_id"].iloc[parts.train])
 
@@ -293,18 +305,18 @@ def test_imbalance_is_met_on_the_rows_learned_from_alone(
     tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learned: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    made = finetune_training.Run.__init__
+    made = finetune_training.TrainingRun.__init__
 
-    def watched(run: Any, material: Any, learn: np.ndarray, held: np.ndarray, *rest: Any) -> None:
-        learned[material.params.imbalance] = (learn, held)
-        made(run, material, learn, held, *rest)
+    def watched(run: Any, data: Any, learn: np.ndarray, held: np.ndarray, *rest: Any) -> None:
+        learned[imbalance] = (learn, held)
+        made(run, data, learn, held, *rest)
 
-    monkeypatch.setattr(finetune_training.Run, "__init__", watched)
+    monkeypatch.setattr(finetune_training.TrainingRun, "__init__", watched)
     fitting = _fitting(rare=0.2)
     means = {}
     for imbalance in ("none", "weights", "over", "under"):
-        params = _params(tiny_bert, imbalance=imbalance, tuning_epochs=1, tuning_rows=8)
-        means[imbalance] = finetune_scorer.fit(params, META, fitting).raw(fitting.frame).mean()
+        params = _params(tiny_bert, imbalance=imbalance, finetune_epochs=1, finetune_rows=8)
+        means[imbalance] = _fit(params, fitting).raw(fitting.frame).mean()
     for imbalance in ("over", "under"):
         learn, held = learned[imbalance]
         assert np.bincount(fitting.y[learn])[0] == np.bincount(fitting.y[learn])[1]
@@ -340,11 +352,11 @@ def test_batches_hold_every_row_once_in_like_lengths() -> None:
 
 def test_a_tuned_model_of_a_blend_has_its_own_files(tiny_bert: Path, tmp_path: Path) -> None:
     fitting = _fitting(rows=40)
-    scorer = finetune_scorer.fit(_params(tiny_bert, tuning_epochs=1), META, fitting)
+    scorer = _fit(_params(tiny_bert, finetune_epochs=1), fitting)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         scorer.save(tmp_path / name, ["shop"], None)
-    loaded = finetune_scorer.load(tmp_path / "b", _params(tiny_bert, tuning_epochs=1), META)
+    loaded = finetune_scorer.load(tmp_path / "b", 8)
     assert np.array_equal(loaded.raw(prepare(fitting.frame, META)), scorer.raw(fitting.frame))
     assert json.loads((tmp_path / "a" / "network.json").read_text())["runtime"] == "float32"
     assert os.path.isdir(tmp_path / "vectors")
