@@ -25,9 +25,9 @@ from mlflow.pyfunc.scoring_server import InvocationsResponse
 
 from purchasing_power.errors import DataError
 from purchasing_power.serving.deployed import deployed
-from purchasing_power.serving.forms import rows_of
+from purchasing_power.serving.forms import frame_rows, rows_of
 from purchasing_power.serving.limits import read_limits
-from purchasing_power.serving.responder import BatchResponder, Responder, sent_frame
+from purchasing_power.serving.responder import BatchResponder, Responder
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +155,7 @@ class _Records:
 
     def predict(self, frame: pd.DataFrame) -> Any:
         """Answer the frame's rows."""
-        return self.answer(sent_frame(frame))
+        return self.answer(frame_rows(frame))
 
 
 def _error(status: int, message: str) -> InvocationsResponse:

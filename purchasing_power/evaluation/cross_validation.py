@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import clone
 
 from purchasing_power.evaluation.target_metrics import primary_score
-from purchasing_power.model.cache import cached
 from purchasing_power.model.calibration import calibrated
-from purchasing_power.model.features import block_key, block_weight, blocks, prepare, stacked
+from purchasing_power.model.features import block_key, block_weight, blocks, prepare
 from purchasing_power.model.heads import blend
 from purchasing_power.model.imbalance import resampled
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import rows_to_fit
 from purchasing_power.model.scorer import Fitting, one_blas_thread
-from purchasing_power.model.table_scorer import MatrixFitting, MatrixHead
+from purchasing_power.model.table_scorer import MatrixFitting, MatrixHead, stacked
 from purchasing_power.snapshot.target import Target, fit_target
 from purchasing_power.snapshot.user_table import UserTable
 
 # A study of many trials would else fill the memory of the machine.
 BLOCK_BYTES, OUTPUT_BYTES = 2 << 30, 1 << 28
+T = TypeVar("T")
 Pair = tuple[np.ndarray, np.ndarray]
 BlockPair = tuple[Any, Any]
 
@@ -153,3 +154,29 @@ def _fit_block(made: Any, before: Any, later: Any, y: np.ndarray) -> BlockPair:
         return before.to_numpy(np.float64), later.to_numpy(np.float64)
     fitted = clone(made)
     return fitted.fit_transform(before, y), fitted.transform(later)
+
+
+def cached(cache: dict[Any, T], key: Hashable, make: Callable[[], T], limit: int) -> T:
+    """The result under ``key``, made where it is missing.
+
+    Parameters
+    ----------
+    cache
+        Results by key, the one longest unused first; the last one used stays whatever its size.
+    limit
+        Bytes that the results may take together.
+    """
+    value = cache.pop(key) if key in cache else make()
+    cache[key] = value
+    size = sum(map(_bytes, cache.values()))
+    while size > limit and len(cache) > 1:
+        size -= _bytes(cache.pop(next(iter(cache))))
+    return value
+
+
+def _bytes(value: Any) -> int:
+    if isinstance(value, tuple):
+        return sum(map(_bytes, value))
+    if sparse.issparse(value):
+        return value.data.nbytes + value.indices.nbytes + value.indptr.nbytes
+    return int(value.nbytes)

@@ -1,9 +1,10 @@
-"""Names of the files in a bundle, and what is told of the encoder beside them."""
+"""Names of the files in a bundle, and the encoder that lies beside them."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from purchasing_power.errors import DataError
 
@@ -26,17 +27,21 @@ def kind_of(folder: Path) -> str:
         If the folder is no bundle.
     """
     try:
-        found = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(
             f"model bundle: no readable {DESCRIPTION} in {folder}. Give the bundle folder of a trained model."
         ) from error
-    return str(found.get("kind", "purchase"))
+    return str(description.get("kind", "purchase"))
 
 
-def encoder_reference(folder: Path) -> str | None:
-    """Reference of the encoder beside a scorer's folder, as it was saved; ``None`` where it reads none."""
+def open_encoder_block(features: Any, folder: Path) -> None:
+    """Let a fitted encoder block read the encoder and the vectors that came along with a scorer's folder."""
     if not (folder / ENCODER).exists():
-        return None
-    kept = json.loads((folder / ENCODER).read_text())
-    return f"{folder.parent / kept['folder']}?runtime={kept['runtime']}"
+        return
+    saved = json.loads((folder / ENCODER).read_text())
+    for name, block, _ in features.transformers_:
+        if name == "encoder":
+            text = block.steps[0][1] if hasattr(block, "steps") else block
+            text.encoder = f"{folder.parent / saved['folder']}?runtime={saved['runtime']}"
+            text.warm_store, text.store = str(folder.parent / WARM), None

@@ -66,7 +66,7 @@ class Description:
     score_levels, typical
         As :class:`~purchasing_power.model.purchasing_model.PurchasingModel` has them.
     probe_outputs
-        Outputs of the model for the rows of :func:`~purchasing_power.model.probe_rows.probe_rows`, with which another
+        Outputs of the model for the rows of :func:`~purchasing_power.model.typical_user.probe_rows`, with which another
         way of computing them is compared; empty in a bundle that has none.
     """
 
