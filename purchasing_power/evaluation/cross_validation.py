@@ -16,8 +16,8 @@ from purchasing_power.model.features import block_key, block_weight, blocks, pre
 from purchasing_power.model.heads import blend
 from purchasing_power.model.imbalance import resampled
 from purchasing_power.model.params import ModelParams
-from purchasing_power.model.purchasing_model import rows_to_fit
-from purchasing_power.model.scorer import Fitting, one_blas_thread
+from purchasing_power.model.purchasing_model import fitting
+from purchasing_power.model.scorer import RunSettings, one_blas_thread
 from purchasing_power.model.table_scorer import MatrixFitting, MatrixHead, stacked
 from purchasing_power.snapshot.target import Target, fit_target
 from purchasing_power.snapshot.user_table import UserTable
@@ -29,8 +29,8 @@ Pair = tuple[np.ndarray, np.ndarray]
 BlockPair = tuple[Any, Any]
 
 
-@dataclass
-class CrossValidation:
+@dataclass(frozen=True)
+class CrossValidation(RunSettings):
     """Folds of a user table with every feature block computed once per fold.
 
     Attributes
@@ -39,19 +39,12 @@ class CrossValidation:
         The user table and (fitted, scored) positions of its rows.
     target_name, positive
         As ``fit_target`` takes them; thresholds are learned anew on each fold's fitted rows.
-    seed, store, threads, workspace, progress
-        As ``purchasing_model.fit`` takes them.
     """
 
     table: UserTable
     folds: list[Pair]
     target_name: str
     positive: str = "auto"
-    seed: int = 0
-    store: str | None = None
-    threads: int = 0
-    workspace: str | None = None
-    progress: bool = False
     _blocks: dict[tuple[Any, ...], BlockPair] = field(default_factory=dict)
     _targets: dict[int, Target] = field(default_factory=dict)
     _outputs: dict[tuple[int, ModelParams], np.ndarray] = field(default_factory=dict)
@@ -121,18 +114,8 @@ class CrossValidation:
     def _text_raw(self, number: int, params: ModelParams) -> np.ndarray:
         target, meta = self.target(number), self.table.meta
         before, later = (self.table.frame.iloc[rows] for rows in self.folds[number])
-        fitting = Fitting(
-            frame=rows_to_fit(before, meta),
-            y=target.labels(before),
-            task=target.task,
-            classes=len(target.classes),
-            seed=self.seed,
-            store=self.store,
-            workspace=self.workspace,
-            threads=self.threads,
-            progress=self.progress,
-        )
-        return params.head.fit(params, meta, fitting).raw(prepare(later, meta))
+        fitted = params.head.fit(params, meta, fitting(before, meta, target, self))
+        return fitted.raw(prepare(later, meta))
 
     def _block(self, number: int, params: ModelParams, name: str) -> BlockPair:
         key = (number, *block_key(name, params))

@@ -14,11 +14,13 @@ from purchasing_power.model.description import Training
 from purchasing_power.model.features import prepare
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.predictions import prediction_columns, ranking_score
-from purchasing_power.model.scorer import Curve, Fitting, Scorer, one_blas_thread
+from purchasing_power.model.scorer import Curve, Fitting, RunSettings, Scorer, one_blas_thread
 from purchasing_power.model.splits import Split
 from purchasing_power.model.typical_user import typical_values
 from purchasing_power.snapshot.target import TIER_QUANTILES, Target
 from purchasing_power.snapshot.user_table import CUTOFF, USER, UserTable, UserTableMeta
+
+DEFAULTS = RunSettings()
 
 
 @dataclass(frozen=True)
@@ -114,47 +116,47 @@ def fit(
     split: Split,
     target: Target,
     params: ModelParams,
-    seed: int = 0,
-    store: str | None = None,
-    threads: int = 0,
-    workspace: str | None = None,
-    progress: bool = False,
+    settings: RunSettings = DEFAULTS,
     curve: Curve | None = None,
 ) -> PurchasingModel:
     """Fit the scorer on the training rows, and calibrate it on the calibration rows.
 
     Parameters
     ----------
-    store, workspace, threads, progress, curve
-        As :class:`~purchasing_power.model.scorer.Fitting` takes them.
+    curve
+        As :class:`~purchasing_power.model.scorer.Fitting` takes it.
     """
     train, later = table.frame.iloc[split.train], table.frame.iloc[split.calibrate]
-    classes = len(target.classes)
-    scorer = params.head.fit(
-        params,
-        table.meta,
-        Fitting(
-            frame=rows_to_fit(train, table.meta),
-            y=target.labels(train),
-            task=target.task,
-            classes=classes,
-            seed=seed,
-            store=store,
-            workspace=workspace,
-            threads=threads,
-            progress=progress,
-            curve=curve,
-        ),
-    )
+    fitted_on = fitting(train, table.meta, target, settings, curve)
+    scorer = params.head.fit(params, table.meta, fitted_on)
     raw = scorer.raw(prepare(later, table.meta))
-    calibrator = fit_calibrator(raw, target.labels(later), target.task, classes)
+    calibrator = fit_calibrator(raw, target.labels(later), target.task, len(target.classes))
     scores = ranking_score(target, calibrated(calibrator, raw, target.task))
     levels = target.thresholds or tuple(float(q) for q in np.quantile(scores, TIER_QUANTILES))
-    seen = np.sort(row_keys(table.rows(split.known)))
-    typical = typical_values(prepare(train, table.meta), table.meta)
     return PurchasingModel(
-        params, table.meta, target, scorer, calibrator, levels, _training(table, split, seed), seen, typical
+        params=params,
+        meta=table.meta,
+        target=target,
+        scorer=scorer,
+        calibrator=calibrator,
+        score_levels=levels,
+        training=_training(table, split, settings.seed),
+        seen=np.sort(row_keys(table.rows(split.known))),
+        typical=typical_values(fitted_on.frame, table.meta),
     )
+
+
+def fitting(
+    rows: pd.DataFrame,
+    meta: UserTableMeta,
+    target: Target,
+    settings: RunSettings = DEFAULTS,
+    curve: Curve | None = None,
+) -> Fitting:
+    """The rows and labels that a scorer is fitted with."""
+    labels, classes = target.labels(rows), len(target.classes)
+    prepared = rows_to_fit(rows, meta)
+    return Fitting(prepared, labels, target.task, classes, curve, **settings.run_settings)
 
 
 def rows_to_fit(frame: pd.DataFrame, meta: UserTableMeta) -> pd.DataFrame:
