@@ -73,7 +73,7 @@ def libraries(made, rows: list[dict]) -> list[tuple[str, str, float]]:
     """pandas, MLflow's schema enforcement and scikit-learn."""
     model, who = made.model, "libraries"
     frames = [pd.DataFrame([row]) for row in rows]
-    schema = signature(KIND, model, made.shown).inputs
+    schema = signature(KIND, model, made.example).inputs
     prepared = [model.prepared(frame) for frame in frames]
     figures = [
         (who, "frame of the row", spent_ms(lambda row: pd.DataFrame([row]), rows)),

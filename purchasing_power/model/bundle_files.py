@@ -8,7 +8,7 @@ from typing import Any
 
 from purchasing_power.errors import DataError
 
-DESCRIPTION = "bundle.json"
+DESCRIPTION, PURCHASE = "bundle.json", "purchase"
 SCORER, CALIBRATOR = "scorer", "calibrator.skops"
 # Of a scorer on the feature matrix: its blocks, the encoder that they read, vectors that came along.
 FEATURES, ENCODER, WARM = "features.skops", "encoder.json", "vectors"
@@ -18,8 +18,8 @@ TREES, ESTIMATOR, NETWORK = "trees.txt", "head.skops", "mlp"
 BLEND, MEMBER = "blend.json", "member_{}"
 
 
-def kind_of(folder: Path) -> str:
-    """Name of the kind of model that a bundle holds; one from before there were kinds holds a purchase model.
+def read_description(folder: Path) -> dict[str, Any]:
+    """What a bundle of any kind says of itself.
 
     Raises
     ------
@@ -27,12 +27,17 @@ def kind_of(folder: Path) -> str:
         If the folder is no bundle.
     """
     try:
-        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        description: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(
             f"model bundle: no readable {DESCRIPTION} in {folder}. Give the bundle folder of a trained model."
         ) from error
-    return str(description.get("kind", "purchase"))
+    return description
+
+
+def kind_of(folder: Path) -> str:
+    """Name of the kind of model that a bundle holds; one from before there were kinds holds a purchase model."""
+    return str(read_description(folder).get("kind", PURCHASE))
 
 
 def open_encoder_block(features: Any, folder: Path) -> None:

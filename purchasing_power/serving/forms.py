@@ -63,19 +63,19 @@ def frame_rows(frame: pd.DataFrame) -> list[Any]:
 
 
 def _split(content: Any) -> list[Any]:
-    stated = content if isinstance(content, dict) else {}
-    columns, data = stated.get("columns"), stated.get("data")
-    if (
-        not isinstance(columns, list)
-        or not isinstance(data, list)
-        or stated.keys() - {"columns", "data", "index"}
+    split = content if isinstance(content, dict) else {}
+    columns, data = split.get("columns"), split.get("data")
+    if not (
+        isinstance(columns, list)
+        and isinstance(data, list)
+        and all(isinstance(name, str) for name in columns)
+        and len(set(columns)) == len(columns)
+        and split.keys() <= {"columns", "data", "index"}
     ):
         raise RequestError(
-            "dataframe_split: an object with the lists columns (names) and data (rows) is needed, and index may stand "
-            "beside them. Send those, or inputs with an object per user."
+            "dataframe_split: an object with the lists columns (different names) and data (rows) is needed, and index "
+            "may stand beside them. Send those, or inputs with an object per user."
         )
-    if not all(isinstance(name, str) for name in columns) or len(set(columns)) < len(columns):
-        raise RequestError("dataframe_split: columns: different names are needed, each a text. Correct them.")
     for position, row in enumerate(data):
         if not isinstance(row, list) or len(row) != len(columns):
             got = f"{len(row)} values" if isinstance(row, list) else json_type(row)

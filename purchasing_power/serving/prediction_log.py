@@ -19,11 +19,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from purchasing_power.atomic_folder import atomic_file
 from purchasing_power.errors import DataError
 from purchasing_power.serving.deployed import Deployed
-from purchasing_power.serving.rows import RequestColumns, Rows
+from purchasing_power.serving.rows import Rows
 from purchasing_power.shop.pseudonym import pseudonymise, read_key
-from purchasing_power.snapshot.user_table import CUTOFF, USER, UserTableMeta
+from purchasing_power.snapshot.user_table import CUTOFF, USER
 
 FOLDER_VARIABLE, SECONDS_VARIABLE = "PURCHASING_POWER_LOG", "PURCHASING_POWER_LOG_SECONDS"
 SECONDS = 1.0
@@ -67,13 +68,12 @@ class PredictionLog:
     def __init__(
         self,
         folder: Path,
-        columns: RequestColumns,
         deployed: Deployed,
         key: bytes,
         seconds: float = SECONDS,
         most_waiting: int = MOST_WAITING,
     ) -> None:
-        self.folder, self.columns, self.deployed, self.key = folder, columns, deployed, key
+        self.folder, self.deployed, self.key = folder, deployed, key
         self.seconds = seconds
         self.dropped = 0
         self._waiting: queue.Queue[LoggedRequest] = queue.Queue(most_waiting)
@@ -113,18 +113,13 @@ class PredictionLog:
         if not requests:
             return
         name = f"{requests[0].time:%Y%m%dT%H%M%S.%f}-{os.getpid()}-{uuid.uuid4().hex[:8]}.parquet"
-        draft = self.folder / f".{name}.draft"
-        try:
-            frame = _frame(requests, self.columns, self.deployed, self.key)
-            table = pa.Table.from_pandas(frame, preserve_index=False)
-            metadata = {**(table.schema.metadata or {}), DROPPED: str(self.dropped)}
+        table = pa.Table.from_pandas(_frame(requests, self.deployed, self.key), preserve_index=False)
+        metadata = {**(table.schema.metadata or {}), DROPPED: str(self.dropped)}
+        with atomic_file(self.folder / name) as draft:
             pq.write_table(table.replace_schema_metadata(metadata), draft, compression="zstd")
-            os.replace(draft, self.folder / name)
-        finally:
-            draft.unlink(missing_ok=True)
 
 
-def open_log(meta: UserTableMeta, deployed: Deployed) -> PredictionLog | None:
+def open_log(deployed: Deployed) -> PredictionLog | None:
     """The log that the environment asks for, or ``None``.
 
     ``PURCHASING_POWER_LOG`` is its folder, ``PURCHASING_POWER_LOG_SECONDS`` the time between two files. The pseudonym
@@ -148,14 +143,13 @@ def open_log(meta: UserTableMeta, deployed: Deployed) -> PredictionLog | None:
             f"environment variable {SECONDS_VARIABLE}: got {stated!r}; seconds above 0 are allowed. Set some."
         )
     home = Path(folder).resolve()
-    return PredictionLog(home, RequestColumns.of(meta), deployed, read_key(home.parent), seconds)
+    return PredictionLog(home, deployed, read_key(home.parent), seconds)
 
 
-def _frame(
-    requests: Sequence[LoggedRequest], columns: RequestColumns, deployed: Deployed, key: bytes
-) -> pd.DataFrame:
+def _frame(requests: Sequence[LoggedRequest], deployed: Deployed, key: bytes) -> pd.DataFrame:
     """A row per user of the requests, in their order."""
     rows = [one.rows for one in requests]
+    columns = rows[0].columns
     moments = [np.datetime64(one.time.replace(tzinfo=None), "us") for one in requests]
     times = pd.DatetimeIndex(np.repeat(moments, list(map(len, rows)))).tz_localize("UTC")
     users = pd.Series([user for one in rows for user in one.users], dtype="str")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -43,10 +44,11 @@ class Responder(Protocol):
         """
 
 
+@dataclass(frozen=True)
 class RowResponder:
     """Replies to rows of named columns, for a kind of model that predicts checked rows.
 
-    Parameters
+    Attributes
     ----------
     columns
         What a row may hold.
@@ -60,18 +62,13 @@ class RowResponder:
         Checked rows of a request that holds raw orders, events and texts; ``None`` for a model that reads none.
     """
 
-    def __init__(
-        self,
-        columns: RequestColumns,
-        predict: Callable[[Rows], dict[str, np.ndarray]],
-        predict_frame: Callable[[pd.DataFrame], pd.DataFrame],
-        deployed: Deployed,
-        limits: Limits,
-        log: PredictionLog | None = None,
-        raw: Callable[[list[Any]], Rows] | None = None,
-    ) -> None:
-        self.columns, self.predict, self.predict_frame = columns, predict, predict_frame
-        self.deployed, self.limits, self.log, self.raw = deployed, limits, log, raw
+    columns: RequestColumns
+    predict: Callable[[Rows], dict[str, np.ndarray]]
+    predict_frame: Callable[[pd.DataFrame], pd.DataFrame]
+    deployed: Deployed
+    limits: Limits
+    log: PredictionLog | None = None
+    raw: Callable[[list[Any]], Rows] | None = None
 
     def records(self, sent: list[Any]) -> list[dict[str, Any]]:
         """Replies to the rows of a request, see :class:`Responder`."""
@@ -103,11 +100,12 @@ class RowResponder:
         return self.raw(sent)
 
 
+@dataclass(frozen=True)
 class BatchResponder:
     """A version whose kind is scored in batch: it predicts frames, and refuses requests."""
 
-    def __init__(self, model: Model, deployed: Deployed) -> None:
-        self.model, self.deployed = model, deployed
+    model: Model
+    deployed: Deployed
 
     def records(self, sent: list[Any]) -> list[dict[str, Any]]:
         """Refuse the request, see :class:`Responder`."""
@@ -124,7 +122,7 @@ class BatchResponder:
 def open_responder(folder: Path, deployed: Deployed, limits: Limits) -> RowResponder:
     """The responder of a purchase model's bundle; it imports no scikit-learn where the fast path can do without."""
     model = FastModel.open(folder)
-    return purchase_responder(model, deployed, limits, open_log(model.meta, deployed))
+    return purchase_responder(model, deployed, limits, open_log(deployed))
 
 
 def purchase_responder(

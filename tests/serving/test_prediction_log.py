@@ -39,7 +39,7 @@ def read(folder: Path) -> pd.DataFrame:
 
 
 def test_a_row_holds_request_and_prediction_without_the_user_or_a_text(tmp_path: Path) -> None:
-    log = PredictionLog(tmp_path, COLUMNS, DEPLOYED, KEY, seconds=60)
+    log = PredictionLog(tmp_path, DEPLOYED, KEY, seconds=60)
     log.put(*request("anna", HIDDEN, None))
     log.put(*request("anna"))
     log.close()
@@ -58,7 +58,7 @@ def test_a_row_holds_request_and_prediction_without_the_user_or_a_text(tmp_path:
 
 
 def test_a_full_queue_drops_and_counts_and_never_waits(tmp_path: Path) -> None:
-    log = PredictionLog(tmp_path, COLUMNS, DEPLOYED, KEY, seconds=60, most_waiting=2)
+    log = PredictionLog(tmp_path, DEPLOYED, KEY, seconds=60, most_waiting=2)
     start = time.perf_counter()
     for _ in range(1_000):
         log.put(*request("anna"))
@@ -71,7 +71,7 @@ def test_a_full_queue_drops_and_counts_and_never_waits(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "log"
-    log = PredictionLog(folder, COLUMNS, DEPLOYED, KEY, seconds=0.05)
+    log = PredictionLog(folder, DEPLOYED, KEY, seconds=0.05)
     folder.rmdir()
     log.put(*request("anna"))
     time.sleep(0.3)
@@ -82,16 +82,15 @@ def test_a_folder_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
 
 
 def test_the_environment_switches_it_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    meta = panel().meta
-    assert open_log(meta, DEPLOYED) is None
+    assert open_log(DEPLOYED) is None
     monkeypatch.setenv("PURCHASING_POWER_LOG", str(tmp_path / "log"))
     monkeypatch.setenv("PURCHASING_POWER_LOG_SECONDS", "0.5")
-    log = open_log(meta, DEPLOYED)
+    log = open_log(DEPLOYED)
     assert log is not None and log.seconds == 0.5
     log.close()
     monkeypatch.setenv("PURCHASING_POWER_LOG_SECONDS", "soon")
     with pytest.raises(ValueError, match="PURCHASING_POWER_LOG_SECONDS: got 'soon'"):
-        open_log(meta, DEPLOYED)
+        open_log(DEPLOYED)
 
 
 @pytest.mark.slow
@@ -99,8 +98,8 @@ def test_a_killed_process_loses_at_most_the_stated_time(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path\n"
         f"sys.path[:0] = {sys.path!r}\n"
-        "from test_prediction_log import COLUMNS, DEPLOYED, KEY, PredictionLog, request\n"
-        "log = PredictionLog(Path(sys.argv[1]), COLUMNS, DEPLOYED, KEY, seconds=0.5)\n"
+        "from test_prediction_log import DEPLOYED, KEY, PredictionLog, request\n"
+        "log = PredictionLog(Path(sys.argv[1]), DEPLOYED, KEY, seconds=0.5)\n"
         "while True:\n"
         "    log.put(*request('anna')); print(time.time(), flush=True); time.sleep(0.005)\n"
     )

@@ -6,6 +6,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,7 @@ FAST_ROWS = 16
 TOLERANCE = 1e-7
 
 
+@dataclass(frozen=True)
 class FastModel:
     """The predictions of a model for checked rows: by the fast path, or by the full model.
 
@@ -62,17 +64,12 @@ class FastModel:
         Gives the full model.
     """
 
-    def __init__(
-        self,
-        meta: UserTableMeta,
-        target: Target,
-        score_levels: tuple[float, ...],
-        fast_path: FastPath | None,
-        most: int,
-        full_model: Callable[[], PurchasingModel],
-    ) -> None:
-        self.meta, self.target, self.score_levels = meta, target, score_levels
-        self.fast_path, self.most, self.full_model = fast_path, most, full_model
+    meta: UserTableMeta
+    target: Target
+    score_levels: tuple[float, ...]
+    fast_path: FastPath | None
+    most: int
+    full_model: Callable[[], PurchasingModel]
 
     @classmethod
     def of(cls, model: PurchasingModel) -> FastModel:

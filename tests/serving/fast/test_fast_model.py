@@ -14,7 +14,7 @@ import pytest
 from tables import flat, panel
 
 from purchasing_power.errors import DataError
-from purchasing_power.model import bundle, description
+from purchasing_power.model import bundle, bundle_files, description
 from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.params import Member
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
@@ -132,12 +132,12 @@ def test_a_fast_path_that_differs_is_not_taken(monkeypatch: pytest.MonkeyPatch, 
 def test_a_bundle_without_outputs_to_compare_with_takes_the_full_model(tmp_path: Path) -> None:
     model = trained(TABLE, representation="none", head="svm")
     folder = bundle.save(model, tmp_path / "bundle")
-    expected = json.loads((folder / description.FILE).read_text())
+    expected = json.loads((folder / bundle_files.DESCRIPTION).read_text())
     outputs = expected.pop(description.PROBE_OUTPUTS)
-    (folder / description.FILE).write_text(json.dumps(expected))
+    (folder / bundle_files.DESCRIPTION).write_text(json.dumps(expected))
     assert FastModel.open(folder).most == FAST_ROWS
     # The name that they had in bundles written before.
-    (folder / description.FILE).write_text(json.dumps({**expected, "made_up": outputs}))
+    (folder / bundle_files.DESCRIPTION).write_text(json.dumps({**expected, "made_up": outputs}))
     assert FastModel.open(folder).most > FAST_ROWS
 
 
