@@ -63,7 +63,9 @@ class ServedModel(PythonModel):
         folder, config = Path(context.artifacts["bundle"]), context.model_config or {}
         here, limits = deployed(folder.parents[1]), read_limits()
         if config.get("responder") is None:
-            self.responder: Responder = BatchResponder(import_module(config["kind"]).KIND.load(folder), here)
+            self.responder: Responder = BatchResponder(
+                import_module(config["kind_module"]).KIND.load(folder), here
+            )
         else:
             self.responder = import_module(config["responder"]).open_responder(folder, here, limits)
         if scoring_server._SERVER_MODEL_PATH in os.environ:

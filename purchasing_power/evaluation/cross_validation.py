@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -27,6 +29,38 @@ BLOCK_BYTES, OUTPUT_BYTES = 2 << 30, 1 << 28
 T = TypeVar("T")
 Pair = tuple[np.ndarray, np.ndarray]
 BlockPair = tuple[Any, Any]
+
+
+@dataclass(frozen=True)
+class FoldScores:
+    """The primary metric of parameters on each fold, and what else it depends on.
+
+    Attributes
+    ----------
+    users
+        Digest of the user table.
+    params
+        As :meth:`ModelParams.to_dict` gives them.
+    scores
+        One per fold, earliest fold first.
+    """
+
+    users: str
+    target: str
+    positive: str
+    seed: int
+    params: dict[str, Any]
+    scores: tuple[float, ...]
+
+    def to_json(self) -> str:
+        """Everything, as a text."""
+        return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def read(cls, path: Path) -> FoldScores:
+        """What :meth:`to_json` gave, from a file."""
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**{**values, "scores": tuple(values["scores"])})
 
 
 @dataclass(frozen=True)
@@ -63,6 +97,14 @@ class CrossValidation(RunSettings):
             if after is not None:
                 after(number, results[-1])
         return results
+
+    def fold_scores(self, params: ModelParams, scores: Sequence[float]) -> FoldScores:
+        """Scores of parameters on these folds, as another run may take them over."""
+        # What JSON gives back is compared with what was never written.
+        flat = json.loads(json.dumps(params.to_dict()))
+        return FoldScores(
+            self.table.digest(), self.target_name, self.positive, self.seed, flat, tuple(scores)
+        )
 
     def score(self, number: int, outputs: np.ndarray) -> float:
         """The primary metric of outputs on a fold's scored rows."""

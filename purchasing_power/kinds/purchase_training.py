@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from purchasing_power.evaluation.cross_validation import CrossValidation
+from purchasing_power.evaluation.cross_validation import CrossValidation, FoldScores
 from purchasing_power.evaluation.target_metrics import primary_metric
 from purchasing_power.kinds.case import FitLog, FitOptions
 from purchasing_power.model.flat_params import model_params, read_params
@@ -80,6 +80,20 @@ def _log_cross_validation(
         log.metric(f"cv.fold_{number}.{metric}", score)
         log.part()
 
-    scores = validation.scores(params, after_fold)
+    scores = _scores_of_study(validation, params, options.fold_scores)
+    for number, score in enumerate(scores):
+        after_fold(number, score)
+    scores = scores or validation.scores(params, after_fold)
     log.metric(f"cv.mean.{metric}", float(np.mean(scores)))
     log.metric("cv.seconds", time.perf_counter() - start)
+
+
+def _scores_of_study(validation: CrossValidation, params: ModelParams, path: Path | None) -> list[float]:
+    """Scores that a study measured on the same folds, or none."""
+    if path is None:
+        return []
+    given = FoldScores.read(path)
+    same = given == validation.fold_scores(params, given.scores) and len(given.scores) == len(
+        validation.folds
+    )
+    return list(given.scores) if same else []

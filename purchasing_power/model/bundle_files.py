@@ -40,13 +40,16 @@ def kind_of(folder: Path) -> str:
     return str(read_description(folder).get("kind", PURCHASE))
 
 
+def encoder_block(features: Any) -> Any:
+    """The fitted block that reads an encoder's vectors, or ``None``."""
+    blocks = [block for name, block, _ in features.transformers_ if name == "encoder"]
+    return next((block.steps[0][1] if hasattr(block, "steps") else block for block in blocks), None)
+
+
 def open_encoder_block(features: Any, folder: Path) -> None:
-    """Let a fitted encoder block read the encoder and the vectors that came along with a scorer's folder."""
-    if not (folder / ENCODER).exists():
-        return
-    saved = json.loads((folder / ENCODER).read_text())
-    for name, block, _ in features.transformers_:
-        if name == "encoder":
-            text = block.steps[0][1] if hasattr(block, "steps") else block
-            text.encoder = f"{folder.parent / saved['folder']}?runtime={saved['runtime']}"
-            text.warm_store, text.store = str(folder.parent / WARM), None
+    """Let the encoder block read the encoder and the vectors that came along with a scorer's folder."""
+    block = encoder_block(features)
+    if block is not None:
+        saved = json.loads((folder / ENCODER).read_text())
+        block.encoder = f"{folder.parent / saved['folder']}?runtime={saved['runtime']}"
+        block.warm_store, block.store = str(folder.parent / WARM), None

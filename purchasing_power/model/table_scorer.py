@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,14 @@ from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
 from purchasing_power.model import skops_files
-from purchasing_power.model.bundle_files import ENCODER, ESTIMATOR, FEATURES, WARM, open_encoder_block
+from purchasing_power.model.bundle_files import (
+    ENCODER,
+    ESTIMATOR,
+    FEATURES,
+    WARM,
+    encoder_block,
+    open_encoder_block,
+)
 from purchasing_power.model.imbalance import check_imbalance, resampled
 from purchasing_power.model.params import MATRIX, Head, ModelParams
 from purchasing_power.model.scorer import Curve, Fitting
@@ -167,11 +175,15 @@ class TableScorer:
         skops_files.dump(self.features, folder / FEATURES)
         self.head.write(self.fitted, folder)
         save_file({"centre": self.centre}, folder / CENTRE)
-        for reference in self.params.encoders:
-            encoder = Encoder.open(reference)
+        block = encoder_block(self.features)
+        if block is not None:
+            # Where the block reads it now: what the parameters name may lie on another machine.
+            encoder = Encoder.open(block.encoder)
             home = folder.parent / f"encoder-{encoder.store_key}"
             if not home.exists():
                 encoder.save(home)
+            if block.warm_store is not None and Path(block.warm_store).is_dir():
+                shutil.copytree(block.warm_store, folder.parent / WARM, dirs_exist_ok=True)
             if warm_texts:
                 values = vectors(encoder, warm_texts, VectorStore(store))
                 VectorStore(folder.parent / WARM).put(encoder.store_key, warm_texts, values)
