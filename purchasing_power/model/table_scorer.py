@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -12,9 +13,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import numpy as np
 import pandas as pd
 from safetensors.numpy import load_file, save_file
+from scipy import sparse
 
 from purchasing_power.model import skops_files
-from purchasing_power.model.bundle_files import ENCODER, ESTIMATOR, FEATURES, WARM, encoder_reference
+from purchasing_power.model.bundle_files import (
+    ENCODER,
+    ESTIMATOR,
+    FEATURES,
+    WARM,
+    encoder_block,
+    open_encoder_block,
+)
 from purchasing_power.model.imbalance import check_imbalance, resampled
 from purchasing_power.model.params import MATRIX, Head, ModelParams
 from purchasing_power.model.scorer import Curve, Fitting
@@ -23,11 +32,10 @@ from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.store import VectorStore, vectors
 
 if TYPE_CHECKING:
-    from scipy import sparse
     from sklearn.compose import ColumnTransformer
 
 CENTRE = "centre.safetensors"
-Matrix: TypeAlias = "np.ndarray | sparse.csr_matrix"
+Matrix: TypeAlias = np.ndarray | sparse.csr_matrix
 
 
 @dataclass(frozen=True)
@@ -113,13 +121,8 @@ class MatrixHead(Head):
 
     def load(self, folder: Path, params: ModelParams, meta: UserTableMeta) -> TableScorer:
         """Load what :meth:`TableScorer.save` wrote."""
-        from purchasing_power.model.features import encoder_block
-
         features = skops_files.load(folder / FEATURES)
-        block = encoder_block(features)
-        if block is not None:
-            warm = str(folder.parent / WARM)
-            block.set_params(encoder=encoder_reference(folder), warm_store=warm, store=None)
+        open_encoder_block(features, folder)
         return TableScorer(params, features, self.read(folder), load_file(folder / CENTRE)["centre"])
 
 
@@ -169,8 +172,6 @@ class TableScorer:
 
     def save(self, folder: Path, warm_texts: list[str], store: str | None) -> None:
         """Write features and head to ``folder``, and the encoder beside it, where members of a blend share it."""
-        from purchasing_power.model.features import encoder_block
-
         skops_files.dump(self.features, folder / FEATURES)
         self.head.write(self.fitted, folder)
         save_file({"centre": self.centre}, folder / CENTRE)
@@ -187,3 +188,12 @@ class TableScorer:
                 values = vectors(encoder, warm_texts, VectorStore(store))
                 VectorStore(folder.parent / WARM).put(encoder.store_key, warm_texts, values)
             (folder / ENCODER).write_text(json.dumps({"folder": home.name, "runtime": encoder.precision}))
+
+
+def stacked(parts: Sequence[Any], weights: Sequence[float] = ()) -> Matrix:
+    """Blocks side by side, each times its weight, as a ColumnTransformer gives them: sparse where one of them is."""
+    if set(weights) - {1.0}:
+        parts = [part * weight for part, weight in zip(parts, weights, strict=True)]
+    if any(sparse.issparse(part) for part in parts):
+        return sparse.hstack([sparse.csr_matrix(part) for part in parts], format="csr")
+    return np.concatenate(parts, axis=1)
