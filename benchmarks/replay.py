@@ -11,7 +11,7 @@ simulated years in which nothing changes (``calm``), other users come (``crowd``
 Prints a table, and one JSON line: ``POLICY_average_precision`` (mean over the data sets of the mean over months),
 ``POLICY_retrains`` and ``POLICY_seconds`` (looking and training), the same by data set, and ours minus monthly with
 its 95 % interval over users.
-Run: ``python benchmarks/replay.py`` (``--users 300 --months 4`` for a quick look).
+Run: ``python benchmarks/replay.py`` (``--users 300 --months 4`` for a short look).
 """
 
 from __future__ import annotations
@@ -74,12 +74,12 @@ class Course:
 def policy_of_defaults() -> Policy:
     """The monitor's policy with MLproject's defaults."""
     given = entry_points()["monitor"].defaults
-    whole = ("min_users", "poor_windows", "windows", "cool_down_days", "max_age_days")
+    integers = ("min_users", "poor_windows", "windows", "cool_down_days", "max_age_days")
     return Policy(
         drift_share=float(given["drift_share"]),
         drift_importance=float(given["drift_importance"]),
         retrain=given["retrain"],
-        **{name: int(given[name]) for name in whole},
+        **{name: int(given[name]) for name in integers},
     )
 
 
@@ -208,20 +208,20 @@ def main() -> None:
         )
         half = by_policy["ours"].retrains <= by_policy["monthly"].retrains / 2
         edges.append((name, gap[2] >= 0, half))
-    _tell(lines, figures, edges)
+    _report(lines, figures, edges)
 
 
-def _tell(
+def _report(
     lines: list[tuple[str, str, float, int, float]],
     figures: dict[str, float],
     edges: list[tuple[str, bool, bool]],
 ) -> None:
     table = pd.DataFrame(lines, columns=["data", "policy", "average_precision", "retrains", "seconds"])
     print(table.to_string(index=False))
-    for name, good, few in edges:
-        place = "on the better edge" if good and few else "NOT on the better edge"
+    for name, good, seldom in edges:
+        place = "on the better edge" if good and seldom else "NOT on the better edge"
         why = f"{'as good as' if good else 'worse than'} monthly within its interval, "
-        print(f"{name}: ours is {place}: {why}{'at most' if few else 'more than'} half its retrains")
+        print(f"{name}: ours is {place}: {why}{'at most' if seldom else 'more than'} half its retrains")
     for policy, of in table.groupby("policy"):
         figures[f"{policy}_average_precision"] = round(float(of["average_precision"].mean()), 4)
         figures[f"{policy}_retrains"] = int(of["retrains"].sum())

@@ -34,9 +34,9 @@ def evidence_of(
     reference = _reference(model, made_from)
     comparison = compare(KIND, model, reference, current, 0)
     performance = realised_performance(KIND, model, reference.held_out, known, moment, 0)
-    found = detect(comparison, meanings(model.meta), performance, 0).evidence
+    evidence = detect(comparison, meanings(model.meta), performance, 0).evidence
     return replace(
-        found,
+        evidence,
         estimates=estimated_performance(KIND, model, reference.held_out, model.outputs(current.frame), 0),
     )
 
@@ -71,7 +71,7 @@ def evidently_drifted(
         numerical_columns=numeric, categorical_columns=[name for name in names if name not in numeric]
     )
     snapshot = Report([DataDriftPreset(columns=names)]).run(
-        *(Dataset.from_pandas(side[names].reset_index(drop=True), definition) for side in (now, then))
+        *(Dataset.from_pandas(rows[names].reset_index(drop=True), definition) for rows in (now, then))
     )
     shares = [
         metric["value"]["share"]
@@ -83,9 +83,9 @@ def evidently_drifted(
 
 def _reference(model: PurchasingModel, made_from: UserTable) -> Reference:
     """Reference statistics of a version, made once, as the train step does."""
-    kept = _references.get(id(model))
-    if kept is None or kept[0] is not model:
-        kept = (model, measure(KIND, model, made_from, 0))
+    cached = _references.get(id(model))
+    if cached is None or cached[0] is not model:
+        cached = (model, measure(KIND, model, made_from, 0))
         _references.clear()
-        _references[id(model)] = kept
-    return kept[1]
+        _references[id(model)] = cached
+    return cached[1]

@@ -1,7 +1,7 @@
 """Latency, throughput and memory of a served model against a pass-through model and the naive pipeline.
 
-Every side is served by the same ``mlflow models serve`` options, the same load comes from ``wrk`` (Debian package) in a
-process of its own, and the sides take turns. ``CPU ms`` is the processor time of a server per request. Warm requests
+Every model is served by the same ``mlflow models serve`` options, the same load comes from ``wrk`` (Debian package) in
+a process of its own, and the models take turns. ``CPU ms`` is the processor time of a server per request. Warm requests
 hold a user's features and texts that the model's bundle has vectors of; unseen ones hold a text of about thirty tokens
 that no request had before.
 
@@ -20,7 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
-from serve_models import Side, sides
+from serve_models import ComparedModel, compared_models
 
 from steps.deploy.server_process import HOST, free_port, serving
 
@@ -36,7 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, default=400, help="users of the simulated shop")
     parser.add_argument("--seconds", type=int, default=8, help="length of one load")
-    parser.add_argument("--rounds", type=int, default=3, help="loads of each side and kind")
+    parser.add_argument("--rounds", type=int, default=3, help="loads of each model and kind")
     parser.add_argument(
         "--runtime", default="onnx-int8", help="what runs the encoder, as in an encoder reference"
     )
@@ -44,48 +44,48 @@ def main() -> None:
     if shutil.which("wrk") is None:
         raise SystemExit("wrk: not found. Install it: apt-get install wrk")
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
-        chosen, encoder_mb = sides(Path(scratch), args.users, args.runtime)
-        ports = {side.name: free_port() for side in chosen}
+        compared, encoder_mb = compared_models(Path(scratch), args.users, args.runtime)
+        ports = {model.name: free_port() for model in compared}
         servers = {
-            side.name: stack.enter_context(serving(side.uri, ports[side.name], WORKERS, OPTIONS))
-            for side in chosen
+            model.name: stack.enter_context(serving(model.uri, ports[model.name], WORKERS, OPTIONS))
+            for model in compared
         }
         groups = {name: server.pid for name, server in servers.items()}
         idle = {name: worker_mb(server.pid) for name, server in servers.items()}
-        found = measure(chosen, ports, groups, args.seconds, args.rounds)
+        loads = measure(compared, ports, groups, args.seconds, args.rounds)
         loaded = {name: worker_mb(server.pid) for name, server in servers.items()}
-    report(found, idle, loaded, encoder_mb)
+    report(loads, idle, loaded, encoder_mb)
 
 
 def measure(
-    chosen: list[Side], ports: dict[str, int], groups: dict[str, int], seconds: int, rounds: int
+    compared: list[ComparedModel], ports: dict[str, int], groups: dict[str, int], seconds: int, rounds: int
 ) -> dict[tuple[str, str], list[dict]]:
-    """Loads of every side in turn; a short one first, which is not counted."""
-    found: dict[tuple[str, str], list[dict]] = {}
+    """Loads of every model in turn; a short one first, which is not counted."""
+    loads: dict[tuple[str, str], list[dict]] = {}
     for kind, names in KINDS.items():
-        taking_part = [side for side in chosen if side.name in names]
-        for side in taking_part:
-            load(side, kind, ports[side.name], 2)
+        loaded = [model for model in compared if model.name in names]
+        for model in loaded:
+            load(model, kind, ports[model.name], 2)
         for _ in range(rounds):
-            for side in taking_part:
-                start = processor_s(groups[side.name])
-                seen = load(side, kind, ports[side.name], seconds)
-                spent = 1e3 * (processor_s(groups[side.name]) - start) / seen["requests"]
-                found.setdefault((kind, side.name), []).append({**seen, "cpu_ms": spent})
-    return found
+            for model in loaded:
+                start = processor_s(groups[model.name])
+                figures = load(model, kind, ports[model.name], seconds)
+                spent = 1e3 * (processor_s(groups[model.name]) - start) / figures["requests"]
+                loads.setdefault((kind, model.name), []).append({**figures, "cpu_ms": spent})
+    return loads
 
 
-def load(side: Side, kind: str, port: int, seconds: int) -> dict:
-    """What wrk saw; every request must have been answered with 200."""
+def load(model: ComparedModel, kind: str, port: int, seconds: int) -> dict:
+    """Figures of wrk; every request must have got status 200."""
     command = ["wrk", "-t2", f"-c{CLIENTS}", f"-d{seconds}s", "--timeout", "30s", "-s", str(LOAD)]
-    command += [f"http://{HOST}:{port}/invocations", "--", str(side.bodies[kind])]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    seen = json.loads(said.splitlines()[-1])
-    if seen["failed"] or not seen["requests"]:
+    command += [f"http://{HOST}:{port}/invocations", "--", str(model.bodies[kind])]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    figures = json.loads(output.splitlines()[-1])
+    if figures["failed"] or not figures["requests"]:
         raise SystemExit(
-            f"{side.name}, {kind}: {seen['failed']} of {seen['requests']} requests failed: no figure."
+            f"{model.name}, {kind}: {figures['failed']} of {figures['requests']} requests failed: no figure."
         )
-    return {**seen, "rate": seen["requests"] / seen["seconds"]}
+    return {**figures, "rate": figures["requests"] / figures["seconds"]}
 
 
 def processor_s(server: int) -> float:
@@ -101,7 +101,7 @@ def worker_mb(server: int) -> float:
 
 
 def report(
-    found: dict[tuple[str, str], list[dict]],
+    loads: dict[tuple[str, str], list[dict]],
     idle: dict[str, float],
     loaded: dict[str, float],
     encoder_mb: float,
@@ -109,9 +109,9 @@ def report(
     """A table for people, then one line of JSON."""
     median = {
         key: {name: statistics.median(one[name] for one in runs) for name in runs[0]}
-        for key, runs in found.items()
+        for key, runs in loads.items()
     }
-    print(f"{'load':<8}{'side':<36}{'requests/s':>11}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>9}")
+    print(f"{'load':<8}{'model':<36}{'requests/s':>11}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>9}")
     for (kind, name), seen in median.items():
         times = "".join(f"{seen[one]:>9.2f}" for one in ("p50_ms", "p99_ms", "cpu_ms"))
         print(f"{kind:<8}{name:<36}{seen['rate']:>11.0f}{times}")

@@ -1,4 +1,4 @@
-"""A pass-through model: it reads no column and answers a settled row per user, as fast as MLflow can serve one."""
+"""A pass-through model: it reads no column and gives a settled row per user, as fast as MLflow can serve one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import mlflow
 from mlflow.pyfunc import PythonModel
 
-ANSWER = {
+PREDICTION = {
     "user_id": "none",
     "score": 0.5,
     "tier": "low",
@@ -27,7 +27,7 @@ class PassThrough(PythonModel):
 
     def predict(self, model_input: list[dict[str, Any]], params: Any = None) -> list[dict[str, Any]]:
         """A settled row per user."""
-        return [ANSWER for _ in model_input]
+        return [PREDICTION for _ in model_input]
 
 
 mlflow.models.set_model(PassThrough())

@@ -18,6 +18,7 @@ from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model import bundle
 from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
+from purchasing_power.model.scorer import RunSettings
 from purchasing_power.model.splits import split
 from purchasing_power.shop.samples import small_shop
 from purchasing_power.shop.tables import scan
@@ -35,7 +36,7 @@ UNSEEN = "@@TEXT@@"
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedModel:
     """A served model: its URI, and a file of request bodies, a line each, per kind of load."""
 
     name: str
@@ -54,8 +55,8 @@ class Trained:
     bundle: Path
 
     @property
-    def shown(self) -> pd.DataFrame:
-        """The made-up row that goes with the model."""
+    def example(self) -> pd.DataFrame:
+        """The input example that goes with the model."""
         return KIND.example(self.model, self.table)
 
 
@@ -67,7 +68,7 @@ def trained(folder: Path, users: int, runtime: str) -> Trained:
     store, texts = str(folder / "vectors"), distinct_texts(table, parts.known)
     warm(encoder, texts, store)
     params = model_params(representation="encoder", head="logistic", encoder=encoder)
-    model = fit(table, parts, fit_target("tier", table, parts.train), params, store=store)
+    model = fit(table, parts, fit_target("tier", table, parts.train), params, RunSettings(store=store))
     return Trained(
         model, table, parts.train, parts.known, bundle.save(model, folder / "bundle", texts, store)
     )
@@ -79,14 +80,14 @@ def new_experiment(folder: Path) -> str:
     return mlflow.create_experiment("serve", artifact_location=f"file://{folder}/artifacts")
 
 
-def sides(folder: Path, users: int, runtime: str) -> tuple[list[Side], float]:
-    """Log every side on the same simulated shop; the megabytes of the encoder's weights beside them."""
+def compared_models(folder: Path, users: int, runtime: str) -> tuple[list[ComparedModel], float]:
+    """Log every model on the same simulated shop; the megabytes of the encoder's weights beside them."""
     experiment = new_experiment(folder)
     made = trained(folder, users, runtime)
     rows = requests(made.table.rows(made.known[-500:]))
     checked = _checked(made)
     with mlflow.start_run(experiment_id=experiment):
-        ours = log_and_register(KIND, made.model, made.bundle, made.shown, "ours", {})
+        ours = log_and_register(KIND, made.model, made.bundle, made.example, "ours", {})
         floor = mlflow.pyfunc.log_model(name="floor", python_model=str(HERE / "serve_floor.py"), **_BARE)
         frame = mlflow.pyfunc.log_model(
             name="frame", python_model=str(HERE / "serve_frame_floor.py"), signature=checked, **_BARE
@@ -99,13 +100,13 @@ def sides(folder: Path, users: int, runtime: str) -> tuple[list[Side], float]:
             **_BARE,
         )
     plain, framed = _bodies(folder, "inputs", rows), _bodies(folder, "dataframe_records", rows)
-    found = [
-        Side("ours", f"models:/ours/{ours.version}", plain),
-        Side("pass-through", floor.model_uri, plain),
-        Side("pass-through, DataFrame signature", frame.model_uri, framed),
-        Side("naive", naive.model_uri, framed),
+    compared = [
+        ComparedModel("ours", f"models:/ours/{ours.version}", plain),
+        ComparedModel("pass-through", floor.model_uri, plain),
+        ComparedModel("pass-through, DataFrame signature", frame.model_uri, framed),
+        ComparedModel("naive", naive.model_uri, framed),
     ]
-    return found, Encoder.open("minilm").size_mb
+    return compared, Encoder.open("minilm").size_mb
 
 
 def requests(table: UserTable) -> list[dict]:
@@ -120,9 +121,9 @@ _BARE: dict = {"pip_requirements": ["mlflow"]}
 
 def _checked(made: Trained) -> ModelSignature:
     """The signature of our model, enforced as MLflow does."""
-    found = signature(KIND, made.model, made.shown)
-    found._is_signature_from_type_hint = False
-    return found
+    enforced = signature(KIND, made.model, made.example)
+    enforced._is_signature_from_type_hint = False
+    return enforced
 
 
 def _naive(folder: Path, made: Trained) -> Path:
@@ -148,9 +149,9 @@ def _naive(folder: Path, made: Trained) -> Path:
 
 def _bodies(folder: Path, form: str, rows: list[dict]) -> dict[str, Path]:
     """A file of bodies of one user each: with the user's own texts, which are warm, and with one unseen text."""
-    found = {}
+    bodies = {}
     for kind in ("warm", "unseen"):
         sent = [row if kind == "warm" else {**row, DOCUMENTS: [UNSEEN]} for row in rows]
-        found[kind] = folder / f"{form}-{kind}.txt"
-        found[kind].write_text("\n".join(json.dumps({form: [row]}) for row in sent) + "\n")
-    return found
+        bodies[kind] = folder / f"{form}-{kind}.txt"
+        bodies[kind].write_text("\n".join(json.dumps({form: [row]}) for row in sent) + "\n")
+    return bodies

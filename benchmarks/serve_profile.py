@@ -24,15 +24,14 @@ from serve_models import HERE, new_experiment, requests, trained
 
 from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model import bundle
-from purchasing_power.model.calibration import calibrated
+from purchasing_power.model.calibration import calibrated_outputs
 from purchasing_power.serving.deployed import Deployed
 from purchasing_power.serving.fast.blocks import block
-from purchasing_power.serving.fast.model import QuickModel
-from purchasing_power.serving.fast.sums import _calibration, _head
+from purchasing_power.serving.fast.fast_model import FastModel, scores_of
 from purchasing_power.serving.forms import rows_of
 from purchasing_power.serving.limits import Limits
 from purchasing_power.serving.responder import purchase_responder
-from purchasing_power.serving.rows import check
+from purchasing_power.serving.rows import read_rows
 from steps.model_logging import signature
 
 ROUNDS = 5
@@ -74,9 +73,9 @@ def libraries(made, rows: list[dict]) -> list[tuple[str, str, float]]:
     """pandas, MLflow's schema enforcement and scikit-learn."""
     model, who = made.model, "libraries"
     frames = [pd.DataFrame([row]) for row in rows]
-    schema = signature(KIND, model, made.shown).inputs
+    schema = signature(KIND, model, made.example).inputs
     prepared = [model.prepared(frame) for frame in frames]
-    found = [
+    figures = [
         (who, "frame of the row", spent_ms(lambda row: pd.DataFrame([row]), rows)),
         (who, "schema enforcement", spent_ms(lambda frame: _enforce_schema(frame, schema), frames)),
         (who, "prepare", spent_ms(model.prepared, frames)),
@@ -85,48 +84,59 @@ def libraries(made, rows: list[dict]) -> list[tuple[str, str, float]]:
     for name, transformer, columns in features.transformers_:
         if name != "remainder":
             parts = [frame[columns] for frame in prepared]
-            found.append((who, f"block {name}", spent_ms(transformer.transform, parts)))
+            figures.append((who, f"block {name}", spent_ms(transformer.transform, parts)))
     matrices = [model.scorer.matrix(frame) for frame in prepared]
     raws = [model.scorer.scores(matrix) for matrix in matrices]
-    found.append((who, "head", spent_ms(model.scorer.scores, matrices)))
-    task = model.target.task
-    found.append((who, "calibration", spent_ms(lambda raw: calibrated(model.calibrator, raw, task), raws)))
-    answers = [model.predict(frame) for frame in frames]
-    found.append((who, "frame to JSON", spent_ms(lambda one: json.dumps(one.to_dict("records")), answers)))
-    return found
+    figures.append((who, "head", spent_ms(model.scorer.scores, matrices)))
+    figures.append(
+        (
+            who,
+            "calibration",
+            spent_ms(model.calibrator.predict_proba, [raw.reshape(len(raw), -1) for raw in raws]),
+        )
+    )
+    predictions = [model.predict(frame) for frame in frames]
+    figures.append(
+        (who, "frame to JSON", spent_ms(lambda one: json.dumps(one.to_dict("records")), predictions))
+    )
+    return figures
 
 
 def ours(model, rows: list[dict]) -> list[tuple[str, str, float]]:
     """The served model's own parts, and all of them together."""
     deployed, who = Deployed("1", "production", "now"), "served model"
-    answers = purchase_responder(QuickModel.of(model), deployed, Limits())
+    responder = purchase_responder(FastModel.of(model), deployed, Limits())
     bodies, features = [json.dumps({"inputs": [row]}).encode() for row in rows], model.scorer.features
-    checked = [check([row], answers.columns, Limits()) for row in rows]
-    found = [
+    checked = [read_rows([row], responder.columns, Limits()) for row in rows]
+    figures = [
         (who, "body to rows", spent_ms(lambda body: rows_of(json.loads(body)), bodies)),
-        (who, "checks", spent_ms(lambda row: check([row], answers.columns, Limits()), rows)),
+        (who, "checks", spent_ms(lambda row: read_rows([row], responder.columns, Limits()), rows)),
     ]
     for name, fitted, columns in features.transformers_:
         if name != "remainder":
-            quick = block(name, fitted, columns, answers.columns)
-            found.append((who, f"block {name}", spent_ms(quick, checked)))
+            fast = block(name, fitted, columns, responder.columns)
+            figures.append((who, f"block {name}", spent_ms(fast, checked)))
     matrices = [model.scorer.matrix(model.prepared(one.frame)) for one in checked]
-    head, calibrate = _head(model.scorer), _calibration(model.calibrator, model.target.task)
-    found.append((who, "head and calibration", spent_ms(lambda matrix: calibrate(head(matrix)), matrices)))
-    said = [answers.records([row]) for row in rows]
-    found.append((who, "reply to JSON", spent_ms(json.dumps, said)))
-    whole = spent_ms(lambda body: json.dumps(answers.records(rows_of(json.loads(body)))), bodies)
-    return [*found, (who, "all, body to reply", whole)]
+    head = scores_of(model.scorer)
+
+    def outputs(matrix: np.ndarray) -> np.ndarray:
+        return calibrated_outputs(model.calibrator, head(matrix), model.target)
+
+    figures.append((who, "head and calibration", spent_ms(outputs, matrices)))
+    replies = [responder.records([row]) for row in rows]
+    figures.append((who, "reply to JSON", spent_ms(json.dumps, replies)))
+    total = spent_ms(lambda body: json.dumps(responder.records(rows_of(json.loads(body)))), bodies)
+    return [*figures, (who, "all, body to reply", total)]
 
 
 def pass_through(floor, rows: list[dict]) -> list[tuple[str, str, float]]:
     """A pass-through model with type hints in MLflow's scoring server, without the server."""
     bodies, schema = [json.dumps({"inputs": [row]}) for row in rows], floor.metadata.get_input_schema()
 
-    def answer(body: str) -> object:
+    def invoke(body: str) -> object:
         return scoring_server.invocations(body, "application/json", floor, schema)
 
-    return [("pass-through", "all, body to reply", spent_ms(answer, bodies))]
+    return [("pass-through", "all, body to reply", spent_ms(invoke, bodies))]
 
 
 if __name__ == "__main__":

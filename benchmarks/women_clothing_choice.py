@@ -18,9 +18,9 @@ from purchasing_power.snapshot.user_table import UserTable
 from purchasing_power.tuning.blend_search import blended, search
 
 # Both were trained to tell topics: their lower layers still know how a reviewer feels.
-LOWER = "minilm?layers=4&runtime=bfloat16"
+LOWER = "minilm?layers=4&runtime=openvino-bf16"
 MPNET = "mpnet"
-LARGER = f"{MPNET}?layers={{}}&runtime=bfloat16"
+LARGER = f"{MPNET}?layers={{}}&runtime=openvino-bf16"
 # Of three inner folds as many are scored: a fine-tuned model takes minutes on each.
 INNER, SCORED, SEED = 3, 1, 0
 

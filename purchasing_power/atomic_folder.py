@@ -1,4 +1,4 @@
-"""Folders that are there whole or not at all."""
+"""Folders and files that are there whole or not at all."""
 
 from __future__ import annotations
 
@@ -39,6 +39,17 @@ def atomic_folder(folder: Path, *, remove_stale: bool = False) -> Iterator[Path]
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """A draft beside ``path`` that takes its place when the block ends without an error."""
+    draft = path.with_name(f".{path.name}{_DRAFT}{os.getpid()}")
+    try:
+        yield draft
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _remove_stale(folder: Path) -> None:

@@ -35,7 +35,7 @@ class Options:
 
 def run(options: Options) -> Outputs:
     """Take in a shop or a flat file and log the tables."""
-    key = read_key(Path(options.workspace))
+    key = read_key(Path(options.workspace), sample=options.data in SAMPLES)
     with tempfile.TemporaryDirectory() as scratch:
         source = (
             SAMPLES[options.data](Path(scratch) / "sample") if options.data in SAMPLES else Path(options.data)

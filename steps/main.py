@@ -33,7 +33,7 @@ class Options:
     representations: str = parameter("text representations to try")
     heads: str = parameter("heads to try")
     encoder: str = parameter("encoders to try: minilm, model folders, hub names, with ?options")
-    runtime: str = parameter("how encoders run; auto takes the fastest that is exact enough")
+    runtime: str = parameter("how encoders run; exact and auto leave it to the processor")
     device: str = parameter("where encoders and networks run")
     imbalance: str = parameter("what to try about rare classes")
     losses: str = parameter("losses of a regression to try")

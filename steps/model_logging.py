@@ -87,14 +87,14 @@ def log_and_register(
             artifacts={"bundle": str(folder)},
             code_paths=code_paths(kind),
             # What a worker imports of the kind: it knows no registry.
-            model_config={"kind": type(kind).__module__, "responder": kind.responder},
+            model_config={"kind_module": type(kind).__module__, "responder": kind.responder},
             signature=signature(kind, model, example),
             # As a request holds it: the scoring server of a model that checks its own input takes no frame.
             input_example=example if kind.responder is None else example.to_dict("records"),
             pip_requirements=requirements(kind.requirements(model)),
-            registered_model_name=name,
         )
-    registered = registry.find(name, str(info.registered_model_version))
+        number = registry.register(info.model_uri, name)
+    registered = registry.find(name, number)
     registry.tag(registered, tags)
     registry.set_stage(registered, registry.CANDIDATE)
     return registered

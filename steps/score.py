@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,7 +18,6 @@ from purchasing_power.kinds.kind import Kind
 from purchasing_power.pages.page import LANGUAGES
 from purchasing_power.serving.batch.parts import (
     join_parts,
-    remove_parts,
     run_digest,
     score_parts,
     value_counts,
@@ -63,7 +63,7 @@ def run(options: Options) -> Outputs:
     home = output.with_name(f".{output.name}-parts")
     parts = score_parts(rows, cutoff, options.batch, scoring.predict, home, digest)
     join_parts(parts, output)
-    remove_parts(home)
+    shutil.rmtree(home, ignore_errors=True)
     _log(output)
     return {"predictions": str(output)}
 

@@ -1,6 +1,6 @@
 """The model as MLflow serves it (models-from-code): a bundle behind ``predict``, and what a request may say.
 
-In a scoring server this file also takes over how a body is read. MLflow's own way answers a bad body with the body
+In a scoring server this file also takes over how a body is read. MLflow's own way replies to a bad body with the body
 itself or a stack trace, fails on one without a Content-Type, and turns JSON into arrays and frames, which takes longer
 than the prediction and loses what was a text and what a number.
 """
@@ -25,14 +25,14 @@ from mlflow.pyfunc.scoring_server import InvocationsResponse
 
 from purchasing_power.errors import DataError
 from purchasing_power.serving.deployed import deployed
-from purchasing_power.serving.forms import rows_of
+from purchasing_power.serving.forms import frame_rows, rows_of
 from purchasing_power.serving.limits import read_limits
-from purchasing_power.serving.responder import BatchResponder, Responder, sent_frame
+from purchasing_power.serving.responder import BatchResponder, Responder
 
 log = logging.getLogger(__name__)
 
 Stock = Callable[..., InvocationsResponse]
-Answer = Callable[[list[Any]], list[dict[str, Any]]]
+Records = Callable[[list[Any]], list[dict[str, Any]]]
 
 JSON = "application/json"
 # UTF-8 has no surrogates: they stand in JSON's escapes alone, in pairs.
@@ -46,13 +46,13 @@ FAILED = (
 class Refused(MlflowException):
     """A reply whose body is settled here: MLflow adds the request's values and a stack trace to those of others."""
 
-    def __init__(self, said: str, error_code: int = BAD_REQUEST) -> None:
-        super().__init__(said, error_code)
-        self.said = said
+    def __init__(self, reason: str, error_code: int = BAD_REQUEST) -> None:
+        super().__init__(reason, error_code)
+        self.reason = reason
 
     def serialize_as_json(self) -> str:
         """The body of the reply."""
-        return json.dumps({"error_code": self.error_code, "message": self.said})
+        return json.dumps({"error_code": self.error_code, "message": self.reason})
 
 
 class ServedModel(PythonModel):
@@ -63,7 +63,9 @@ class ServedModel(PythonModel):
         folder, config = Path(context.artifacts["bundle"]), context.model_config or {}
         here, limits = deployed(folder.parents[1]), read_limits()
         if config.get("responder") is None:
-            self.responder: Responder = BatchResponder(import_module(config["kind"]).KIND.load(folder), here)
+            self.responder: Responder = BatchResponder(
+                import_module(config["kind_module"]).KIND.load(folder), here
+            )
         else:
             self.responder = import_module(config["responder"]).open_responder(folder, here, limits)
         if scoring_server._SERVER_MODEL_PATH in os.environ:
@@ -82,7 +84,7 @@ class ServedModel(PythonModel):
         return self.records(_settled(rows_of, {"inputs": model_input}))
 
     def records(self, given: list[Any]) -> list[dict[str, Any]]:
-        """Answer rows that are objects."""
+        """Predictions of rows that are objects."""
         return _settled(self.responder.records, given)
 
 
@@ -98,23 +100,23 @@ def _settled(work: Callable[[Any], Any], given: Any) -> Any:
         raise Refused(FAILED, INTERNAL_ERROR) from None
 
 
-def _take_over(answer: Answer, max_mb: int) -> None:
+def _take_over(records: Records, max_mb: int) -> None:
     """Have the scoring server of this process read bodies with :func:`read_body`."""
     now = scoring_server.invocations
     stock = now.keywords["stock"] if isinstance(now, partial) else now
-    scoring_server.invocations = partial(read_body, answer=answer, max_mb=max_mb, stock=stock)
+    scoring_server.invocations = partial(read_body, records=records, max_mb=max_mb, stock=stock)
 
 
 def read_body(
-    data: bytes, content_type: str | None, *served: Any, answer: Answer, max_mb: int, stock: Stock
+    data: bytes, content_type: str | None, *served: Any, records: Records, max_mb: int, stock: Stock
 ) -> InvocationsResponse:
-    """What the scoring server answers to a body: predictions, or an error without any value of the request."""
+    """The scoring server's reply to a body: predictions, or an error without any value of the request."""
     if len(data) > max_mb * 1_000_000:
         got = f"body: got {len(data) / 1e6:.1f} MB; up to {max_mb} are allowed."
         return _error(413, f"{got} Send fewer users at a time.")
     kind, _, options = (content_type or JSON).partition(";")
     if kind.strip().lower() in TABLES:
-        return _table_body(stock, data, kind.strip().lower(), _Records(answer))
+        return _table_body(stock, data, kind.strip().lower(), _FrameModel(records))
     if kind.strip().lower() != JSON:
         return _error(415, f"Content-Type: {JSON}, {', '.join(TABLES)} are read. Send {JSON}.")
     if options.strip() and options.replace(" ", "").replace('"', "").lower() != "charset=utf-8":
@@ -122,9 +124,9 @@ def read_body(
     try:
         given = _parsed(data)
     except (ValueError, RecursionError):
-        said = 'body: no JSON in UTF-8 that can be read. Send an object such as {"inputs": [{...}]}.'
-        raise Refused(said) from None
-    replies = answer(_settled(rows_of, given))
+        reason = 'body: no JSON in UTF-8 that can be read. Send an object such as {"inputs": [{...}]}.'
+        raise Refused(reason) from None
+    replies = records(_settled(rows_of, given))
     return InvocationsResponse(json.dumps({"predictions": replies}), 200, JSON)
 
 
@@ -136,7 +138,7 @@ def _parsed(data: bytes) -> Any:
     return given
 
 
-def _table_body(stock: Stock, data: bytes, kind: str, model: _Records) -> InvocationsResponse:
+def _table_body(stock: Stock, data: bytes, kind: str, model: _FrameModel) -> InvocationsResponse:
     """CSV and Parquet are read as MLflow reads them, without a schema, and then checked as JSON is."""
     try:
         return stock(data, kind, model, None)
@@ -147,15 +149,15 @@ def _table_body(stock: Stock, data: bytes, kind: str, model: _Records) -> Invoca
         raise Refused("body: cannot be read as its Content-Type says. Send application/json.") from None
 
 
-class _Records:
+class _FrameModel:
     """The model for a frame that came in a body: its rows are checked one by one."""
 
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
+    def __init__(self, records: Records) -> None:
+        self.records = records
 
     def predict(self, frame: pd.DataFrame) -> Any:
-        """Answer the frame's rows."""
-        return self.answer(sent_frame(frame))
+        """Predictions of the frame's rows."""
+        return self.records(frame_rows(frame))
 
 
 def _error(status: int, message: str) -> InvocationsResponse:

@@ -37,6 +37,9 @@ class Options(ModelOptions):
     folds: int = parameter(
         "folds of the cross-validation that is logged beside the model; 0 leaves it out", whole
     )
+    fold_scores: str = parameter(
+        "scores of the parameters that a study measured on the same folds, a URI, or none"
+    )
     workspace: str = parameter("folder for the vector store and the checkpoints of long fits")
     seed: int = parameter("seed of everything random", whole)
 
@@ -72,6 +75,9 @@ def run(options: Options) -> Outputs:
         folds=options.folds,
         seed=options.seed,
         workspace=Path(options.workspace),
+        fold_scores=None
+        if options.fold_scores == "none"
+        else runs.fetch(options.fold_scores, "fold_scores")[0],
     )
     _log_inputs(table, uri)
     with tqdm(total=options.folds + 2, desc="train", unit="part") as bar:

@@ -11,6 +11,7 @@ import optuna
 
 from purchasing_power.evaluation.cross_validation import CrossValidation
 from purchasing_power.evaluation.target_metrics import primary_metric
+from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.splits import split
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.target import Target, fit_target
@@ -115,7 +116,12 @@ def _log(
     mlflow.log_metrics({f"best.{metric}": score, "trials": len(study.trials)})
     mlflow.set_tags({"study": study.study_name, "best_trial": winner})
     runs.write_text(study_report(study, metric, compared, blended), "study.html")
-    return {"params": runs.write_text(json.dumps(params, indent=1), "params.json")}
+    outputs = {"params": runs.write_text(json.dumps(params, indent=1), "params.json")}
+    # A study of an earlier version did not keep them.
+    if winner != "blend" and (scores := chosen.user_attrs.get("scores")):
+        scored = validation.fold_scores(model_params(params), scores)
+        outputs["fold_scores"] = runs.write_text(scored.to_json(), "fold_scores.json")
+    return outputs
 
 
 def main() -> None:

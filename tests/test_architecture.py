@@ -92,6 +92,14 @@ def test_evidently_imports_on_our_pins() -> None:
     subprocess.run([sys.executable, "-c", "import evidently"], check=True, cwd=ROOT)
 
 
-def test_a_command_that_needs_no_torch_does_not_import_it() -> None:
-    code = "import sys, steps.ingest, steps.snapshot, steps.promote, steps.serve; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+LIGHT = "ingest history main retire retrain rollback serve snapshot stages"
+HEAVY = "explain evaluate promote score train tune"
+
+
+@pytest.mark.parametrize("steps, barred", [(LIGHT, "sklearn"), (HEAVY, "torch")], ids=["light", "heavy"])
+def test_a_command_imports_no_heavy_library_before_it_needs_it(steps: str, barred: str) -> None:
+    imports = "; ".join(f"import steps.{name}" for name in steps.split())
+    libraries = {"torch", "transformers", "lightgbm", barred}
+    code = f"import sys; {imports}; sys.exit(', '.join({libraries} & set(sys.modules)) or 0)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

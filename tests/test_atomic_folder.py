@@ -1,4 +1,4 @@
-"""Tests of folders that are there whole or not at all."""
+"""Tests of folders and files that are there whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from purchasing_power.atomic_folder import atomic_folder
+from purchasing_power.atomic_folder import atomic_file, atomic_folder
 
 
 def test_a_draft_takes_the_folders_place_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
@@ -41,3 +41,16 @@ def test_drafts_of_stopped_processes_go_only_where_that_is_asked_for(
     with atomic_folder(tmp_path / "folder", remove_stale=remove_stale):
         pass
     assert len(list(tmp_path.glob(".folder.draft-*"))) == (not remove_stale)
+
+
+def test_a_file_is_replaced_when_its_draft_is_written_and_an_error_leaves_it_as_it_was(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "file"
+    with atomic_file(path) as draft:
+        draft.write_text("old")
+    with pytest.raises(RuntimeError), atomic_file(path) as draft:
+        draft.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]

@@ -13,6 +13,7 @@ import mlflow
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from mlflow.utils import logging_utils
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
@@ -258,6 +259,15 @@ def copy(version: ModelVersion, model: str) -> ModelVersion:
     """
     with allowed(f"copy a version into {model}"):
         return MlflowClient().copy_model_version(f"models:/{version.name}/{version.version}", model)
+
+
+def register(uri: str, model: str) -> str:
+    """Register a logged model and give the number of its version; MLflow's own lines would break a progress bar."""
+    logging_utils.disable_logging()
+    try:
+        return str(mlflow.register_model(uri, model).version)
+    finally:
+        logging_utils.enable_logging()
 
 
 @contextmanager

@@ -2,34 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+import json
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import clone
 
 from purchasing_power.evaluation.target_metrics import primary_score
-from purchasing_power.model.cache import cached
 from purchasing_power.model.calibration import calibrated
-from purchasing_power.model.features import block_key, block_weight, blocks, prepare, stacked
+from purchasing_power.model.features import block_key, block_weight, blocks, prepare
 from purchasing_power.model.heads import blend
 from purchasing_power.model.imbalance import resampled
 from purchasing_power.model.params import ModelParams
-from purchasing_power.model.purchasing_model import rows_to_fit
-from purchasing_power.model.scorer import Fitting, one_blas_thread
-from purchasing_power.model.table_scorer import MatrixFitting, MatrixHead
+from purchasing_power.model.purchasing_model import fitting
+from purchasing_power.model.scorer import RunSettings, one_blas_thread
+from purchasing_power.model.table_scorer import MatrixFitting, MatrixHead, stacked
 from purchasing_power.snapshot.target import Target, fit_target
 from purchasing_power.snapshot.user_table import UserTable
 
 # A study of many trials would else fill the memory of the machine.
 BLOCK_BYTES, OUTPUT_BYTES = 2 << 30, 1 << 28
+T = TypeVar("T")
 Pair = tuple[np.ndarray, np.ndarray]
 BlockPair = tuple[Any, Any]
 
 
-@dataclass
-class CrossValidation:
+@dataclass(frozen=True)
+class FoldScores:
+    """The primary metric of parameters on each fold, and what else it depends on.
+
+    Attributes
+    ----------
+    users
+        Digest of the user table.
+    params
+        As :meth:`ModelParams.to_dict` gives them.
+    scores
+        One per fold, earliest fold first.
+    """
+
+    users: str
+    target: str
+    positive: str
+    seed: int
+    params: dict[str, Any]
+    scores: tuple[float, ...]
+
+    def to_json(self) -> str:
+        """Everything, as a text."""
+        return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def read(cls, path: Path) -> FoldScores:
+        """What :meth:`to_json` gave, from a file."""
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**{**values, "scores": tuple(values["scores"])})
+
+
+@dataclass(frozen=True)
+class CrossValidation(RunSettings):
     """Folds of a user table with every feature block computed once per fold.
 
     Attributes
@@ -38,19 +73,12 @@ class CrossValidation:
         The user table and (fitted, scored) positions of its rows.
     target_name, positive
         As ``fit_target`` takes them; thresholds are learned anew on each fold's fitted rows.
-    seed, store, threads, workspace, progress
-        As ``purchasing_model.fit`` takes them.
     """
 
     table: UserTable
     folds: list[Pair]
     target_name: str
     positive: str = "auto"
-    seed: int = 0
-    store: str | None = None
-    threads: int = 0
-    workspace: str | None = None
-    progress: bool = False
     _blocks: dict[tuple[Any, ...], BlockPair] = field(default_factory=dict)
     _targets: dict[int, Target] = field(default_factory=dict)
     _outputs: dict[tuple[int, ModelParams], np.ndarray] = field(default_factory=dict)
@@ -69,6 +97,14 @@ class CrossValidation:
             if after is not None:
                 after(number, results[-1])
         return results
+
+    def fold_scores(self, params: ModelParams, scores: Sequence[float]) -> FoldScores:
+        """Scores of parameters on these folds, as another run may take them over."""
+        # What JSON gives back is compared with what was never written.
+        flat = json.loads(json.dumps(params.to_dict()))
+        return FoldScores(
+            self.table.digest(), self.target_name, self.positive, self.seed, flat, tuple(scores)
+        )
 
     def score(self, number: int, outputs: np.ndarray) -> float:
         """The primary metric of outputs on a fold's scored rows."""
@@ -120,18 +156,8 @@ class CrossValidation:
     def _text_raw(self, number: int, params: ModelParams) -> np.ndarray:
         target, meta = self.target(number), self.table.meta
         before, later = (self.table.frame.iloc[rows] for rows in self.folds[number])
-        fitting = Fitting(
-            frame=rows_to_fit(before, meta),
-            y=target.labels(before),
-            task=target.task,
-            classes=len(target.classes),
-            seed=self.seed,
-            store=self.store,
-            workspace=self.workspace,
-            threads=self.threads,
-            progress=self.progress,
-        )
-        return params.head.fit(params, meta, fitting).raw(prepare(later, meta))
+        fitted = params.head.fit(params, meta, fitting(before, meta, target, self))
+        return fitted.raw(prepare(later, meta))
 
     def _block(self, number: int, params: ModelParams, name: str) -> BlockPair:
         key = (number, *block_key(name, params))
@@ -153,3 +179,29 @@ def _fit_block(made: Any, before: Any, later: Any, y: np.ndarray) -> BlockPair:
         return before.to_numpy(np.float64), later.to_numpy(np.float64)
     fitted = clone(made)
     return fitted.fit_transform(before, y), fitted.transform(later)
+
+
+def cached(cache: dict[Any, T], key: Hashable, make: Callable[[], T], limit: int) -> T:
+    """The result under ``key``, made where it is missing.
+
+    Parameters
+    ----------
+    cache
+        Results by key, the one longest unused first; the last one used stays whatever its size.
+    limit
+        Bytes that the results may take together.
+    """
+    value = cache.pop(key) if key in cache else make()
+    cache[key] = value
+    size = sum(map(_bytes, cache.values()))
+    while size > limit and len(cache) > 1:
+        size -= _bytes(cache.pop(next(iter(cache))))
+    return value
+
+
+def _bytes(value: Any) -> int:
+    if isinstance(value, tuple):
+        return sum(map(_bytes, value))
+    if sparse.issparse(value):
+        return value.data.nbytes + value.indices.nbytes + value.indptr.nbytes
+    return int(value.nbytes)

@@ -12,7 +12,6 @@ from purchasing_power.explain.heads import ExplainedRows, column_margins, column
 from purchasing_power.explain.score_path import score_parts
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.model.scorer import one_blas_thread
-from purchasing_power.model.typical_user import typical_row
 
 ROWS_AT_ONCE = 500
 
@@ -64,7 +63,7 @@ def explain(
     seed
         Seed of the sampled values, where the head needs them.
     """
-    typical, members = typical_row(model.typical, model.meta), parts_of(model)
+    typical, members = model.prepared(pd.DataFrame([model.typical])), parts_of(model)
     done = []
     starts = range(0, max(len(frame), 1), ROWS_AT_ONCE)
     for start in tqdm(starts, desc="explaining", unit=f"{ROWS_AT_ONCE} rows", disable=not progress):

@@ -23,6 +23,9 @@ class FitOptions:
         What to predict, for a kind that leaves a choice.
     folds
         Folds of the cross-validation that is logged beside the model; 0 leaves it out.
+    fold_scores
+        JSON file of a study's scores of these parameters, taken over where they are of the same table, folds,
+        target and seed; ``None`` to fit the folds.
     workspace
         Folder of caches and checkpoints.
     """
@@ -33,6 +36,7 @@ class FitOptions:
     folds: int
     seed: int
     workspace: Path
+    fold_scores: Path | None = None
 
 
 class FitLog(Protocol):

@@ -33,8 +33,8 @@ from purchasing_power.kinds.case import Evaluated, FitLog, FitOptions, GateCase
 from purchasing_power.kinds.kind import Kind
 from purchasing_power.kinds.purchase_training import train
 from purchasing_power.model import bundle
+from purchasing_power.model.predictions import ranking_score
 from purchasing_power.model.purchasing_model import PurchasingModel, row_keys
-from purchasing_power.model.replies import ranking
 from purchasing_power.model.splits import known_outcomes, split
 from purchasing_power.reference.columns import ComparedColumns, score_columns
 from purchasing_power.reference.measure import shap_importance
@@ -365,7 +365,7 @@ def _material(title: str, made: Mapping[str, str], evaluated: Evaluated) -> Eval
     target, naive = model.target, predictions.baseline(NAIVE)
     # A naive score that ranks nobody is chance; the report then says so by itself.
     named = [name for name in evaluated.figures if name != NAIVE or np.ptp(naive) > 0]
-    scores = {NAIVE: naive, RFM: ranking(target, predictions.baseline(RFM))}
+    scores = {NAIVE: naive, RFM: ranking_score(target, predictions.baseline(RFM))}
     return Evaluation(
         title=title,
         target_phrase=target_phrase(target, model.meta.horizon_days),

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from purchasing_power.evaluation.cross_validation import CrossValidation
+from purchasing_power.evaluation.cross_validation import CrossValidation, FoldScores
 from purchasing_power.evaluation.target_metrics import primary_metric
 from purchasing_power.kinds.case import FitLog, FitOptions
 from purchasing_power.model.flat_params import model_params, read_params
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
+from purchasing_power.model.scorer import RunSettings
 from purchasing_power.model.splits import folds, split
 from purchasing_power.snapshot.target import fit_target
 from purchasing_power.snapshot.user_table import UserTable, distinct_texts
@@ -26,26 +27,21 @@ def train(table: UserTable, options: FitOptions, log: FitLog) -> PurchasingModel
     params = model_params() if options.params is None else read_params(options.params)
     parts = split(table, options.seed)
     target = fit_target(options.target, table, parts.train, options.positive)
-    store, texts = str(options.workspace / "vectors"), distinct_texts(table, parts.known)
+    settings, texts = _settings(options), distinct_texts(table, parts.known)
     params = resolved(params, texts, options.workspace)
     for encoder in params.encoders:
-        warm(encoder, texts, store)
+        warm(encoder, texts, settings.store)
     log.params(_flat_params(params))
     if options.folds:
         _log_cross_validation(table, parts.known, params, options, log)
-    model = fit(
-        table,
-        parts,
-        target,
-        params,
-        options.seed,
-        store,
-        workspace=str(options.workspace),
-        progress=True,
-        curve=log.metric,
-    )
+    model = fit(table, parts, target, params, settings, log.metric)
     log.part()
     return model
+
+
+def _settings(options: FitOptions) -> RunSettings:
+    store, workspace = str(options.workspace / "vectors"), str(options.workspace)
+    return RunSettings(seed=options.seed, store=store, workspace=workspace, progress=True)
 
 
 def resolved(params: ModelParams, texts: list[str], workspace: Path) -> ModelParams:
@@ -76,10 +72,7 @@ def _log_cross_validation(
         folds(table, known, options.folds, options.seed),
         options.target,
         options.positive,
-        options.seed,
-        str(options.workspace / "vectors"),
-        workspace=str(options.workspace),
-        progress=True,
+        **_settings(options).run_settings,
     )
     metric, start = primary_metric(validation.target(0)), time.perf_counter()
 
@@ -87,6 +80,20 @@ def _log_cross_validation(
         log.metric(f"cv.fold_{number}.{metric}", score)
         log.part()
 
-    scores = validation.scores(params, after_fold)
+    scores = _scores_of_study(validation, params, options.fold_scores)
+    for number, score in enumerate(scores):
+        after_fold(number, score)
+    scores = scores or validation.scores(params, after_fold)
     log.metric(f"cv.mean.{metric}", float(np.mean(scores)))
     log.metric("cv.seconds", time.perf_counter() - start)
+
+
+def _scores_of_study(validation: CrossValidation, params: ModelParams, path: Path | None) -> list[float]:
+    """Scores that a study measured on the same folds, or none."""
+    if path is None:
+        return []
+    given = FoldScores.read(path)
+    same = given == validation.fold_scores(params, given.scores) and len(given.scores) == len(
+        validation.folds
+    )
+    return list(given.scores) if same else []

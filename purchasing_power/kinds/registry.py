@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from purchasing_power.errors import DataError
-from purchasing_power.model.bundle_files import kind_of
+from purchasing_power.model.bundle_files import PURCHASE, kind_of
 
 if TYPE_CHECKING:
     # Importing the contract imports what its kinds stand on; who only lists stages needs none of it.
     from purchasing_power.kinds.kind import Kind
 
-PURCHASE = "purchase"
 # The module of each kind, which holds it as KIND. It is imported when the kind is asked for.
 KINDS = {PURCHASE: "purchasing_power.kinds.purchase"}
 

@@ -12,8 +12,8 @@ from purchasing_power.atomic_folder import atomic_folder
 from purchasing_power.model import skops_files
 from purchasing_power.model.bundle_files import CALIBRATOR, SCORER
 from purchasing_power.model.description import Description
-from purchasing_power.model.probe_rows import probe_rows
 from purchasing_power.model.purchasing_model import PurchasingModel
+from purchasing_power.model.typical_user import probe_rows
 
 SEEN = "seen_rows.safetensors"
 LIBRARIES = ("lightgbm", "numpy", "pandas", "scikit-learn", "skops", "torch", "transformers")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from scipy.special import expit, softmax
 
+from purchasing_power.snapshot.target import Target
+
 if TYPE_CHECKING:
     from sklearn.linear_model import LinearRegression, LogisticRegression
 
@@ -38,13 +40,21 @@ def fit_calibrator(raw: np.ndarray, y: np.ndarray, task: str, classes: int) -> C
 
 def calibrated(calibrator: Calibrator, raw: np.ndarray, task: str) -> np.ndarray:
     """Class probabilities, shape (n_rows, classes), or amounts, shape (n_rows,)."""
-    if task == "regression":
-        return np.asarray(calibrator.predict(raw[:, None]) if calibrator is not None else raw)
     if calibrator is not None:
-        return calibrator.predict_proba(_columns(raw))
+        # What scikit-learn computes, without its checks: a request has a row or two.
+        raw = _columns(raw) @ calibrator.coef_.T + calibrator.intercept_
+        raw = raw[:, 0] if raw.ndim == 2 and raw.shape[1] == 1 else raw
+    if task == "regression":
+        return raw
     if raw.ndim == 1:
         return np.column_stack([1 - expit(raw), expit(raw)])
     return softmax(raw, axis=1)
+
+
+def calibrated_outputs(calibrator: Calibrator, raw: np.ndarray, target: Target) -> np.ndarray:
+    """What :func:`calibrated` gives for a target; nobody spends less than nothing."""
+    outputs = calibrated(calibrator, raw, target.task)
+    return np.maximum(outputs, 0.0) if target.name == "spend" else outputs
 
 
 def _columns(raw: np.ndarray) -> np.ndarray:

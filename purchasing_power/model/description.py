@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from purchasing_power.errors import DataError
+from purchasing_power.model.bundle_files import DESCRIPTION, PURCHASE, read_description
 from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.params import ModelParams
 from purchasing_power.snapshot.target import Target
 from purchasing_power.snapshot.user_table import UserTableMeta
 
-FORMAT, FILE, KIND = 3, "bundle.json", "purchase"
+FORMAT = 3
 # Bundles written before call it "made_up".
 PROBE_OUTPUTS = "probe_outputs"
 
@@ -59,14 +60,14 @@ class Training:
 
 @dataclass(frozen=True)
 class Description:
-    """The file ``FILE`` of a bundle.
+    """The file ``DESCRIPTION`` of a bundle.
 
     Attributes
     ----------
     score_levels, typical
         As :class:`~purchasing_power.model.purchasing_model.PurchasingModel` has them.
     probe_outputs
-        Outputs of the model for the rows of :func:`~purchasing_power.model.probe_rows.probe_rows`, with which another
+        Outputs of the model for the rows of :func:`~purchasing_power.model.typical_user.probe_rows`, with which another
         way of computing them is compared; empty in a bundle that has none.
     """
 
@@ -87,12 +88,7 @@ class Description:
         DataError
             If the folder is no bundle of this format.
         """
-        try:
-            values = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"model bundle: no readable {FILE} in {folder}. Give the bundle folder of a trained model."
-            ) from error
+        values = read_description(folder)
         if values.get("format") != FORMAT:
             raise DataError(
                 f"model bundle: format {values.get('format')}; this version reads {FORMAT}. "
@@ -112,7 +108,7 @@ class Description:
         """Write the file, with the versions of libraries that the bundle was made with."""
         values = {
             "format": FORMAT,
-            "kind": KIND,
+            "kind": PURCHASE,
             "params": self.params.to_dict(),
             "meta": asdict(self.meta),
             "target": self.target.to_dict(),
@@ -122,4 +118,4 @@ class Description:
             PROBE_OUTPUTS: self.probe_outputs,
             "libraries": dict(libraries),
         }
-        (folder / FILE).write_text(json.dumps(values, indent=1, ensure_ascii=False), encoding="utf-8")
+        (folder / DESCRIPTION).write_text(json.dumps(values, indent=1, ensure_ascii=False), encoding="utf-8")

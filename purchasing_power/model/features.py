@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
@@ -18,7 +16,7 @@ from purchasing_power.errors import DataError
 from purchasing_power.model.columns import Categories, date_parts
 from purchasing_power.model.imbalance import SYNTHETIC
 from purchasing_power.model.params import ModelParams
-from purchasing_power.shop.values import as_booleans, as_days, open_column
+from purchasing_power.shop.values import as_objects, feature_column
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTableMeta
 from purchasing_power.text.vectorize import EncodedDocuments, TfidfDocuments
 
@@ -102,23 +100,6 @@ def column_groups(fitted: ColumnTransformer, meta: UserTableMeta) -> dict[str, l
     return groups
 
 
-def stacked(parts: Sequence[Any], weights: Sequence[float] = ()) -> np.ndarray | sparse.csr_matrix:
-    """Blocks side by side, each times its weight, as a ColumnTransformer gives them: sparse where one of them is."""
-    if weights and set(weights) != {1.0}:
-        parts = [part * weight for part, weight in zip(parts, weights, strict=True)]
-    if any(sparse.issparse(part) for part in parts):
-        return sparse.hstack([sparse.csr_matrix(part) for part in parts], format="csr")
-    return np.hstack(list(parts))
-
-
-def set_encoder(fitted: ColumnTransformer, encoder: str, warm_store: str | None, store: str | None) -> None:
-    """Point the fitted encoder block at another folder of the same model, and at other vector stores."""
-    block = fitted.named_transformers_.get("encoder")
-    if block is not None:
-        text = block[0] if hasattr(block, "steps") else block
-        text.set_params(encoder=encoder, warm_store=warm_store, store=store)
-
-
 def prepare(frame: pd.DataFrame, meta: UserTableMeta) -> pd.DataFrame:
     """The feature columns with the types that fitting saw: float64 (infinite as missing), strings, documents.
 
@@ -127,17 +108,22 @@ def prepare(frame: pd.DataFrame, meta: UserTableMeta) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If a column holds something that is no number where one is due.
+        If a feature column is missing or holds something that is no number where one is due.
     """
+    missing = [name for name in meta.features if name not in frame]
+    if missing:
+        raise DataError(
+            f"user table: {len(missing)} columns are missing ({', '.join(missing[:10])}); the model needs all "
+            f"{len(meta.features)} of its features. Send them, with null where nothing is known, or take the "
+            "snapshot with like set to the table that the model was trained on."
+        )
     numeric = frame.loc[:, list(meta.numeric)]
     try:
         numeric = numeric.astype(np.float64)
     except (TypeError, ValueError):
         numeric = numeric.apply(_as_numbers)
     numeric = numeric.replace([np.inf, -np.inf], np.nan)
-    categorical = frame.loc[:, list(meta.categorical)].astype(object)
-    categorical = categorical.where(categorical.notna(), None)
-    prepared = pd.concat([numeric, categorical], axis=1)
+    prepared = pd.concat([numeric, as_objects(frame.loc[:, list(meta.categorical)])], axis=1)
     prepared[DOCUMENTS] = (
         frame[DOCUMENTS] if DOCUMENTS in frame else pd.Series([[]] * len(frame), index=frame.index)
     )
@@ -145,14 +131,8 @@ def prepare(frame: pd.DataFrame, meta: UserTableMeta) -> pd.DataFrame:
 
 
 def _as_numbers(values: pd.Series) -> pd.Series:
-    column = open_column(values)[0]
-    numbers = column
-    if column is not None and column.dtype.kind == "M":
-        numbers = as_days(column)
-    elif column is not None and isinstance(column.dtype, pd.StringDtype) and column.notna().any():
-        booleans = as_booleans(column)
-        numbers = as_days(column) if booleans is None else booleans
-    if numbers is None:
+    numbers = feature_column(values)[0]
+    if numbers is None or (numbers.notna().any() and numbers.dtype != "float64"):
         raise DataError(
             f"{values.name}: holds something that is no number; a number, a date (YYYY-MM-DD), true, false or null "
             "is due. Correct the column."

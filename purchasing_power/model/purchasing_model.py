@@ -9,16 +9,18 @@ import numpy as np
 import pandas as pd
 
 from purchasing_power.errors import DataError
-from purchasing_power.model.calibration import Calibrator, calibrated, fit_calibrator
+from purchasing_power.model.calibration import Calibrator, calibrated, calibrated_outputs, fit_calibrator
 from purchasing_power.model.description import Training
 from purchasing_power.model.features import prepare
 from purchasing_power.model.params import ModelParams
-from purchasing_power.model.replies import Replies, ranking
-from purchasing_power.model.scorer import Curve, Fitting, Scorer, one_blas_thread
+from purchasing_power.model.predictions import prediction_columns, ranking_score
+from purchasing_power.model.scorer import Curve, Fitting, RunSettings, Scorer, one_blas_thread
 from purchasing_power.model.splits import Split
 from purchasing_power.model.typical_user import typical_values
 from purchasing_power.snapshot.target import TIER_QUANTILES, Target
 from purchasing_power.snapshot.user_table import CUTOFF, USER, UserTable, UserTableMeta
+
+DEFAULTS = RunSettings()
 
 
 @dataclass(frozen=True)
@@ -55,19 +57,11 @@ class PurchasingModel:
         DataError
             If a feature column is missing or holds something that is no number where one is due.
         """
-        missing = [name for name in self.meta.features if name not in frame]
-        if missing:
-            raise DataError(
-                f"user table: {len(missing)} columns are missing ({', '.join(missing[:10])}); the model needs all "
-                f"{len(self.meta.features)} of its features. Send them, with null where nothing is known, or take the "
-                "snapshot with like set to the table that the model was trained on."
-            )
         return prepare(frame, self.meta)
 
     def outputs(self, frame: pd.DataFrame) -> np.ndarray:
         """Calibrated class probabilities, shape (n_rows, classes), or amounts, shape (n_rows,)."""
-        values = calibrated(self.calibrator, self.scorer.raw(self.prepared(frame)), self.target.task)
-        return np.maximum(values, 0.0) if self.target.name == "spend" else values
+        return calibrated_outputs(self.calibrator, self.scorer.raw(self.prepared(frame)), self.target)
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Predict a row per user.
@@ -81,11 +75,7 @@ class PurchasingModel:
             (currency) where spend is what is predicted.
         """
         columns: dict[str, Any] = {name: frame[name].to_numpy() for name in (USER,) if name in frame}
-        return pd.DataFrame(columns | self.answers(self.outputs(frame)))
-
-    def answers(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
-        """Columns that :meth:`predict` gives for what :meth:`outputs` gave, without the user; shape (n_rows,) each."""
-        return Replies(self.target, self.score_levels).columns(outputs)
+        return pd.DataFrame(columns | prediction_columns(self.target, self.score_levels, self.outputs(frame)))
 
     def unseen(self, table: UserTable) -> np.ndarray:
         """Positions of the rows that it was neither fitted nor calibrated on, by key and by time."""
@@ -117,7 +107,7 @@ class PurchasingModel:
 
     def score(self, outputs: np.ndarray) -> np.ndarray:
         """One number a row by which users are ranked, shape (n_rows,); the likeliest class's where none is positive."""
-        return ranking(self.target, outputs)
+        return ranking_score(self.target, outputs)
 
 
 @one_blas_thread
@@ -126,47 +116,47 @@ def fit(
     split: Split,
     target: Target,
     params: ModelParams,
-    seed: int = 0,
-    store: str | None = None,
-    threads: int = 0,
-    workspace: str | None = None,
-    progress: bool = False,
+    settings: RunSettings = DEFAULTS,
     curve: Curve | None = None,
 ) -> PurchasingModel:
     """Fit the scorer on the training rows, and calibrate it on the calibration rows.
 
     Parameters
     ----------
-    store, workspace, threads, progress, curve
-        As :class:`~purchasing_power.model.scorer.Fitting` takes them.
+    curve
+        As :class:`~purchasing_power.model.scorer.Fitting` takes it.
     """
     train, later = table.frame.iloc[split.train], table.frame.iloc[split.calibrate]
-    classes = len(target.classes)
-    scorer = params.head.fit(
-        params,
-        table.meta,
-        Fitting(
-            frame=rows_to_fit(train, table.meta),
-            y=target.labels(train),
-            task=target.task,
-            classes=classes,
-            seed=seed,
-            store=store,
-            workspace=workspace,
-            threads=threads,
-            progress=progress,
-            curve=curve,
-        ),
-    )
+    fitted_on = fitting(train, table.meta, target, settings, curve)
+    scorer = params.head.fit(params, table.meta, fitted_on)
     raw = scorer.raw(prepare(later, table.meta))
-    calibrator = fit_calibrator(raw, target.labels(later), target.task, classes)
-    scores = ranking(target, calibrated(calibrator, raw, target.task))
+    calibrator = fit_calibrator(raw, target.labels(later), target.task, len(target.classes))
+    scores = ranking_score(target, calibrated(calibrator, raw, target.task))
     levels = target.thresholds or tuple(float(q) for q in np.quantile(scores, TIER_QUANTILES))
-    seen = np.sort(row_keys(table.rows(split.known)))
-    typical = typical_values(prepare(train, table.meta), table.meta)
     return PurchasingModel(
-        params, table.meta, target, scorer, calibrator, levels, _training(table, split, seed), seen, typical
+        params=params,
+        meta=table.meta,
+        target=target,
+        scorer=scorer,
+        calibrator=calibrator,
+        score_levels=levels,
+        training=_training(table, split, settings.seed),
+        seen=np.sort(row_keys(table.rows(split.known))),
+        typical=typical_values(fitted_on.frame, table.meta),
     )
+
+
+def fitting(
+    rows: pd.DataFrame,
+    meta: UserTableMeta,
+    target: Target,
+    settings: RunSettings = DEFAULTS,
+    curve: Curve | None = None,
+) -> Fitting:
+    """The rows and labels that a scorer is fitted with."""
+    labels, classes = target.labels(rows), len(target.classes)
+    prepared = rows_to_fit(rows, meta)
+    return Fitting(prepared, labels, target.task, classes, curve, **settings.run_settings)
 
 
 def rows_to_fit(frame: pd.DataFrame, meta: UserTableMeta) -> pd.DataFrame:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -19,8 +19,38 @@ one_blas_thread = threadpool_limits.wrap(limits=1, user_api="blas")
 Curve = Callable[[str, float, int], None]
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """How models are fitted, whatever they are fitted on.
+
+    Attributes
+    ----------
+    seed
+        Seed of everything random.
+    store
+        Folder of the vector store; ``None`` keeps vectors in this process.
+    workspace
+        Folder for the checkpoints of a long fit; ``None`` takes a temporary one.
+    threads
+        Threads a fit may use; 0 takes all cores.
+    progress
+        Show bars.
+    """
+
+    seed: int = 0
+    store: str | None = None
+    workspace: str | None = None
+    threads: int = 0
+    progress: bool = False
+
+    @property
+    def run_settings(self) -> dict[str, Any]:
+        """These settings by name, for who takes them among others."""
+        return {one.name: getattr(self, one.name) for one in fields(RunSettings)}
+
+
 @dataclass(frozen=True)
-class Fitting:
+class Fitting(RunSettings):
     """The rows and settings that a scorer is fitted with.
 
     Attributes
@@ -32,14 +62,6 @@ class Fitting:
         Class codes 0..classes-1, or amounts; shape (n,).
     task, classes
         ``"binary"``, ``"multiclass"`` or ``"regression"``, and the number of classes (0 for a regression).
-    store
-        Folder of the vector store; ``None`` keeps vectors in this process.
-    workspace
-        Folder for the checkpoints of a long fit; ``None`` takes a temporary one.
-    threads
-        Threads a fit may use; 0 takes all cores.
-    progress
-        Show bars.
     curve
         Called with (name, value, step) while a network is trained.
     """
@@ -48,11 +70,6 @@ class Fitting:
     y: np.ndarray
     task: str
     classes: int
-    seed: int = 0
-    store: str | None = None
-    workspace: str | None = None
-    threads: int = 0
-    progress: bool = False
     curve: Curve | None = None
 
     def reseeded(self, seed: int) -> Fitting:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -11,9 +13,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import numpy as np
 import pandas as pd
 from safetensors.numpy import load_file, save_file
+from scipy import sparse
 
 from purchasing_power.model import skops_files
-from purchasing_power.model.bundle_files import ENCODER, ESTIMATOR, FEATURES, WARM, encoder_reference
+from purchasing_power.model.bundle_files import (
+    ENCODER,
+    ESTIMATOR,
+    FEATURES,
+    WARM,
+    encoder_block,
+    open_encoder_block,
+)
 from purchasing_power.model.imbalance import check_imbalance, resampled
 from purchasing_power.model.params import MATRIX, Head, ModelParams
 from purchasing_power.model.scorer import Curve, Fitting
@@ -22,11 +32,10 @@ from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.store import VectorStore, vectors
 
 if TYPE_CHECKING:
-    from scipy import sparse
     from sklearn.compose import ColumnTransformer
 
 CENTRE = "centre.safetensors"
-Matrix: TypeAlias = "np.ndarray | sparse.csr_matrix"
+Matrix: TypeAlias = np.ndarray | sparse.csr_matrix
 
 
 @dataclass(frozen=True)
@@ -112,12 +121,8 @@ class MatrixHead(Head):
 
     def load(self, folder: Path, params: ModelParams, meta: UserTableMeta) -> TableScorer:
         """Load what :meth:`TableScorer.save` wrote."""
-        from purchasing_power.model.features import set_encoder
-
         features = skops_files.load(folder / FEATURES)
-        reference = encoder_reference(folder)
-        if reference is not None:
-            set_encoder(features, reference, str(folder.parent / WARM), None)
+        open_encoder_block(features, folder)
         return TableScorer(params, features, self.read(folder), load_file(folder / CENTRE)["centre"])
 
 
@@ -170,12 +175,25 @@ class TableScorer:
         skops_files.dump(self.features, folder / FEATURES)
         self.head.write(self.fitted, folder)
         save_file({"centre": self.centre}, folder / CENTRE)
-        for reference in self.params.encoders:
-            encoder = Encoder.open(reference)
+        block = encoder_block(self.features)
+        if block is not None:
+            # Where the block reads it now: what the parameters name may lie on another machine.
+            encoder = Encoder.open(block.encoder)
             home = folder.parent / f"encoder-{encoder.store_key}"
             if not home.exists():
                 encoder.save(home)
+            if block.warm_store is not None and Path(block.warm_store).is_dir():
+                shutil.copytree(block.warm_store, folder.parent / WARM, dirs_exist_ok=True)
             if warm_texts:
                 values = vectors(encoder, warm_texts, VectorStore(store))
                 VectorStore(folder.parent / WARM).put(encoder.store_key, warm_texts, values)
             (folder / ENCODER).write_text(json.dumps({"folder": home.name, "runtime": encoder.precision}))
+
+
+def stacked(parts: Sequence[Any], weights: Sequence[float] = ()) -> Matrix:
+    """Blocks side by side, each times its weight, as a ColumnTransformer gives them: sparse where one of them is."""
+    if set(weights) - {1.0}:
+        parts = [part * weight for part, weight in zip(parts, weights, strict=True)]
+    if any(sparse.issparse(part) for part in parts):
+        return sparse.hstack([sparse.csr_matrix(part) for part in parts], format="csr")
+    return np.concatenate(parts, axis=1)

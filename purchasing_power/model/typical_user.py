@@ -1,4 +1,4 @@
-"""The typical user: median and most frequent values, with which an explanation compares."""
+"""The typical user of the training rows, with which an explanation compares, and probe rows around that user."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from purchasing_power.model.features import prepare
-from purchasing_power.snapshot.user_table import UserTableMeta
+from purchasing_power.shop.values import as_objects
+from purchasing_power.snapshot.user_table import DOCUMENTS, UserTableMeta
 
 Typical = dict[str, float | str | None]
+# Typical, nothing, above, far below, unknown.
+FACTORS = (1.0, 0.0, 1.7, -3.0, np.nan)
 
 
 def typical_values(prepared: pd.DataFrame, meta: UserTableMeta) -> Typical:
@@ -18,18 +20,26 @@ def typical_values(prepared: pd.DataFrame, meta: UserTableMeta) -> Typical:
 
     ``None`` where no row has a value. Of equally frequent values it is the first in sorted order.
     """
-    found: Typical = {}
+    typical: Typical = {}
     for name in meta.numeric:
         values = prepared[name].to_numpy(np.float64)
         values = values[np.isfinite(values)]
-        found[name] = float(np.median(values)) if len(values) else None
+        typical[name] = float(np.median(values)) if len(values) else None
     for name in meta.categorical:
         modes = prepared[name].dropna().astype(str).mode()
-        found[name] = str(modes.iloc[0]) if len(modes) else None
-    return found
+        typical[name] = str(modes.iloc[0]) if len(modes) else None
+    return typical
 
 
-def typical_row(typical: Mapping[str, float | str | None], meta: UserTableMeta) -> pd.DataFrame:
-    """The typical values as one prepared row without documents."""
-    row = pd.DataFrame({name: [typical.get(name)] for name in meta.features}, index=[0])
-    return prepare(row, meta)
+def probe_rows(typical: Mapping[str, float | str | None], meta: UserTableMeta) -> pd.DataFrame:
+    """Rows that nobody sent, on which two ways of computing the same are compared.
+
+    They lie around a model's typical values, one of them empty and one of unknown categories, none with a document.
+    """
+    base = pd.Series([typical.get(name) for name in meta.numeric], dtype=np.float64).to_numpy()
+    usual = {name: typical.get(name) for name in meta.categorical}
+    unknown, none = dict.fromkeys(usual, "no such category"), dict.fromkeys(usual)
+    numeric = pd.DataFrame(np.outer(FACTORS, base), columns=list(meta.numeric))
+    categories = pd.DataFrame([usual, usual, unknown, usual, none], columns=list(usual), dtype=object)
+    documents: pd.Series = pd.Series([[] for _ in FACTORS], dtype=object, name=DOCUMENTS)
+    return pd.concat([numeric, as_objects(categories), documents], axis=1)

@@ -56,8 +56,8 @@ def deployed(folder: Path) -> Deployed:
 
 def _read(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
     try:
-        found = parse(path.read_text(encoding="utf-8"))
+        values = parse(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
-        # A worker answers all the same; its replies then say unknown.
+        # A worker serves all the same; its replies then say unknown.
         return {}
-    return found if isinstance(found, dict) else {}
+    return values if isinstance(values, dict) else {}

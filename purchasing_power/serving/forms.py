@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from purchasing_power.serving.faults import RequestError, kind
+import numpy as np
+import pandas as pd
+
+from purchasing_power.serving.faults import RequestError, json_type
+from purchasing_power.shop.values import as_objects
+from purchasing_power.snapshot.user_table import DOCUMENTS
 
 FORMS = ("inputs", "instances", "dataframe_records", "dataframe_split")
 # What a row of raw orders, events and texts holds in place of features.
@@ -21,7 +26,9 @@ def rows_of(body: Any) -> list[Any]:
         If the body is no object with exactly one of ``FORMS``, or its rows are not as wide as its columns.
     """
     if not isinstance(body, dict):
-        raise RequestError(f"body: got {kind(body)}; an object with one of {', '.join(FORMS)} is allowed.")
+        raise RequestError(
+            f"body: got {json_type(body)}; an object with one of {', '.join(FORMS)} is allowed."
+        )
     named = [name for name in FORMS if name in body]
     others = sum(name not in FORMS and not (name == "params" and not body[name]) for name in body)
     if len(named) != 1 or others:
@@ -36,32 +43,42 @@ def rows_of(body: Any) -> list[Any]:
         return content
     if isinstance(content, dict) and name != "dataframe_records":
         return _columns(name, content)
-    raise RequestError(f"{name}: got {kind(content)}; a list of objects, one per user, is allowed.")
+    raise RequestError(f"{name}: got {json_type(content)}; a list of objects, one per user, is allowed.")
 
 
-def is_raw(given: list[Any], known: frozenset[str]) -> bool:
-    """Whether the rows of a request hold raw orders, events or texts; ``known`` are the columns of the model."""
-    marks = {*LISTS, PROFILE} - known
-    return any(isinstance(row, dict) and not marks.isdisjoint(row) for row in given)
+def is_raw(sent: list[Any], allowed: frozenset[str]) -> bool:
+    """Whether the rows of a request hold raw orders, events or texts; ``allowed`` are the columns of the model."""
+    marks = {*LISTS, PROFILE} - allowed
+    return any(isinstance(row, dict) and not marks.isdisjoint(row) for row in sent)
+
+
+def frame_rows(frame: pd.DataFrame) -> list[Any]:
+    """Rows of a frame that came as a CSV or Parquet body, as a JSON body would hold them; NaN is null."""
+    plain = as_objects(frame).rename(columns=str)
+    if DOCUMENTS in plain:
+        plain[DOCUMENTS] = [
+            list(texts) if isinstance(texts, np.ndarray) else texts for texts in plain[DOCUMENTS]
+        ]
+    return plain.to_dict("records")
 
 
 def _split(content: Any) -> list[Any]:
-    stated = content if isinstance(content, dict) else {}
-    columns, data = stated.get("columns"), stated.get("data")
-    if (
-        not isinstance(columns, list)
-        or not isinstance(data, list)
-        or stated.keys() - {"columns", "data", "index"}
+    split = content if isinstance(content, dict) else {}
+    columns, data = split.get("columns"), split.get("data")
+    if not (
+        isinstance(columns, list)
+        and isinstance(data, list)
+        and all(isinstance(name, str) for name in columns)
+        and len(set(columns)) == len(columns)
+        and split.keys() <= {"columns", "data", "index"}
     ):
         raise RequestError(
-            "dataframe_split: an object with the lists columns (names) and data (rows) is needed, and index may stand "
-            "beside them. Send those, or inputs with an object per user."
+            "dataframe_split: an object with the lists columns (different names) and data (rows) is needed, and index "
+            "may stand beside them. Send those, or inputs with an object per user."
         )
-    if not all(isinstance(name, str) for name in columns) or len(set(columns)) < len(columns):
-        raise RequestError("dataframe_split: columns: different names are needed, each a text. Correct them.")
     for position, row in enumerate(data):
         if not isinstance(row, list) or len(row) != len(columns):
-            got = f"{len(row)} values" if isinstance(row, list) else kind(row)
+            got = f"{len(row)} values" if isinstance(row, list) else json_type(row)
             raise RequestError(
                 f"dataframe_split: row {position}: got {got}; {len(columns)} values, one per column, are needed."
             )

@@ -1,31 +1,57 @@
-"""Raw orders, events and texts of a request as the shop's tables, checked against the same contract."""
+"""Raw orders, events and texts of a request: checked as the shop's tables, and turned to features as a snapshot is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
+import ibis
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from purchasing_power.errors import DataError
-from purchasing_power.serving.faults import Faults, RequestError, kind, shown
+from purchasing_power.serving import rules
+from purchasing_power.serving.faults import Faults, RequestError, json_type
 from purchasing_power.serving.forms import LISTS, PROFILE
 from purchasing_power.serving.limits import Limits
-from purchasing_power.serving.rows import LONGEST_NAME, check_characters, check_count
+from purchasing_power.serving.rows import RequestColumns, Rows, rows_of_frame
 from purchasing_power.shop.checks import check_table
 from purchasing_power.shop.contract import SCHEMAS
-from purchasing_power.snapshot.build import BLOCKS
+from purchasing_power.snapshot.build import BLOCKS, features
 from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, USER, UserTableMeta
 
 PROFILE_TIME = "joined_at"
 PRODUCT = ("title", "category", "brand")
 _ALLOWED = frozenset((USER, CUTOFF, PROFILE, PROFILE_TIME, *LISTS))
-_FRIENDS = {"follows": ("user_id", "friend_id"), "followers": ("friend_id", "user_id")}
+_RULE = f"a raw row is an object with {', '.join(sorted(_ALLOWED))}"
+# The list that tells who follows a user has the user where ``follows`` has the friend.
+_USER_COLUMN = {"followers": "friend_id"}
+
+
+def read_raw_rows(sent: list[Any], columns: RequestColumns, meta: UserTableMeta, limits: Limits) -> Rows:
+    """Rows of a request that holds raw orders, events and texts: the features of its users at their cutoffs.
+
+    Raises
+    ------
+    RequestError
+        As :func:`read_tables` says.
+    """
+    tables, cutoffs = read_tables(sent, meta, limits)
+    # A connection of its own: requests in other threads do not meet. It ends when nothing refers to it any more;
+    # what Ibis has cached in it must be dropped while it is open.
+    connection = ibis.duckdb.connect()
+    shop = {name: connection.create_table(name, _arrow(frame)) for name, frame in tables.items()}
+    snapshot = features(shop, sorted(set(cutoffs)), meta.settings)
+    users = pd.array([row[USER] for row in sent], dtype="str")
+    keys = pd.DataFrame({USER: users, CUTOFF: np.array(cutoffs, "datetime64[us]")})
+    rows = keys.merge(snapshot, how="left", on=[USER, CUTOFF], validate="one_to_one")
+    rows = rows.reindex(columns=[USER, CUTOFF, *meta.features, DOCUMENTS])
+    return rows_of_frame(rows.astype(dict.fromkeys(meta.numeric, "float64")), columns)
 
 
 def read_tables(
-    given: list[Any], meta: UserTableMeta, limits: Limits
+    sent: list[Any], meta: UserTableMeta, limits: Limits
 ) -> tuple[dict[str, pd.DataFrame], list[date]]:
     """Tables of the small shop that a request is, and each row's cutoff.
 
@@ -36,167 +62,139 @@ def read_tables(
     RequestError
         If a row breaks a rule of the request or of the table contract.
     """
-    check_count(len(given), limits)
+    rules.check_count(len(sent), limits)
     faults = Faults()
-    days = [_check_row(position, row, faults) for position, row in enumerate(given)]
+    cutoffs = [_cutoff(f"row {position}", row, faults) for position, row in enumerate(sent)]
     faults.check()
-    users = [row[USER] for row in given]
-    if len(set(users)) < len(users):
+    if len({row[USER] for row in sent}) < len(sent):
         raise RequestError("user_id: a user stands twice; each may stand once. Send one cutoff at a time.")
-    wanted = _tables_of(meta)
-    raw = {name: _lines(name, given, limits, faults) for name in LISTS}
+    lines = {name: _lines(name, sent, limits, faults) for name in LISTS}
     faults.check()
-    texts = (row.get("text") for row in raw["texts"])
-    check_characters(sum(len(text) for text in texts if isinstance(text, str)), limits)
-    raw["follows"] = _distinct([*raw["follows"], *raw.pop("followers")], ("user_id", "friend_id"))
-    sent = [name for name, rows in raw.items() if rows and name not in wanted]
-    if sent:
+    texts = (row.get("text") for row in lines["texts"])
+    rules.check_characters(sum(len(text) for text in texts if isinstance(text, str)), limits)
+    # A follow between two users of a request stands with both.
+    follows = [*lines["follows"], *lines.pop("followers")]
+    lines["follows"] = list(
+        {(str(row.get(USER)), str(row.get("friend_id"))): row for row in follows}.values()
+    )
+    trained_on = _tables_of(meta)
+    others = [name for name, rows in lines.items() if rows and name not in trained_on]
+    if others:
         raise RequestError(
-            f"{', '.join(sent)}: the model was trained on a shop without; {', '.join(sorted(wanted))} are read. "
+            f"{', '.join(others)}: the model was trained on a shop without; {', '.join(sorted(trained_on))} are read. "
             "Leave it out."
         )
-    raw["products"] = _products(raw["orders"])
-    tables = {name: _table(name, raw[name]) for name in sorted(wanted - {"users"})}
-    if "users" in wanted:
-        tables["users"] = _profiles(given, meta)
-    return tables, [day for day in days if day is not None]
+    lines["products"] = _products(lines["orders"])
+    tables = {name: _table(name, lines[name]) for name in sorted(trained_on - {"users"})}
+    if "users" in trained_on:
+        tables["users"] = _profiles(sent, meta)
+    return tables, [cutoff for cutoff in cutoffs if cutoff is not None]
 
 
 def _tables_of(meta: UserTableMeta) -> set[str]:
     """Tables that the blocks of the model's user table read."""
     on = {block for block, state in meta.blocks.items() if state == "on"}
-    wanted = {need.partition(".")[0] for block in BLOCKS if block.name in on for need in block.needs}
-    wanted |= {"users"} if PROFILE in on else set()
-    return wanted | ({"products"} if DOCUMENTS in on else set()) | {"orders"}
+    needed = {need.partition(".")[0] for block in BLOCKS if block.name in on for need in block.needs}
+    needed |= {table for block, table in ((PROFILE, "users"), (DOCUMENTS, "products")) if block in on}
+    return needed | {"orders"}
 
 
-def _check_row(position: int, row: Any, faults: Faults) -> date | None:
+def _cutoff(place: str, row: Any, faults: Faults) -> date | None:
     """The row's cutoff; faults where the row is no raw row."""
-    place = f"row {position}"
-    if not isinstance(row, dict):
-        faults.add(place, kind(row), "an object is allowed", "Send an object per user.")
+    if not rules.check_object(place, row, _ALLOWED, _RULE, faults):
         return None
-    for name in sorted(map(shown, row.keys() - _ALLOWED)):
-        rule = f"beside raw rows {', '.join(sorted(_ALLOWED))} are allowed"
-        faults.add(f"{place}, {name}", "an extra column", rule, "Send features or raw rows, not both.")
-    user = row.get(USER)
-    if not (isinstance(user, str) and 0 < len(user) <= LONGEST_NAME):
-        rule = f"a text of 1 to {LONGEST_NAME} characters is needed"
-        faults.add(f"{place}, {USER}", kind(user), rule, "Name each user.")
-    try:
-        return date.fromisoformat(row.get(CUTOFF, ""))
-    except (TypeError, ValueError):
+    rules.read_text(f"{place}, {USER}", row.get(USER), faults, needed=True)
+    days = rules.days(row.get(CUTOFF))
+    if days is None or days % 1:
         rule = "a date (YYYY-MM-DD, its midnight UTC) is needed"
-        got = "no such date" if isinstance(row.get(CUTOFF), str) else kind(row.get(CUTOFF))
-        faults.add(f"{place}, {CUTOFF}", got, rule, "Send the day for which to predict.")
+        remedy = "Send the day for which to predict."
+        faults.add(f"{place}, {CUTOFF}", json_type(row.get(CUTOFF)), rule, remedy)
         return None
+    return date(1970, 1, 1) + timedelta(days=days)
 
 
-def _lines(name: str, given: list[Any], limits: Limits, faults: Faults) -> list[dict[str, Any]]:
+def _lines(name: str, sent: list[Any], limits: Limits, faults: Faults) -> list[dict[str, Any]]:
     """All users' entries of one list, each with its user."""
-    mine = _FRIENDS.get(name, (USER, ""))[0]
-    allowed = _allowed(name)
-    found: list[dict[str, Any]] = []
-    for position, row in enumerate(given):
-        for entry in _entries(f"row {position}, {name}", row.get(name), limits, faults):
-            extra = sorted(map(shown, entry.keys() - allowed)) if isinstance(entry, dict) else []
-            if not isinstance(entry, dict) or extra:
-                got = f"an extra column ({', '.join(extra[:5])})" if extra else kind(entry)
-                rule = f"objects with {', '.join(sorted(allowed))} are allowed"
-                faults.add(f"row {position}, {name}", got, rule, "Correct the entry.")
+    user_column = _USER_COLUMN.get(name, USER)
+    allowed = set(SCHEMAS["follows" if name == "followers" else name].columns) - {user_column}
+    allowed |= set(PRODUCT) if name == "orders" else set()
+    rule = f"objects with {', '.join(sorted(allowed))} are allowed"
+    lines: list[dict[str, Any]] = []
+    for position, row in enumerate(sent):
+        place = f"row {position}, {name}"
+        for entry in rules.read_list(place, row.get(name), "objects", limits.max_events, faults):
+            if not rules.check_object(place, entry, allowed, rule, faults):
                 break
-            found.append({**entry, mine: row[USER]})
-    return found
-
-
-def _allowed(name: str) -> set[str]:
-    table = "follows" if name == "followers" else name
-    mine = _FRIENDS.get(name, (USER, ""))[0]
-    return (set(SCHEMAS[table].columns) - {mine}) | (set(PRODUCT) if name == "orders" else set())
-
-
-def _entries(place: str, value: Any, limits: Limits, faults: Faults) -> Iterator[Any]:
-    if value is None:
-        return
-    if not isinstance(value, list):
-        faults.add(place, kind(value), "a list of objects is allowed", "Send [] where there are none.")
-    elif len(value) > limits.max_events:
-        rule = f"up to {limits.max_events:,} of a user are allowed"
-        faults.add(place, f"{len(value):,} entries", rule, "Send those within the lookback alone.")
-    else:
-        yield from value
-
-
-def _distinct(rows: list[dict[str, Any]], key: tuple[str, ...]) -> list[dict[str, Any]]:
-    """One row for each key: a follow between two users of a request stands with both."""
-    return list({tuple(map(str, map(row.get, key))): row for row in rows}.values())
+            lines.append({**entry, user_column: row[USER]})
+    return lines
 
 
 def _products(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Products that order lines describe, one row each."""
-    found: dict[str, dict[str, Any]] = {}
+    products: dict[str, dict[str, Any]] = {}
     for line in lines:
         described = {name: line.pop(name) for name in PRODUCT if name in line}
-        product = str(line.get("product_id"))
         if described.get("title") is None:
             continue
-        if found.setdefault(product, described) != described:
+        if products.setdefault(str(line.get("product_id")), described) != described:
             raise RequestError(
                 "orders: one product_id stands with two different descriptions; title, category and brand must be the "
                 "same in each of its lines. Send them alike."
             )
-    return [{"product_id": product, **described} for product, described in found.items()]
+    return [{"product_id": product, **described} for product, described in products.items()]
 
 
 def _table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
     """A table of contract types."""
-    schema = SCHEMAS[name]
-    kinds = {column: str(part.dtype) for column, part in schema.columns.items()}
+    types = {column: str(part.dtype) for column, part in SCHEMAS[name].columns.items()}
     if not rows:
-        return pd.DataFrame({column: pd.Series(dtype=kind) for column, kind in kinds.items()})
+        return pd.DataFrame({column: pd.Series(dtype=kind) for column, kind in types.items()})
     if any(isinstance(value, list | dict) for row in rows for value in row.values()):
         raise RequestError(
             f"{name}: an entry holds a list or an object; texts, numbers and null are allowed."
         )
     try:
-        checked = check_table(name, pd.DataFrame(rows), schema)
-    except (OverflowError, DataError) as error:
-        told = error if isinstance(error, DataError) else f"{name}: a number is too large. Correct it."
-        raise RequestError(str(told)) from error
+        checked = check_table(name, pd.DataFrame(rows), SCHEMAS[name])
+    except OverflowError:
+        raise RequestError(f"{name}: a number is too large. Correct it.") from None
+    except DataError as error:
+        raise RequestError(str(error)) from error
     if checked.counts.quarantined:
         reasons = "; ".join(checked.counts.reasons)
         raise RequestError(
             f"{name}: {checked.counts.quarantined} entries break a rule: {reasons}. Correct them."
         )
-    absent = {column: pd.Series(None, index=checked.good.index, dtype=kind) for column, kind in kinds.items()}
-    return checked.good.assign(
-        **{column: values for column, values in absent.items() if column not in checked.good}
-    )
+    absent = {column: kind for column, kind in types.items() if column not in checked.good}
+    return checked.good.reindex(columns=[*checked.good, *absent]).astype(absent)
 
 
-def _profiles(given: list[Any], meta: UserTableMeta) -> pd.DataFrame:
+def _profiles(sent: list[Any], meta: UserTableMeta) -> pd.DataFrame:
     """The users table: a row for each user, so that one without any order is known too."""
-    kinds = dict.fromkeys(meta.settings.get("profile_numeric", ()), "float64")
-    kinds |= dict.fromkeys(meta.settings.get("profile_categorical", ()), "str")
+    numeric = list(meta.settings.get("profile_numeric", ()))
+    categorical = list(meta.settings.get("profile_categorical", ()))
+    rule = f"an object with {', '.join([*numeric, *categorical])} is allowed"
     faults, rows = Faults(), []
-    for position, row in enumerate(given):
-        profile = {} if row.get(PROFILE) is None else row[PROFILE]
-        if not isinstance(profile, dict) or profile.keys() - kinds.keys():
-            got = "an extra column" if isinstance(profile, dict) else kind(profile)
-            rule = f"an object with {', '.join(kinds)} is allowed"
-            faults.add(f"row {position}, {PROFILE}", got, rule, "Correct it.")
-            continue
-        for name, due in kinds.items():
-            _check_profile(f"row {position}, {PROFILE}.{name}", profile.get(name), due, faults)
-        rows.append({USER: row[USER], **{name: profile.get(name) for name in kinds}})
+    for position, row in enumerate(sent):
+        place, profile = f"row {position}, {PROFILE}", row.get(PROFILE)
+        profile = {} if profile is None else profile
+        if rules.check_object(place, profile, {*numeric, *categorical}, rule, faults):
+            numbers = {
+                name: rules.read_number(f"{place}.{name}", profile.get(name), faults) for name in numeric
+            }
+            texts = {
+                name: rules.read_text(f"{place}.{name}", profile.get(name), faults) for name in categorical
+            }
+            rows.append(numbers | texts)
     faults.check()
-    known = _table("users", [{USER: row[USER], PROFILE_TIME: row.get(PROFILE_TIME)} for row in given])
-    return known[[USER, PROFILE_TIME]].join(pd.DataFrame(rows).astype(kinds)[list(kinds)])
+    users = _table("users", [{USER: row[USER], PROFILE_TIME: row.get(PROFILE_TIME)} for row in sent])
+    types = dict.fromkeys(numeric, "float64") | dict.fromkeys(categorical, "str")
+    return users[[USER, PROFILE_TIME]].join(pd.DataFrame(rows, columns=[*types]).astype(types))
 
 
-def _check_profile(place: str, value: Any, due: str, faults: Faults) -> None:
-    number = type(value) in (int, float) and abs(value) < float("inf")
-    if value is None or (number if due == "float64" else type(value) is str and len(value) <= LONGEST_NAME):
-        return
-    rule = f"{'a finite number' if due == 'float64' else 'a short text'} or null is allowed"
-    faults.add(place, kind(value), rule, "Send null where nothing is known.")
+def _arrow(frame: pd.DataFrame) -> pa.Table:
+    """The frame with its types stated: a column of nothing but nulls has none that could be seen."""
+    kinds = {"f": pa.float64(), "M": pa.timestamp("us")}
+    schema = pa.schema(
+        [(str(name), kinds.get(kind.kind, pa.string())) for name, kind in frame.dtypes.items()]
+    )
+    return pa.Table.from_pandas(frame, schema=schema, preserve_index=False)

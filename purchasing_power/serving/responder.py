@@ -1,8 +1,9 @@
-"""What stands behind a served model: checked rows in, a reply per user out, each one logged where that is asked for."""
+"""Responders, which stand behind a served model: rows of a request in, a reply for each out and in the log."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,19 +13,19 @@ import pandas as pd
 from purchasing_power.errors import DataError
 from purchasing_power.model.protocol import Model
 from purchasing_power.serving.deployed import Deployed
-from purchasing_power.serving.fast.model import QuickModel
+from purchasing_power.serving.fast.fast_model import FastModel
 from purchasing_power.serving.faults import RequestError
 from purchasing_power.serving.forms import is_raw
 from purchasing_power.serving.limits import Limits
 from purchasing_power.serving.prediction_log import PredictionLog, open_log
-from purchasing_power.serving.rows import Columns, Rows, check, rows_of_frame
-from purchasing_power.snapshot.user_table import DOCUMENTS, USER
+from purchasing_power.serving.rows import RequestColumns, Rows, read_rows
+from purchasing_power.snapshot.user_table import USER
 
 
 class Responder(Protocol):
-    """What answers the requests of a version in a worker."""
+    """Replies to the requests of a version in a worker."""
 
-    def records(self, given: list[Any]) -> list[dict[str, Any]]:
+    def records(self, sent: list[Any]) -> list[dict[str, Any]]:
         """Replies to the rows of a request: an object per row, in their order.
 
         Raises
@@ -43,16 +44,17 @@ class Responder(Protocol):
         """
 
 
+@dataclass(frozen=True)
 class RowResponder:
-    """Replies to rows of named columns: what a kind of model needs no more for than a function of checked rows.
+    """Replies to rows of named columns, for a kind of model that predicts checked rows.
 
-    Parameters
+    Attributes
     ----------
     columns
         What a row may hold.
-    reply
-        Columns of the reply for checked rows, shape (n_rows,) each.
     predict
+        Columns of the reply for checked rows, shape (n_rows,) each.
+    predict_frame
         Predictions of a frame, as ``Model.predict`` gives them.
     log
         Where every reply is logged; ``None`` logs none.
@@ -60,26 +62,21 @@ class RowResponder:
         Checked rows of a request that holds raw orders, events and texts; ``None`` for a model that reads none.
     """
 
-    def __init__(
-        self,
-        columns: Columns,
-        reply: Callable[[Rows], dict[str, np.ndarray]],
-        predict: Callable[[pd.DataFrame], pd.DataFrame],
-        deployed: Deployed,
-        limits: Limits,
-        log: PredictionLog | None = None,
-        raw: Callable[[list[Any]], Rows] | None = None,
-    ) -> None:
-        self.columns, self.reply, self.predict = columns, reply, predict
-        self.deployed, self.limits, self.log, self.raw = deployed, limits, log, raw
+    columns: RequestColumns
+    predict: Callable[[Rows], dict[str, np.ndarray]]
+    predict_frame: Callable[[pd.DataFrame], pd.DataFrame]
+    deployed: Deployed
+    limits: Limits
+    log: PredictionLog | None = None
+    raw: Callable[[list[Any]], Rows] | None = None
 
-    def records(self, given: list[Any]) -> list[dict[str, Any]]:
+    def records(self, sent: list[Any]) -> list[dict[str, Any]]:
         """Replies to the rows of a request, see :class:`Responder`."""
-        rows = self._rows(given)
-        reply = self.reply(rows)
+        rows = self._rows(sent)
+        predictions = self.predict(rows)
         if self.log is not None:
-            self.log.put(rows, reply)
-        names, columns = [*reply], [values.tolist() for values in reply.values()]
+            self.log.put(rows, predictions)
+        names, columns = [*predictions], [values.tolist() for values in predictions.values()]
         constant = self.deployed.columns
         replies = [dict(zip(names, values, strict=True)) | constant for values in zip(*columns, strict=True)]
         if any(user is not None for user in rows.users):
@@ -89,30 +86,31 @@ class RowResponder:
     def frame(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Predictions of a frame, see :class:`Responder`."""
         try:
-            return self.predict(frame).assign(**self.deployed.columns)
+            return self.predict_frame(frame).assign(**self.deployed.columns)
         except DataError as error:
             raise RequestError(str(error)) from error
 
-    def _rows(self, given: list[Any]) -> Rows:
-        if not is_raw(given, self.columns.known):
-            return check(given, self.columns, self.limits)
+    def _rows(self, sent: list[Any]) -> Rows:
+        if not is_raw(sent, self.columns.allowed):
+            return read_rows(sent, self.columns, self.limits)
         if self.raw is None:
             raise RequestError(
                 "body: got raw rows; this model was trained on a flat table and knows no shop. Send its features."
             )
-        return self.raw(given)
+        return self.raw(sent)
 
 
+@dataclass(frozen=True)
 class BatchResponder:
-    """A version whose kind is scored in batch: it predicts frames, and answers no request."""
+    """A version whose kind is scored in batch: it predicts frames, and refuses requests."""
 
-    def __init__(self, model: Model, deployed: Deployed) -> None:
-        self.model, self.deployed = model, deployed
+    model: Model
+    deployed: Deployed
 
-    def records(self, given: list[Any]) -> list[dict[str, Any]]:
+    def records(self, sent: list[Any]) -> list[dict[str, Any]]:
         """Refuse the request, see :class:`Responder`."""
         raise RequestError(
-            f"body: got {len(given):,} rows; a model of this kind is scored in batch and answers no requests. "
+            f"body: got {len(sent):,} rows; a model of this kind is scored in batch and takes no requests. "
             "Run `mlflow run . -e score`."
         )
 
@@ -123,43 +121,24 @@ class BatchResponder:
 
 def open_responder(folder: Path, deployed: Deployed, limits: Limits) -> RowResponder:
     """The responder of a purchase model's bundle; it imports no scikit-learn where the fast path can do without."""
-    model = QuickModel.open(folder)
-    return purchase_responder(model, deployed, limits, open_log(model.meta, deployed))
+    model = FastModel.open(folder)
+    return purchase_responder(model, deployed, limits, open_log(deployed))
 
 
 def purchase_responder(
-    model: QuickModel, deployed: Deployed, limits: Limits, log: PredictionLog | None = None
+    model: FastModel, deployed: Deployed, limits: Limits, log: PredictionLog | None = None
 ) -> RowResponder:
     """The responder of a purchase model: by the fast path, from features or a shop's raw rows."""
-    columns = Columns.of(model.meta)
+    columns = RequestColumns.of(model.meta)
 
-    def raw(given: list[Any]) -> Rows:
+    def raw(sent: list[Any]) -> Rows:
         # Ibis and DuckDB take seconds to import: only who sends raw rows pays.
-        from purchasing_power.serving.raw_features import user_rows
-        from purchasing_power.serving.raw_rows import read_tables
+        from purchasing_power.serving.raw_rows import read_raw_rows
 
-        tables, days = read_tables(given, model.meta, limits)
-        return rows_of_frame(user_rows(tables, [row[USER] for row in given], days, model.meta), columns)
+        return read_raw_rows(sent, columns, model.meta, limits)
 
-    return RowResponder(
-        columns,
-        lambda rows: model.replies.columns(model.outputs(rows)),
-        lambda frame: model.whole().predict(frame),
-        deployed,
-        limits,
-        log,
-        raw if model.meta.kind == "panel" else None,
-    )
+    def predict_frame(frame: pd.DataFrame) -> pd.DataFrame:
+        return model.full_model().predict(frame)
 
-
-def sent_frame(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of a frame that came as a CSV or Parquet body, as a JSON body would hold them; NaN is null."""
-    plain = frame.astype(object).where(frame.notna(), None)
-    if DOCUMENTS in plain:
-        plain[DOCUMENTS] = [
-            list(texts) if isinstance(texts, np.ndarray) else texts for texts in plain[DOCUMENTS]
-        ]
-    return [
-        dict(zip(map(str, plain.columns), row, strict=True))
-        for row in plain.itertuples(index=False, name=None)
-    ]
+    raw_rows = raw if model.meta.kind == "panel" else None
+    return RowResponder(columns, model.predict, predict_frame, deployed, limits, log, raw_rows)

@@ -11,7 +11,7 @@ import pandas as pd
 from purchasing_power.errors import DataError
 from purchasing_power.shop.pseudonym import pseudonymise
 from purchasing_power.shop.tables import read_table
-from purchasing_power.shop.values import MISSING_WORDS, as_booleans, as_days, as_numbers, as_text, open_column
+from purchasing_power.shop.values import DATED, MISSING_WORDS, as_numbers, as_text, feature_column
 from purchasing_power.snapshot.user_table import (
     CUTOFF,
     DOCUMENTS,
@@ -27,7 +27,6 @@ TASKS = ("auto", "binary", "multiclass", "regression")
 MOST_NUMERIC_CLASSES = 20
 # A column of numbers with a few typing errors is still a column of numbers.
 _NUMERIC_SHARE = 0.95
-_DATED = "is now days since 1970-01-01"
 
 
 def read_flat(
@@ -193,7 +192,7 @@ def _features(raw: pd.DataFrame) -> tuple[dict[str, pd.Series], dict[str, list[s
             features[name] = column
         if note:
             settings["notes"].append(f"{name} {note}")
-        if note == _DATED:
+        if note == DATED:
             settings["dates"].append(name)
     return features, settings
 
@@ -204,22 +203,13 @@ def _unnamed(name: str) -> bool:
 
 def _feature(values: pd.Series) -> tuple[pd.Series | None, str]:
     """A column as float64 or text; times become days since 1970, true and false 1 and 0."""
-    column, note = open_column(values)
+    column, note = feature_column(values)
     if column is None:
         return None, note
     if column.isna().all():
         return None, "is empty: left out"
-    if column.dtype.kind == "M":
-        return as_days(column), _DATED
-    if not isinstance(column.dtype, pd.StringDtype):
-        return column, note
-    booleans = as_booleans(column)
-    if booleans is not None:
-        return booleans, note
-    days = as_days(column)
-    if days is not None:
-        return days, _DATED
-    if column.notna().all() and column.nunique() == len(column) > 1:
+    text = isinstance(column.dtype, pd.StringDtype)
+    if text and column.notna().all() and column.nunique() == len(column) > 1:
         return None, "holds another text in every row, like an id: left out"
     return column, note
 

@@ -18,11 +18,19 @@ log = logging.getLogger(__name__)
 KEY_VARIABLE = "PURCHASING_POWER_KEY"
 KEY_FILE = "pseudonym.key"
 SHORTEST_KEY = 16
+# It protects nobody: the users of a sample are public.
+SAMPLE_KEY = "the key of the public samples"
 _LENGTH = 32
 
 
-def read_key(workspace: Path) -> bytes:
+def read_key(workspace: Path, sample: bool | None = None) -> bytes:
     """The pseudonym key: from the environment, else from the workspace, where it is made once (mode 600).
+
+    Parameters
+    ----------
+    sample
+        Whether the ids are of a public sample, whose new key is the same everywhere, so that its rows come in the same
+        order and give the same results; users' own ids never get that key. ``None`` takes the key that is there.
 
     Raises
     ------
@@ -33,16 +41,20 @@ def read_key(workspace: Path) -> bytes:
     if from_environment:
         return _long_enough(from_environment.encode(), f"environment variable {KEY_VARIABLE}")
     path = workspace / KEY_FILE
+    if sample is False and path.exists() and path.read_text() == SAMPLE_KEY:
+        path.unlink()
     if not path.exists():
-        _make_key(path)
-    log.warning(
-        "%s is not set: user ids are replaced with the random key in %s and match within this workspace "
-        "only. Set %s to keep them the same everywhere.",
-        KEY_VARIABLE,
-        path,
-        KEY_VARIABLE,
-    )
-    return _long_enough(path.read_text().strip().encode(), str(path))
+        _make_key(path, SAMPLE_KEY if sample else secrets.token_hex(32))
+    key = path.read_text().strip()
+    if key != SAMPLE_KEY:
+        log.warning(
+            "%s is not set: user ids are replaced with the random key in %s and match within this workspace "
+            "only. Set %s to keep them the same everywhere.",
+            KEY_VARIABLE,
+            path,
+            KEY_VARIABLE,
+        )
+    return _long_enough(key.encode(), str(path))
 
 
 def _long_enough(key: bytes, source: str) -> bytes:
@@ -54,13 +66,13 @@ def _long_enough(key: bytes, source: str) -> bytes:
     return key
 
 
-def _make_key(path: Path) -> None:
+def _make_key(path: Path, key: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # mkstemp gives mode 600; a link fails where another process was first, so that its key stays.
     handle, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
         with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_hex(32))
+            file.write(key)
         os.link(draft, path)
     except FileExistsError:
         log.info("another process made the key first")

@@ -7,6 +7,8 @@ import pandas as pd
 
 DATE = r"\s*\d{4}-\d{1,2}-\d{1,2}"
 DAY = pd.Timedelta(days=1)
+# What is noted of a column of times.
+DATED = "is now days since 1970-01-01"
 MISSING_WORDS = ("NA", "N/A", "NaN", "nan", "null", "NULL")
 
 
@@ -63,6 +65,27 @@ def open_column(values: pd.Series) -> tuple[pd.Series | None, str]:
     infinite = np.isinf(numbers)
     note = f"has {infinite.sum()} infinite values, now missing" if infinite.any() else ""
     return numbers.mask(infinite), note
+
+
+def feature_column(values: pd.Series) -> tuple[pd.Series | None, str]:
+    """A column as float64 or text, as :func:`open_column` gives it; true and false as 1 and 0, times as days.
+
+    Days are since 1970-01-01; their column has the note ``DATED``.
+    """
+    column, note = open_column(values)
+    if column is None or column.dtype == "float64":
+        return column, note
+    if isinstance(column.dtype, pd.StringDtype):
+        booleans = as_booleans(column)
+        if booleans is not None:
+            return booleans, note
+    days = as_days(column)
+    return (column, note) if days is None else (days, DATED)
+
+
+def as_objects(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same values as Python objects, missing ones as ``None``."""
+    return frame.astype(object).where(frame.notna(), None)
 
 
 def as_booleans(text: pd.Series) -> pd.Series | None:

@@ -80,6 +80,11 @@ class Checkpoint:
             hasher.update(f"{path.name} {_file_digest(path, state.st_size, state.st_mtime_ns)}".encode())
         return hasher.hexdigest()[:16]
 
+    @property
+    def saved(self) -> bool:
+        """Whether :meth:`copy` wrote the folder: it came with a model."""
+        return (self.folder / SETTINGS_FILE).exists()
+
     def size_mb(self) -> float:
         """Size of the weights on disk, megabytes."""
         return sum(path.stat().st_size for path in self.folder.glob("model*.safetensors")) / 1e6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import threading
@@ -17,8 +18,8 @@ from tqdm.auto import tqdm
 from purchasing_power.errors import DataError
 from purchasing_power.text import checkpoint, windows
 from purchasing_power.text.checkpoint import Checkpoint
-from purchasing_power.text.encoder_spec import AUTO, BFLOAT16, FLOAT32, Reference, parse
-from purchasing_power.text.runtime.base import Runtime, open_runtime
+from purchasing_power.text.encoder_spec import AUTO, EXACT, FLOAT32, ONNX_INT8, RETIRED, Reference, parse
+from purchasing_power.text.runtime.base import Runtime, open_runtime, successor
 
 if TYPE_CHECKING:
     from purchasing_power.text.tokens import Tokens
@@ -28,7 +29,11 @@ CHUNK_TEXTS = 512
 CHUNK_CHARACTERS = 1_000_000
 MANY_TEXTS = 256
 GRAPHS = "graphs"
+# Exports whose recipe changed: a graph that a model was saved with keeps to the old one, and so do its vectors.
+RECIPES = {ONNX_INT8: "onnx-int8-2"}
 EXPORTS_VARIABLE = "PURCHASING_POWER_ENCODERS"
+
+log = logging.getLogger(__name__)
 
 _OPENED: dict[tuple[Path, str, str, str], Encoder] = {}
 _OPENING = threading.Lock()
@@ -50,18 +55,32 @@ class Encoder:
     fingerprint
         Hex digest of the model's files, pooling, windows and prefix.
     precision
-        Name of the runtime.
+        Name of the runtime. In place of one that an earlier version had, another encodes what is new; the vectors that
+        came with the model are its own.
     device
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
+
+    Attributes
+    ----------
+    runtime
+        What encodes a text that has no vector yet, one of ``RUNTIMES``.
+    store_key
+        What decides a text's vector: the fingerprint and the runtime.
     """
 
     def __init__(
-        self, source: Checkpoint, fingerprint: str, precision: str = FLOAT32, device: str = AUTO
+        self, source: Checkpoint, fingerprint: str, precision: str = FLOAT32, device: str = "auto"
     ) -> None:
         self.source = source
         self.fingerprint = fingerprint
         self.precision = precision
         self.device = device
+        self.runtime = successor(precision)
+        own = source.folder / GRAPHS / fingerprint
+        self._graph = (
+            self.runtime if (own / self.runtime).is_dir() else RECIPES.get(self.runtime, self.runtime)
+        )
+        self.store_key = f"{fingerprint}-{precision if precision in RETIRED else self._graph}"
         self._lock = threading.Lock()
         self._loaded: _Loaded | None = None
 
@@ -77,27 +96,31 @@ class Encoder:
             If the model cannot be had, is neither BERT-like nor GPT-like, or an option is not allowed.
         """
         wanted = parse(reference) if isinstance(reference, str) else reference
-        precision, device = wanted.runtime or FLOAT32, wanted.device or AUTO
-        if precision == AUTO:
+        precision, device = wanted.runtime or FLOAT32, wanted.device or "auto"
+        if precision in (EXACT, AUTO):
             raise DataError(
-                f"encoder {wanted}: runtime: got auto, which is chosen on the texts to encode. Resolve it first "
-                "(text.choose.resolve), or name a runtime."
-            )
-        if device == "cuda" and precision not in (FLOAT32, BFLOAT16):
-            raise DataError(
-                f"encoder {wanted}: device: got cuda; {precision} runs on the processor alone. Set device to auto or "
-                f"cpu, or runtime to {FLOAT32} or {BFLOAT16}."
+                f"encoder {wanted}: runtime: got {precision}, which is chosen on the texts to encode. Resolve it first "
+                "(text.runtime_choice.resolve), or name a runtime."
             )
         source = checkpoint.find(wanted)
+        if device == "cuda" and successor(precision) != FLOAT32:
+            raise DataError(
+                f"encoder {wanted}: device: got cuda; {precision} runs on the processor alone. Set device to auto or "
+                f"cpu, or runtime to {FLOAT32}."
+            )
         fingerprint = source.fingerprint()
         key = (source.folder, fingerprint, precision, device)
         with _OPENING:
-            return _OPENED.setdefault(key, cls(source, fingerprint, precision, device))
-
-    @property
-    def store_key(self) -> str:
-        """What decides a text's vector: the fingerprint and the runtime."""
-        return f"{self.fingerprint}-{self.precision}"
+            if key not in _OPENED:
+                # Vectors of an earlier runtime are those of a model that was saved with them, and of no other.
+                known = precision if source.saved else successor(precision)
+                _OPENED[key] = cls(source, fingerprint, known, device)
+                if precision in RETIRED:
+                    log.warning(
+                        "encoder %s: %s encodes new texts, in place of %s, which this release no longer has",
+                        *(source.folder.name, successor(precision), precision),
+                    )
+            return _OPENED[key]
 
     @property
     def dimension(self) -> int:
@@ -119,10 +142,10 @@ class Encoder:
 
         self.source.copy(folder)
         save_tokens(self.source, folder)
-        if self.precision not in (FLOAT32, BFLOAT16):
+        if self.runtime != FLOAT32:
             self._ready()
-            graph = Path(self.fingerprint, self.precision)
-            shutil.copytree(self._exports() / graph, folder / GRAPHS / graph, dirs_exist_ok=True)
+            place = folder / GRAPHS / self.fingerprint / self._graph
+            shutil.copytree(self._export(), place, dirs_exist_ok=True)
 
     def encode(self, texts: Sequence[str], progress: bool = False) -> np.ndarray:
         """Encode texts, empty ones included.
@@ -180,10 +203,10 @@ class Encoder:
                     yield ahead.popleft()
         yield from ahead
 
-    def _exports(self) -> Path:
-        """Folder that keeps exported graphs: the model's own where it was saved with one."""
-        own = self.source.folder / GRAPHS
-        return own if (own / self.fingerprint / self.precision).is_dir() else exports_folder()
+    def _export(self) -> Path:
+        """Folder of the exported graph: the model's own where it was saved with one."""
+        own = self.source.folder / GRAPHS / self.fingerprint / self._graph
+        return own if own.is_dir() else exports_folder() / self.fingerprint / self._graph
 
     def _ready(self) -> _Loaded:
         from purchasing_power.text.tokens import open_tokens
@@ -191,7 +214,7 @@ class Encoder:
         with self._lock:
             if self._loaded is None:
                 tokens = open_tokens(self.source)
-                runtime = open_runtime(self.source, self.precision, self.device, self._exports())
+                runtime = open_runtime(self.source, self.runtime, self.device, self._export())
                 threads = ThreadPoolExecutor(runtime.streams, "encode")
                 self._loaded = _Loaded(tokens, runtime, threads, ThreadPoolExecutor(1, "tokenise"))
             return self._loaded
@@ -227,7 +250,7 @@ class _Loaded(NamedTuple):
 
 
 def exports_folder() -> Path:
-    """Folder that keeps exported graphs and choices of runtime by fingerprint.
+    """Folder that keeps exported graphs by fingerprint.
 
     The environment variable ``PURCHASING_POWER_ENCODERS`` names it; without one it lies in the user's cache
     folder (``XDG_CACHE_HOME``, or ``~/.cache``).

@@ -10,9 +10,14 @@ from purchasing_power.errors import DataError
 
 MEAN, CLS, MAX, LAST, WEIGHTED_MEAN = "mean", "cls", "max", "last", "weighted_mean"
 POOLINGS = (MEAN, CLS, MAX, LAST, WEIGHTED_MEAN)
-AUTO = "auto"
-FLOAT32, BFLOAT16, INT8 = "float32", "bfloat16", "int8"
-RUNTIMES = (FLOAT32, BFLOAT16, INT8, "openvino-bf16", "openvino-int8", "onnx-float32", "onnx-int8")
+FLOAT32, ONNX_FLOAT32, ONNX_INT8 = "float32", "onnx-float32", "onnx-int8"
+OPENVINO_BF16, OPENVINO_INT8 = "openvino-bf16", "openvino-int8"
+RUNTIMES = (FLOAT32, ONNX_FLOAT32, ONNX_INT8, OPENVINO_BF16, OPENVINO_INT8)
+# Left to the processor and to what is installed: the fastest that keeps float32's vectors, or nearly.
+EXACT, AUTO = "exact", "auto"
+RUNTIME_CHOICES = (EXACT, AUTO, *RUNTIMES)
+# Runtimes of earlier versions, and those that take their place: the first that is installed.
+RETIRED = {"bfloat16": (OPENVINO_BF16, ONNX_FLOAT32, FLOAT32), "int8": (ONNX_INT8, FLOAT32)}
 DEVICES = ("auto", "cpu", "cuda")
 # Options that are whole numbers: the least one, and of what.
 NUMBERS = {"max_length": (1, "tokens"), "overlap": (0, "tokens"), "layers": (1, "layers")}
@@ -35,7 +40,8 @@ class Reference:
     prefix
         Text that goes before every window, such as ``"query: "``.
     runtime
-        What runs the model; ``"auto"`` must go through ``text.choose.resolve`` first.
+        What runs the model, one of ``RUNTIMES``, or of ``RETIRED`` in what an earlier version wrote. ``"exact"`` and
+        ``"auto"`` must go through ``text.runtime_choice.resolve`` first.
     device
         ``"auto"`` (CUDA where torch sees it), ``"cpu"`` or ``"cuda"``.
     layers
@@ -96,8 +102,9 @@ def _check_option(text: str, option: str, repeated: bool) -> None:
 
 
 def _value(text: str, option: str, value: str) -> str | int:
-    allowed = {"pooling": POOLINGS, "runtime": (*RUNTIMES, AUTO), "device": DEVICES}.get(option)
-    if allowed is not None and value not in allowed:
+    allowed = {"pooling": POOLINGS, "runtime": RUNTIME_CHOICES, "device": DEVICES}.get(option)
+    retired = option == "runtime" and value in RETIRED
+    if allowed is not None and value not in allowed and not retired:
         raise DataError(
             f"encoder {text}: {option}: got {value!r}; allowed are {', '.join(allowed)}. Set one of them."
         )

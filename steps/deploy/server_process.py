@@ -89,6 +89,7 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
         # glibc would keep what loading a model freed, for each thread: 15 MB of a worker for nothing.
         "MALLOC_ARENA_MAX": "2",
         "MALLOC_TRIM_THRESHOLD_": "131072",
+        "MLFLOW_LOGGING_LEVEL": "WARNING",
         **os.environ,
         # mlflow starts uvicorn by name.
         "PATH": folder + os.pathsep + os.environ.get("PATH", ""),

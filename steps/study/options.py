@@ -9,7 +9,7 @@ from typing import Any
 from purchasing_power.errors import DataError
 from purchasing_power.model.params import REPRESENTATIONS, ModelParams, choices
 from purchasing_power.snapshot.target import TARGETS
-from purchasing_power.text.encoder_spec import DEVICES, RUNTIMES
+from purchasing_power.text.encoder_spec import DEVICES, RUNTIME_CHOICES
 from purchasing_power.tuning import space
 from tracking.entry import choice, parameter, whole, words
 
@@ -45,7 +45,7 @@ class Options:
         "encoders to try: minilm, model folders, hub names, with ?options", references
     )
     runtime: str = parameter(
-        "how encoders run; auto takes the fastest that is exact enough", choice("auto", *RUNTIMES)
+        "how encoders run; exact and auto leave it to the processor", choice(*RUNTIME_CHOICES)
     )
     device: str = parameter("where encoders run", choice(*DEVICES))
     imbalance: list[str] = parameter(

@@ -25,11 +25,11 @@ def validation_of(options: Options, table: UserTable, progress: bool) -> CrossVa
         folds(table, split(table, options.seed).known, options.folds, options.seed),
         options.target,
         options.positive,
-        options.seed,
-        str(workspace / "vectors"),
-        threads_of(options),
-        str(workspace),
-        progress,
+        seed=options.seed,
+        store=str(workspace / "vectors"),
+        workspace=str(workspace),
+        threads=threads_of(options),
+        progress=progress,
     )
 
 

@@ -195,6 +195,7 @@ def _tracked(trial: Trial, objective: Objective, parent: str, experiment: str) -
         mean = sum(scores) / len(scores)
         client.log_metric(run_id, "score", mean)
         trial.set_user_attr("params", params.to_dict())
+        trial.set_user_attr("scores", scores)
         return mean
     finally:
         seconds = Metric("seconds", time.perf_counter() - start, int(time.time() * 1000), 0)

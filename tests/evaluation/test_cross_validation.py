@@ -8,9 +8,8 @@ from matrix_heads import MATRIX_HEADS, fit_head, heads_for
 from tables import flat, panel
 
 from purchasing_power.evaluation import cross_validation
-from purchasing_power.evaluation.cross_validation import CrossValidation
+from purchasing_power.evaluation.cross_validation import CrossValidation, cached
 from purchasing_power.evaluation.target_metrics import primary_score
-from purchasing_power.model.cache import cached
 from purchasing_power.model.calibration import calibrated
 from purchasing_power.model.features import column_groups, prepare, transformer
 from purchasing_power.model.flat_params import model_params

@@ -14,8 +14,8 @@ from purchasing_power.explain.explanation import explain
 from purchasing_power.model import bundle
 from purchasing_power.model.flat_params import RENAMED
 from purchasing_power.model.heads.registry import HEADS
-from purchasing_power.serving.fast.model import QuickModel
-from purchasing_power.serving.rows import Columns, rows_of_frame
+from purchasing_power.serving.fast.fast_model import FastModel
+from purchasing_power.serving.rows import RequestColumns, rows_of_frame
 from purchasing_power.snapshot import user_table
 
 ARCHIVE = Path(__file__).parents[1] / "fixtures" / "before_architecture" / "store.tar.xz"
@@ -58,8 +58,8 @@ def test_a_version_written_before_gives_the_predictions_that_it_gave(
     outputs = loaded.outputs(frame)
     explained = explain(loaded, frame.head(3).reset_index(drop=True))
     assert explained.score == pytest.approx(loaded.score(outputs[:3]), rel=1e-5, abs=1e-5)
-    rows = rows_of_frame(frame, Columns.of(loaded.meta))
-    np.testing.assert_allclose(QuickModel.open(folder).outputs(rows), outputs, rtol=1e-5, atol=1e-5)
+    rows = rows_of_frame(frame, RequestColumns.of(loaded.meta))
+    np.testing.assert_allclose(FastModel.open(folder).outputs(rows), outputs, rtol=1e-5, atol=1e-5)
     again = bundle.load(bundle.save(loaded, tmp_path / "again"))
     np.testing.assert_allclose(again.outputs(frame), outputs, rtol=1e-5, atol=1e-5)
 

@@ -12,9 +12,10 @@ from matrix_heads import heads_for
 from tables import flat, panel
 
 from purchasing_power.errors import DataError
-from purchasing_power.model import bundle, description
+from purchasing_power.model import bundle, bundle_files
 from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
+from purchasing_power.model.scorer import RunSettings
 from purchasing_power.model.splits import split
 from purchasing_power.model.table_scorer import FEATURES
 from purchasing_power.snapshot.target import fit_target
@@ -27,7 +28,7 @@ def trained(table: UserTable, target: str = "auto", threads: int = 0, **params: 
     parts = split(table)
     settings = {"representation": "tfidf", **SMALL, **params}
     chosen = fit_target(target, table, parts.train)
-    return fit(table, parts, chosen, model_params(settings), threads=threads)
+    return fit(table, parts, chosen, model_params(settings), RunSettings(threads=threads))
 
 
 def test_training_twice_gives_the_same_predictions_with_any_number_of_threads() -> None:
@@ -147,8 +148,8 @@ def test_a_bundle_with_a_foreign_class_is_refused(tmp_path: Path) -> None:
 
 def test_a_bundle_of_another_format_is_refused(tmp_path: Path) -> None:
     saved = bundle.save(trained(panel()), tmp_path / "bundle")
-    told = json.loads((saved / description.FILE).read_text())
-    (saved / description.FILE).write_text(json.dumps({**told, "format": 99}))
+    told = json.loads((saved / bundle_files.DESCRIPTION).read_text())
+    (saved / bundle_files.DESCRIPTION).write_text(json.dumps({**told, "format": 99}))
     with pytest.raises(DataError, match="format 99"):
         bundle.load(saved)
 

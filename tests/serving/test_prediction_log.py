@@ -17,16 +17,16 @@ from tables import panel
 
 from purchasing_power.serving.deployed import Deployed
 from purchasing_power.serving.prediction_log import PredictionLog, open_log
-from purchasing_power.serving.rows import Columns, Rows
+from purchasing_power.serving.rows import RequestColumns, Rows
 from purchasing_power.shop.pseudonym import pseudonymise
 
-COLUMNS = Columns.of(panel().meta)
+COLUMNS = RequestColumns.of(panel().meta)
 DEPLOYED = Deployed("3", "production", "2024-01-01T00:00:00Z")
 KEY = b"a key for tests only"
 HIDDEN = "0123456789abcdef0123456789abcdef"
 
 
-def asked(*users: str | None) -> tuple[Rows, dict[str, np.ndarray]]:
+def request(*users: str | None) -> tuple[Rows, dict[str, np.ndarray]]:
     count = len(users)
     numeric = np.arange(4.0 * count).reshape(count, 4)
     texts = [["a secret text"]] * count
@@ -38,10 +38,10 @@ def read(folder: Path) -> pd.DataFrame:
     return pd.concat([pd.read_parquet(path) for path in sorted(folder.glob("*.parquet"))], ignore_index=True)
 
 
-def test_a_row_tells_what_was_asked_and_answered_without_the_user_or_a_text(tmp_path: Path) -> None:
-    log = PredictionLog(tmp_path, COLUMNS, DEPLOYED, KEY, seconds=60)
-    log.put(*asked("anna", HIDDEN, None))
-    log.put(*asked("anna"))
+def test_a_row_holds_request_and_prediction_without_the_user_or_a_text(tmp_path: Path) -> None:
+    log = PredictionLog(tmp_path, DEPLOYED, KEY, seconds=60)
+    log.put(*request("anna", HIDDEN, None))
+    log.put(*request("anna"))
     log.close()
     found = read(tmp_path)
     anna = pseudonymise(pd.Series(["anna"]), KEY)[0]
@@ -58,10 +58,10 @@ def test_a_row_tells_what_was_asked_and_answered_without_the_user_or_a_text(tmp_
 
 
 def test_a_full_queue_drops_and_counts_and_never_waits(tmp_path: Path) -> None:
-    log = PredictionLog(tmp_path, COLUMNS, DEPLOYED, KEY, seconds=60, most_waiting=2)
+    log = PredictionLog(tmp_path, DEPLOYED, KEY, seconds=60, most_waiting=2)
     start = time.perf_counter()
     for _ in range(1_000):
-        log.put(*asked("anna"))
+        log.put(*request("anna"))
     assert time.perf_counter() - start < 1
     log.close()
     assert len(read(tmp_path)) == 2
@@ -71,27 +71,26 @@ def test_a_full_queue_drops_and_counts_and_never_waits(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "log"
-    log = PredictionLog(folder, COLUMNS, DEPLOYED, KEY, seconds=0.05)
+    log = PredictionLog(folder, DEPLOYED, KEY, seconds=0.05)
     folder.rmdir()
-    log.put(*asked("anna"))
+    log.put(*request("anna"))
     time.sleep(0.3)
     folder.mkdir()
-    log.put(*asked("bert"))
+    log.put(*request("bert"))
     log.close()
     assert len(read(folder)) == 1
 
 
 def test_the_environment_switches_it_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    meta = panel().meta
-    assert open_log(meta, DEPLOYED) is None
+    assert open_log(DEPLOYED) is None
     monkeypatch.setenv("PURCHASING_POWER_LOG", str(tmp_path / "log"))
     monkeypatch.setenv("PURCHASING_POWER_LOG_SECONDS", "0.5")
-    log = open_log(meta, DEPLOYED)
+    log = open_log(DEPLOYED)
     assert log is not None and log.seconds == 0.5
     log.close()
     monkeypatch.setenv("PURCHASING_POWER_LOG_SECONDS", "soon")
     with pytest.raises(ValueError, match="PURCHASING_POWER_LOG_SECONDS: got 'soon'"):
-        open_log(meta, DEPLOYED)
+        open_log(DEPLOYED)
 
 
 @pytest.mark.slow
@@ -99,10 +98,10 @@ def test_a_killed_process_loses_at_most_the_stated_time(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path\n"
         f"sys.path[:0] = {sys.path!r}\n"
-        "from test_prediction_log import COLUMNS, DEPLOYED, KEY, PredictionLog, asked\n"
-        "log = PredictionLog(Path(sys.argv[1]), COLUMNS, DEPLOYED, KEY, seconds=0.5)\n"
+        "from test_prediction_log import DEPLOYED, KEY, PredictionLog, request\n"
+        "log = PredictionLog(Path(sys.argv[1]), DEPLOYED, KEY, seconds=0.5)\n"
         "while True:\n"
-        "    log.put(*asked('anna')); print(time.time(), flush=True); time.sleep(0.005)\n"
+        "    log.put(*request('anna')); print(time.time(), flush=True); time.sleep(0.005)\n"
     )
     here = str(Path(__file__).parent)
     process = subprocess.Popen(

@@ -10,10 +10,10 @@ from tables import panel
 
 from purchasing_power.serving.faults import RequestError
 from purchasing_power.serving.limits import Limits, read_limits
-from purchasing_power.serving.rows import Columns, Rows, check
+from purchasing_power.serving.rows import RequestColumns, Rows, read_rows
 
 META = panel().meta
-COLUMNS = Columns.of(META)
+COLUMNS = RequestColumns.of(META)
 SECRET = "s3cret-value"
 
 
@@ -30,7 +30,7 @@ def row(**changes: object) -> dict:
 
 
 def read(*rows: object, **limits: int) -> Rows:
-    return check(json.loads(json.dumps(list(rows))), COLUMNS, Limits(**limits))
+    return read_rows(json.loads(json.dumps(list(rows))), COLUMNS, Limits(**limits))
 
 
 def test_a_row_is_read_as_it_was_sent() -> None:
@@ -86,7 +86,7 @@ def test_a_name_that_may_be_a_value_is_not_repeated() -> None:
     assert str(refusal.value).count("an extra column") == 2
 
 
-def test_ten_faults_are_told_and_the_others_counted() -> None:
+def test_ten_faults_are_named_and_the_others_counted() -> None:
     with pytest.raises(RequestError, match="And 2 more") as refusal:
         read(*[row(noise="x")] * 12)
     assert str(refusal.value).count("got a text") == 10

@@ -93,5 +93,21 @@ def test_without_one_a_random_key_is_made_once_for_its_owner_alone_with_a_warnin
 
 def test_a_process_that_comes_second_keeps_the_first_key(tmp_path: Path) -> None:
     key = read_key(tmp_path)
-    pseudonym._make_key(tmp_path / "pseudonym.key")
+    pseudonym._make_key(tmp_path / "pseudonym.key", "another key of enough length")
     assert read_key(tmp_path) == key
+
+
+def test_a_public_sample_has_the_same_key_everywhere_without_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        one, two = (read_key(tmp_path / name, sample=True) for name in ("one", "two"))
+    assert one == two == read_key(tmp_path / "one")
+    assert caplog.text == ""
+
+
+def test_users_own_ids_never_get_the_key_of_the_samples(tmp_path: Path) -> None:
+    of_samples = read_key(tmp_path, sample=True)
+    own = read_key(tmp_path, sample=False)
+    assert own != of_samples and len(own) >= 32
+    assert read_key(tmp_path, sample=True) == read_key(tmp_path, sample=False) == own

@@ -26,6 +26,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
         data=str(shop),
         trials="2",
         representations="tfidf,both",
+        runtime="onnx-float32",
         workspace=str(project.folder / "workspace"),
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]

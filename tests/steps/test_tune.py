@@ -81,10 +81,9 @@ def test_encoder_references_are_split_at_commas() -> None:
 @pytest.mark.slow
 def test_each_encoder_is_tried_and_compared_beside_no_encoder(tmp_path: Path) -> None:
     asked = "minilm?pooling=cls,minilm"
-    run, _ = tuned(
-        tmp_path, encoder=asked, representations="none,encoder", trials="4", heads="lightgbm", store_mb="1"
-    )
-    assert run.data.tags["encoder.0.runtime"] == run.data.tags["encoder.1.runtime"] == "float32"
+    given = {"trials": "4", "heads": "lightgbm", "store_mb": "1", "runtime": "onnx-float32"}
+    run, _ = tuned(tmp_path, encoder=asked, representations="none,encoder", **given)
+    assert run.data.tags["encoder.0.runtime"] == run.data.tags["encoder.1.runtime"] == "onnx-float32"
     assert run.data.metrics["encoder.1.texts_per_second"] > 0 < run.data.metrics["encoder.0.size_mb"]
     tried = {trial.data.params.get("encoder") for trial in children(run, "trial")}
     assert {run.data.tags["encoder.0.reference"], run.data.tags["encoder.1.reference"]} <= tried

@@ -23,7 +23,7 @@ from purchasing_power.model import bundle_files
 from purchasing_power.serving.deployed import Deployed
 from purchasing_power.serving.limits import Limits
 from purchasing_power.serving.responder import RowResponder
-from purchasing_power.serving.rows import Columns, Rows
+from purchasing_power.serving.rows import RequestColumns, Rows
 
 FEATURES = ("amount", "lines", "discount")
 WAIT = pd.Timedelta(days=30)
@@ -195,10 +195,10 @@ def open_responder(folder: Path, deployed: Deployed, limits: Limits) -> RowRespo
     """Replies to orders that are sent."""
     model = KIND.load(folder)
 
-    def reply(rows: Rows) -> dict[str, np.ndarray]:
+    def predict(rows: Rows) -> dict[str, np.ndarray]:
         return {"score": probability(rows.numeric, model.weights)}
 
-    return RowResponder(Columns(FEATURES, (), frozenset()), reply, model.predict, deployed, limits)
+    return RowResponder(RequestColumns(FEATURES, (), frozenset()), predict, model.predict, deployed, limits)
 
 
 def orders(count: int = 900, days: int = 240, seed: int = 0, shift: float = 0.0) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model import bundle
 from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import fit
+from purchasing_power.model.scorer import RunSettings
 from purchasing_power.model.splits import split
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.target import fit_target
@@ -60,7 +61,7 @@ def _made() -> Path:
     # Version 1 learned from mostly shuffled outcomes; 2 and 3 learned from the true ones.
     for learned, seed in ((changed(users, **{outcome: mixed}), 0), (users, 0), (users, 0)):
         params = model_params(representation="tfidf", text_components=4, trees=20, leaf_rows=10)
-        model = fit(learned, parts, fit_target("tier", learned, parts.train), params, seed)
+        model = fit(learned, parts, fit_target("tier", learned, parts.train), params, RunSettings(seed=seed))
         with mlflow.start_run():
             kept = bundle.save(model, folder / "bundle")
             tags = {"target": model.target.name, "users": str(folder / "users"), "trained_on": "four cutoffs"}

@@ -11,6 +11,7 @@ import pytest
 from purchasing_power.errors import DataError
 from purchasing_power.text import encoder as module
 from purchasing_power.text.encoder import Encoder
+from purchasing_power.text.runtime import base
 
 TEXTS = [
     "red milk",
@@ -153,8 +154,9 @@ def test_a_runtime_and_a_device_that_cannot_be_are_refused(
 ) -> None:
     import torch
 
-    with pytest.raises(DataError, match="got auto, which is chosen on the texts"):
-        Encoder.open(f"{tiny_bert}?runtime=auto")
+    for left_open in ("auto", "exact"):
+        with pytest.raises(DataError, match=f"got {left_open}, which is chosen on the texts"):
+            Encoder.open(f"{tiny_bert}?runtime={left_open}")
     with pytest.raises(DataError, match="onnx-int8 runs on the processor alone"):
         Encoder.open(f"{tiny_bert}?runtime=onnx-int8&device=cuda")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -163,10 +165,13 @@ def test_a_runtime_and_a_device_that_cannot_be_are_refused(
 
 
 def test_runtimes_have_keys_and_encoders_of_their_own_but_one_fingerprint(tiny_bert: Path) -> None:
-    one, other = Encoder.open(str(tiny_bert)), Encoder.open(f"{tiny_bert}?runtime=bfloat16")
+    one, other = Encoder.open(str(tiny_bert)), Encoder.open(f"{tiny_bert}?runtime=onnx-float32")
     assert one is not other
     assert one.fingerprint == other.fingerprint
-    assert (one.store_key, other.store_key) == (f"{one.fingerprint}-float32", f"{one.fingerprint}-bfloat16")
+    assert (one.store_key, other.store_key) == (
+        f"{one.fingerprint}-float32",
+        f"{one.fingerprint}-onnx-float32",
+    )
     assert one.size_mb == (tiny_bert / "model.safetensors").stat().st_size / 1e6
 
 
@@ -205,19 +210,37 @@ def test_a_saved_model_gives_the_same_fingerprint_and_vectors(
     np.testing.assert_array_equal(again.encode(TEXTS), encoder.encode(TEXTS))
 
 
+@pytest.mark.parametrize("precision", ["onnx-float32", "onnx-int8"])
 def test_a_saved_model_brings_its_exported_graph(
-    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    precision: str, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("onnxruntime")
-    precision = "onnx-float32"
     monkeypatch.setenv(module.EXPORTS_VARIABLE, str(tmp_path / "exports"))
     encoder = Encoder.open(f"{tiny_bert}?runtime={precision}&max_length=24")
     expected = encoder.encode(TEXTS)
     encoder.save(tmp_path / "saved")
     monkeypatch.setenv(module.EXPORTS_VARIABLE, str(tmp_path / "nowhere"))
+    # A server installs what runs a graph alone.
+    monkeypatch.setattr(base, "find_spec", lambda name: None if name == "onnx" else name)
     again = Encoder.open(f"{tmp_path / 'saved'}?runtime={precision}")
     np.testing.assert_array_equal(again.encode(TEXTS), expected)
     assert again.fingerprint == encoder.fingerprint
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_graph_of_the_recipe_before_stays_what_the_model_is_read_with(
+    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(module.EXPORTS_VARIABLE, str(tmp_path / "exports"))
+    new = Encoder.open(f"{tiny_bert}?runtime=onnx-int8")
+    new.save(tmp_path / "saved")
+    graphs = tmp_path / "saved" / "graphs" / new.fingerprint
+    [graph] = graphs.iterdir()
+    assert new.store_key == f"{new.fingerprint}-{graph.name}" != f"{new.fingerprint}-onnx-int8"
+    graph.rename(graphs / "onnx-int8")
+    old = Encoder.open(f"{tmp_path / 'saved'}?runtime=onnx-int8")
+    assert old.store_key == f"{new.fingerprint}-onnx-int8"
+    monkeypatch.setenv(module.EXPORTS_VARIABLE, str(tmp_path / "nowhere"))
+    np.testing.assert_array_equal(old.encode(TEXTS), new.encode(TEXTS))
     assert not (tmp_path / "nowhere").exists()
 
 

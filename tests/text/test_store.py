@@ -37,7 +37,7 @@ class CountingEncoder(Encoder):
     """Stands for a model: a text's vector is its length; what was encoded is written down."""
 
     def __init__(self, size_mb: float = 1) -> None:
-        self.fingerprint, self.precision, self._size_mb = MODEL, "float32", size_mb
+        self.store_key, self._size_mb = f"{MODEL}-float32", size_mb
         self.seen: list[str] = []
 
     @property

@@ -224,7 +224,7 @@ def test_an_unknown_weighting_is_refused(tiny_bert: Path) -> None:
 
 def test_another_precision_than_the_fitted_one_is_refused(tiny_bert: Path) -> None:
     fitted = EncodedDocuments(str(tiny_bert), components=2).fit(_documents())
-    fitted.set_params(encoder=f"{tiny_bert}?runtime=bfloat16")
+    fitted.set_params(encoder=f"{tiny_bert}?runtime=onnx-float32")
     with pytest.raises(DataError, match="the model was fitted with"):
         fitted.transform(_documents())
 

@@ -55,7 +55,11 @@ class BlendScorer:
 
     def raw(self, frame: pd.DataFrame) -> np.ndarray:
         """Log-odds (two classes) or logarithms of the mean probabilities, or the mean amount."""
-        outputs = [calibrated(None, one.raw(frame), self.task) for one in self.scorers]
+        return self.combined([one.raw(frame) for one in self.scorers])
+
+    def combined(self, raws: Sequence[np.ndarray]) -> np.ndarray:
+        """What :meth:`raw` makes of the members' raw scores."""
+        outputs = [calibrated(None, raw, self.task) for raw in raws]
         return as_raw(mean(outputs, self.weights), self.task)
 
     def save(self, folder: Path, warm_texts: list[str], store: str | None) -> None:

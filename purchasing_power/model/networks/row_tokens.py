@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from purchasing_power.model.networks.documents import row_texts
-from purchasing_power.text.runtime.padded import CPU_TOKENS
+from purchasing_power.text.runtime.torch import CPU_TOKENS
 from purchasing_power.text.tokens import Tokens
 from purchasing_power.text.windows import batches
 

@@ -33,7 +33,8 @@ from purchasing_power.snapshot.user_table import DOCUMENTS, UserTableMeta
 from purchasing_power.text import checkpoint
 from purchasing_power.text.checkpoint import Checkpoint
 from purchasing_power.text.encoder import Encoder
-from purchasing_power.text.runtime.padded import load_model
+from purchasing_power.text.encoder_spec import OPENVINO_BF16
+from purchasing_power.text.runtime.torch import load_model
 from purchasing_power.text.token_states import TokenStates, Window
 from purchasing_power.text.tokens import Tokens, open_tokens
 
@@ -180,7 +181,7 @@ def _fit_filters(
 ) -> tuple[TokenVectors, TextCnnModule]:
     """Train the filters on vectors that are left as they are."""
     encoder = Encoder.open(params.encoder)
-    source, half = encoder.source, encoder.precision == "bfloat16"
+    source, half = encoder.source, encoder.runtime == OPENVINO_BF16
     cache = None if fitting.workspace is None else TokenStates.of(fitting.workspace, source, half)
     language = load_model(source)
     model = language if settings.token_vectors == STATES else None
@@ -231,7 +232,7 @@ def _fit_with_layers(
 ) -> tuple[TokenVectors, TextCnnModule]:
     """Train the layers below the filters with them; with a workspace, a killed fit goes on when it is fitted again."""
     encoder = Encoder.open(params.encoder)
-    half, lower = encoder.precision == "bfloat16", None
+    half, lower = encoder.runtime == OPENVINO_BF16, None
     if settings.frozen_layers and fitting.workspace is not None:
         lower = LowerStates.open(encoder.source, settings.frozen_layers, half, fitting.workspace)
     home = tempfile.TemporaryDirectory(prefix="finetuned-")

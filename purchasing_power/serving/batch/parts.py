@@ -6,9 +6,8 @@ import hashlib
 import json
 import logging
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +16,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
+
+from purchasing_power.atomic_folder import atomic_file
 
 log = logging.getLogger(__name__)
 
@@ -118,50 +119,30 @@ def join_parts(parts: list[Path], output: Path) -> Path:
     joined = pa.unify_schemas([schema.remove_metadata() for schema in stamped], promote_options="permissive")
     metadata = {key: value for key, value in (stamped[0].metadata or {}).items() if key != STAMP}
     joined = joined.with_metadata(metadata)
-    handle, draft = tempfile.mkstemp(prefix=f".{output.name}-", dir=output.parent)
-    os.close(handle)
-    try:
-        with pq.ParquetWriter(draft, joined) as writer:
-            for part in parts:
-                writer.write_table(pq.read_table(part).replace_schema_metadata(metadata).cast(joined))
-        os.chmod(draft, 0o644)
-        os.replace(draft, output)
-    finally:
-        Path(draft).unlink(missing_ok=True)
+    with atomic_file(output) as draft, pq.ParquetWriter(draft, joined) as writer:
+        for part in parts:
+            writer.write_table(pq.read_table(part).replace_schema_metadata(metadata).cast(joined))
     return output
 
 
-def value_counts(path: Path, column: str) -> Mapping[str, int]:
+def value_counts(path: Path, column: str) -> Counter[str]:
     """How often each value of a column occurs, read in batches; empty where there is no such column."""
-    counts: dict[str, int] = {}
-    for values in _column(path, column):
-        for value, count in values.value_counts().items():
-            counts[str(value)] = counts.get(str(value), 0) + int(count)
-    return counts
-
-
-def remove_parts(parts_home: Path) -> None:
-    """Remove the parts of every run beside an output that is complete."""
-    shutil.rmtree(parts_home, ignore_errors=True)
-
-
-def _column(path: Path, column: str) -> Iterator[pd.Series]:
+    counts: Counter[str] = Counter()
     with pq.ParquetFile(path) as file:
         if column in file.schema_arrow.names:
             for batch in file.iter_batches(columns=[column]):
-                yield batch.to_pandas()[column]
+                counts.update(batch.to_pandas()[column].dropna().astype(str))
+    return counts
 
 
 def _write(frame: pd.DataFrame, path: Path) -> None:
     """Write a part with checksums: under a temporary name, on the disk, then renamed."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
     stamp = {**(table.schema.metadata or {}), STAMP: json.dumps({"name": path.name, "rows": len(frame)})}
-    draft = path.with_name(f".{path.name}-{os.getpid()}.draft")
-    with draft.open("wb") as file:
+    with atomic_file(path) as draft, draft.open("wb") as file:
         pq.write_table(table.replace_schema_metadata(stamp), file, write_page_checksum=True)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(draft, path)
 
 
 def _rows(path: Path) -> int | None:

@@ -1,7 +1,13 @@
-"""A model with its pooling as one traceable graph, and its batches as padded arrays."""
+"""A model with its pooling as one traceable graph, its batches as padded arrays, and the folder of its export."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -9,7 +15,7 @@ import numpy as np
 
 from purchasing_power.text.checkpoint import Checkpoint
 from purchasing_power.text.encoder_spec import CLS, LAST, MAX, MEAN
-from purchasing_power.text.runtime.padded import load_model
+from purchasing_power.text.runtime.torch import load_model
 
 INPUTS = ("ids", "mask")
 OUTPUT = "pooled"
@@ -65,8 +71,40 @@ def free_list(things: list[Any]) -> SimpleQueue[Any]:
     return queue
 
 
+@contextmanager
+def exported(folder: Path | None, write: Callable[[Path], None]) -> Iterator[Path]:
+    """Give the folder of an export, and have it written first where there is none.
+
+    Without a folder it lies in one that lives as long as the context. A new one is written under a temporary name and
+    renamed: another process sees all of it or nothing, and where two write the same one, the first stays.
+    """
+    if folder is None:
+        with tempfile.TemporaryDirectory() as place:
+            write(Path(place))
+            yield Path(place)
+        return
+    if not folder.is_dir():
+        draft = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.draft")
+        draft.mkdir(parents=True)
+        try:
+            write(draft)
+            _rename(draft, folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    yield folder
+
+
+def _rename(draft: Path, folder: Path) -> None:
+    try:
+        draft.rename(folder)
+    except OSError:
+        # A folder that is not empty cannot be replaced: another process was first.
+        if not folder.is_dir():
+            raise
+
+
 def _pool(hidden: Any, mask: Any, pooling: str) -> Any:
-    """Pool as :func:`padded.pool` does, without a shape or an index that tracing would freeze."""
+    """Pool as :func:`torch.pool` does, without a shape or an index that tracing would freeze."""
     import torch
 
     if pooling == CLS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,9 @@ import numpy as np
 
 from purchasing_power.errors import DataError
 from purchasing_power.text.checkpoint import Checkpoint
+from purchasing_power.text.encoder_spec import FLOAT32, OPENVINO_INT8
 from purchasing_power.text.runtime import calibration, graph
-from purchasing_power.text.runtime.exports import exported
-from purchasing_power.text.runtime.processor import sums_int8
+from purchasing_power.text.runtime.processor import INT8, features
 from purchasing_power.text.tokens import quiet
 
 GRAPH = "graph.xml"
@@ -34,7 +33,7 @@ class OpenVinoRuntime:
 
     budget = graph.TOKENS
 
-    def __init__(self, file: Path, precision: str, streams: int) -> None:
+    def __init__(self, file: Path, streams: int) -> None:
         import openvino
 
         options = {
@@ -42,7 +41,7 @@ class OpenVinoRuntime:
             "INFERENCE_NUM_THREADS": streams,
             "INFERENCE_PRECISION_HINT": "bf16" if _has_bfloat16() else "f32",
         }
-        self.precision, self.streams = precision, streams
+        self.streams = streams
         compiled = openvino.Core().compile_model(str(file), "CPU", options)
         # A request is one thread's at a time.
         self._free = graph.free_list([compiled.create_infer_request() for _ in range(streams)])
@@ -57,10 +56,8 @@ class OpenVinoRuntime:
             self._free.put(request)
 
 
-def open_openvino(
-    source: Checkpoint, precision: str, cache: Path | None, threads: int | None
-) -> OpenVinoRuntime:
-    """Compile a model, exporting it first where no export is kept.
+def open_openvino(source: Checkpoint, precision: str, export: Path | None, threads: int) -> OpenVinoRuntime:
+    """Compile a model, exporting it first where there is no export.
 
     Raises
     ------
@@ -72,13 +69,12 @@ def open_openvino(
         import openvino
 
         model = _converted(source)
-        if precision == "openvino-int8":
+        if precision == OPENVINO_INT8:
             model = _quantised(source, model)
         openvino.save_model(model, str(folder / GRAPH), compress_to_fp16=False)
 
-    streams = threads or len(os.sched_getaffinity(0))
-    with exported(cache, source.fingerprint(), precision, write) as folder:
-        return OpenVinoRuntime(folder / GRAPH, precision, streams)
+    with graph.exported(export, write) as folder:
+        return OpenVinoRuntime(folder / GRAPH, threads)
 
 
 def _converted(source: Checkpoint) -> Any:
@@ -103,7 +99,7 @@ def _converted(source: Checkpoint) -> Any:
         # Converters raise whatever the traced code raises.
         raise DataError(
             f"encoder {source.folder.name}: OpenVINO cannot convert it ({type(error).__name__}). "
-            "Set runtime to float32 or bfloat16, which run every model."
+            f"Set runtime to {FLOAT32}, which runs every model."
         ) from error
     return model
 
@@ -123,7 +119,7 @@ def _quantised(source: Checkpoint, model: Any) -> Any:
         model_type=nncf.ModelType.TRANSFORMER,
         subset_size=len(samples),
         advanced_parameters=nncf.AdvancedQuantizationParameters(
-            overflow_fix=None if sums_int8() else OverflowFix.ENABLE,
+            overflow_fix=None if INT8 & features() else OverflowFix.ENABLE,
             smooth_quant_alphas=nncf.AdvancedSmoothQuantParameters(matmul=SMOOTHING),
         ),
     )

@@ -1,24 +1,15 @@
-"""What this machine's processor multiplies in hardware."""
+"""What this machine's processor has instructions for."""
 
 from __future__ import annotations
 
+BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
+# Sums of products of 8 bits in 32 bits. Without them an x86 processor adds two such products in 16 bits, where weights
+# of 8 bits overflow and those of 7 bits do not.
+INT8 = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 
-def computes_bfloat16() -> bool:
-    """Whether oneDNN multiplies in bfloat16 here, in whatever time."""
+
+def features() -> frozenset[str]:
+    """Names of the instruction sets, as torch gives them."""
     import torch
 
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
-def sums_int8() -> bool:
-    """Whether products of 8 bits are added up in 32 bits.
-
-    An x86 processor without VNNI adds two of them in 16 bits, where full-range weights overflow; weights of half the
-    range (7 bits) do not.
-    """
-    import torch
-
-    able = torch.cpu.get_capabilities()
-    if able.get("architecture") != "x86_64":
-        return True
-    return any(able.get(name) for name in ("avx512_vnni", "avx_vnni", "amx_int8"))
+    return frozenset(name for name, value in torch.cpu.get_capabilities().items() if value is True)

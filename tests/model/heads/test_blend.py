@@ -14,8 +14,7 @@ from purchasing_power.model.features import prepare
 from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.heads.blend import Blend
 from purchasing_power.model.params import Member
-from purchasing_power.model.purchasing_model import rows_to_fit
-from purchasing_power.model.scorer import Fitting
+from purchasing_power.model.purchasing_model import fitting
 from purchasing_power.model.splits import folds, split
 from purchasing_power.snapshot.target import fit_target
 from purchasing_power.tuning.blend_search import blended, choose, choose_on, distinct, nested_scores, search
@@ -64,8 +63,7 @@ def test_a_blend_says_the_weighted_mean_of_its_members_and_is_loaded_with_the_sa
     rows = split(table).train
     target = fit_target("label", table, rows)
     frame, meta = table.frame.iloc[rows], table.meta
-    given = Fitting(rows_to_fit(frame, meta), target.labels(frame), task, len(target.classes))
-    scorer = Blend().fit(BOTH, meta, given)
+    scorer = Blend().fit(BOTH, meta, fitting(frame, meta, target))
     later = prepare(table.frame, meta)
     said = calibrated(None, scorer.raw(later), task)
     parts = [calibrated(None, member.raw(later), task) for member in scorer.scorers]
@@ -85,10 +83,8 @@ def test_a_model_with_another_seed_is_another_model_and_is_fitted_as_it_was_judg
     assert not np.allclose(judged.outputs(0, one), judged.outputs(0, other))
     before, after = (table.frame.iloc[rows] for rows in judged.folds[0])
     target = judged.target(0)
-    fitting = Fitting(
-        rows_to_fit(before, table.meta), target.labels(before), target.task, len(target.classes)
-    )
-    said = other.head.fit(other, table.meta, fitting).raw(prepare(after, table.meta))
+    fitted = other.head.fit(other, table.meta, fitting(before, table.meta, target))
+    said = fitted.raw(prepare(after, table.meta))
     assert calibrated(None, said, target.task) == pytest.approx(judged.outputs(0, other))
 
 
@@ -101,17 +97,8 @@ def test_each_networks_loss_curve_has_its_members_name() -> None:
         representation="none", head="blend", members=(Member(0.5, LINEAR), Member(0.5, network))
     )
     told: set[str] = set()
-    Blend().fit(
-        params,
-        table.meta,
-        Fitting(
-            rows_to_fit(frame, table.meta),
-            target.labels(frame),
-            "binary",
-            2,
-            curve=lambda name, value, step: told.add(name),
-        ),
-    )
+    given = fitting(frame, table.meta, target, curve=lambda name, value, step: told.add(name))
+    Blend().fit(params, table.meta, given)
     assert told and all(name.startswith("member_1.mlp") for name in told)
 
 

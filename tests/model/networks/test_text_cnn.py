@@ -27,7 +27,7 @@ from purchasing_power.snapshot.target import fit_target
 from purchasing_power.snapshot.user_table import UserTableMeta
 from purchasing_power.text import checkpoint
 from purchasing_power.text.encoder import Encoder
-from purchasing_power.text.runtime.padded import load_model
+from purchasing_power.text.runtime.torch import load_model
 from purchasing_power.text.token_states import TokenStates
 from purchasing_power.text.tokens import open_tokens
 

@@ -24,7 +24,7 @@ from purchasing_power.model.params import ModelParams
 from purchasing_power.model.scorer import Fitting
 from purchasing_power.snapshot.user_table import UserTableMeta, frame_digest
 from purchasing_power.text.encoder import Encoder
-from purchasing_power.text.runtime.padded import place
+from purchasing_power.text.runtime.torch import place
 from purchasing_power.text.tokens import Tokens, open_tokens
 
 # Counts up when the same data and parameters would give another model.

@@ -24,7 +24,7 @@ from purchasing_power.model.networks.layers import (
 )
 from purchasing_power.model.networks.settings import LORA, FinetuneSettings
 from purchasing_power.text.checkpoint import Checkpoint
-from purchasing_power.text.runtime.padded import load_model, pool
+from purchasing_power.text.runtime.torch import load_model, pool
 from purchasing_power.text.tokens import quiet
 from purchasing_power.text.windows import batches
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from purchasing_power.model.networks import row_tokens
 from purchasing_power.model.networks.layers import CachedStates, PassThrough, layers_of
 from purchasing_power.text.checkpoint import Checkpoint
-from purchasing_power.text.runtime.padded import load_model
+from purchasing_power.text.runtime.torch import load_model
 from purchasing_power.text.token_states import TokenStates, Window
 
 # Any token shows what form a layer's output has.

@@ -25,6 +25,7 @@ from purchasing_power.model.scorer import Fitting
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTableMeta
 from purchasing_power.text import checkpoint
 from purchasing_power.text.encoder import Encoder
+from purchasing_power.text.encoder_spec import FLOAT32
 from purchasing_power.text.store import VectorStore, vectors
 from purchasing_power.text.tokens import Tokens
 
@@ -143,7 +144,6 @@ def load(folder: Path, documents: int) -> FinetunedScorer:
 def _encoder(folder: Path, reference: str) -> Encoder:
     """The fine-tuned encoder in a folder, run as the one that it was trained from."""
     source, wanted = checkpoint.find(str(folder)), Encoder.open(reference)
-    # A quantised graph was checked with the frozen model's vectors: the fine-tuned model runs in torch.
-    precision = wanted.precision if wanted.precision == "bfloat16" else "float32"
-    # Not opened for the whole process: the model of every trial of a study would stay in memory.
-    return Encoder(source, source.fingerprint(), precision, wanted.device)
+    # In torch, since an exported graph of every trial's model would be kept. Not opened for the whole process: the
+    # models of all trials of a study would stay in memory.
+    return Encoder(source, source.fingerprint(), FLOAT32, wanted.device)

@@ -32,7 +32,7 @@ from purchasing_power.model.networks.finetune.scorer import FinetunedScorer
 from purchasing_power.model.networks.holdout import hold_out
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.purchasing_model import rows_to_fit
-from purchasing_power.model.scorer import Fitting
+from purchasing_power.model.scorer import Fitting, RunSettings
 from purchasing_power.model.splits import split
 from purchasing_power.snapshot.target import fit_target
 from purchasing_power.snapshot.user_table import UserTableMeta
@@ -112,7 +112,7 @@ def test_a_bundle_predicts_what_the_fitted_model_does(tiny_bert: Path, tmp_path:
     target = fit_target("label" if kind == "flat" else "spend", table, parts.train)
     loss = "auto" if kind == "flat" else "tweedie"
     params = _params(tiny_bert, finetune_epochs=1, loss=loss)
-    model = purchasing_model.fit(table, parts, target, params, store=str(tmp_path / "store"))
+    model = purchasing_model.fit(table, parts, target, params, RunSettings(store=str(tmp_path / "store")))
     rows = table.frame.iloc[parts.test]
     told = model.outputs(rows)
     bundle.save(model, tmp_path / "bundle", tables.TEXTS, str(tmp_path / "store"))

@@ -1,4 +1,4 @@
-"""Tests of quick predictions: a few rows get what the model gives, whatever the head, the texts and the nulls."""
+"""Tests of the fast path: a few rows get what the full model gives, whatever the head, the texts and the nulls."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import pytest
 from tables import flat, panel
 
 from purchasing_power.errors import DataError
-from purchasing_power.model import bundle, description
+from purchasing_power.model import bundle, bundle_files, description
 from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.params import Member
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
-from purchasing_power.serving.fast import texts as fast_texts
-from purchasing_power.serving.fast.model import FEW_ROWS, QuickModel
-from purchasing_power.serving.rows import Columns, Rows, rows_of_frame
+from purchasing_power.serving.fast import blocks
+from purchasing_power.serving.fast.fast_model import FAST_ROWS, FastModel
+from purchasing_power.serving.rows import RequestColumns, Rows, rows_of_frame
 from purchasing_power.snapshot.target import fit_target
 from purchasing_power.snapshot.user_table import UserTable
 
@@ -35,20 +35,20 @@ def trained(table: UserTable, target: str = "auto", **params: object) -> Purchas
 
 
 def some_rows(table: UserTable, model: PurchasingModel, start: int, count: int = 5) -> Rows:
-    return rows_of_frame(table.frame.iloc[start : start + count], Columns.of(model.meta))
+    return rows_of_frame(table.frame.iloc[start : start + count], RequestColumns.of(model.meta))
 
 
 def check_same(model: PurchasingModel, table: UserTable, folder: Path, light: bool = True) -> None:
     """In process and from a bundle, which is read without scikit-learn where ``light`` says so."""
-    opened = QuickModel.open(bundle.save(model, folder / "bundle"))
+    opened = FastModel.open(bundle.save(model, folder / "bundle"))
     assert (opened.most > len(table.frame)) == light
-    for quick in (QuickModel.of(model), opened):
-        assert quick.few is not None
+    for fast in (FastModel.of(model), opened):
+        assert fast.fast_path is not None
         for start in range(0, 60, 5):
             rows = some_rows(table, model, start)
-            told = model.outputs(rows.frame)
-            scale = max(1.0, np.abs(told).max())
-            np.testing.assert_allclose(quick.outputs(rows), told, atol=1e-6 * scale, rtol=0)
+            expected = model.outputs(rows.frame)
+            scale = max(1.0, np.abs(expected).max())
+            np.testing.assert_allclose(fast.outputs(rows), expected, atol=1e-6 * scale, rtol=0)
 
 
 @pytest.mark.parametrize("head", ["logistic", "svm", "mlp", "lightgbm", "rbf_svm"])
@@ -78,10 +78,11 @@ def test_many_documents_on_many_components_round_to_the_models_numbers(
     table = replace(TABLE, frame=TABLE.frame.assign(documents=documents))
     wide = {"text_components": 200, "reduction": reduction, "encoder": str(tiny_bert)}
     model = trained(table, "tier", representation="both", head="svm", **wide)
-    quick = QuickModel.open(bundle.save(model, tmp_path / "bundle"))
-    assert quick.most > len(table.frame)
+    # Both read the same vectors, which depend in their last digit on the texts beside them.
+    fast = FastModel.open(bundle.save(model, tmp_path / "bundle", texts))
+    assert fast.most > len(table.frame)
     rows = some_rows(table, model, 0, 300)
-    np.testing.assert_allclose(quick.outputs(rows), model.outputs(rows.frame), atol=1e-9, rtol=0)
+    np.testing.assert_allclose(fast.outputs(rows), model.outputs(rows.frame), atol=1e-9, rtol=0)
 
 
 @pytest.mark.parametrize("width", [0, 50])
@@ -113,32 +114,32 @@ def test_categories_are_encoded_as_the_model_does(kinds: int, tmp_path: Path) ->
     )
 
 
-def test_many_rows_take_the_models_own_way() -> None:
+def test_many_rows_take_the_full_model() -> None:
     model = trained(TABLE, representation="none", head="svm")
-    rows = some_rows(TABLE, model, 0, FEW_ROWS + 1)
-    np.testing.assert_array_equal(QuickModel.of(model).outputs(rows), model.outputs(rows.frame))
+    rows = some_rows(TABLE, model, 0, FAST_ROWS + 1)
+    np.testing.assert_array_equal(FastModel.of(model).outputs(rows), model.outputs(rows.frame))
 
 
-def test_a_quick_way_that_differs_is_not_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_fast_path_that_differs_is_not_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     model = trained(TABLE, representation="none", head="svm")
     folder = bundle.save(model, tmp_path / "bundle")
     monkeypatch.setattr("purchasing_power.serving.fast.blocks.BORDER", 0.2)
     rows = some_rows(TABLE, model, 0)
-    for quick in (QuickModel.of(model), QuickModel.open(folder)):
-        assert quick.few is None
-        np.testing.assert_array_equal(quick.outputs(rows), model.outputs(rows.frame))
+    for fast in (FastModel.of(model), FastModel.open(folder)):
+        assert fast.fast_path is None
+        np.testing.assert_array_equal(fast.outputs(rows), model.outputs(rows.frame))
 
 
-def test_a_bundle_without_outputs_to_compare_with_takes_the_models_way(tmp_path: Path) -> None:
+def test_a_bundle_without_outputs_to_compare_with_takes_the_full_model(tmp_path: Path) -> None:
     model = trained(TABLE, representation="none", head="svm")
     folder = bundle.save(model, tmp_path / "bundle")
-    told = json.loads((folder / description.FILE).read_text())
-    outputs = told.pop(description.PROBE_OUTPUTS)
-    (folder / description.FILE).write_text(json.dumps(told))
-    assert QuickModel.open(folder).most == FEW_ROWS
+    expected = json.loads((folder / bundle_files.DESCRIPTION).read_text())
+    outputs = expected.pop(description.PROBE_OUTPUTS)
+    (folder / bundle_files.DESCRIPTION).write_text(json.dumps(expected))
+    assert FastModel.open(folder).most == FAST_ROWS
     # The name that they had in bundles written before.
-    (folder / description.FILE).write_text(json.dumps({**told, "made_up": outputs}))
-    assert QuickModel.open(folder).most > FEW_ROWS
+    (folder / bundle_files.DESCRIPTION).write_text(json.dumps({**expected, "made_up": outputs}))
+    assert FastModel.open(folder).most > FAST_ROWS
 
 
 @pytest.mark.parametrize("damage", ["foreign", "cut", "missing"])
@@ -154,28 +155,28 @@ def test_a_damaged_bundle_is_refused_when_it_is_opened(damage: str, tmp_path: Pa
     else:
         file.unlink()
     with pytest.raises((DataError, OSError, ValueError, BadZipFile)):
-        QuickModel.open(folder)
+        FastModel.open(folder)
 
 
 @pytest.mark.slow
-def test_a_linear_model_is_served_without_scikit_learn_until_a_frame_is_asked_for(tmp_path: Path) -> None:
+def test_a_linear_model_is_served_without_scikit_learn_until_a_frame_is_sent(tmp_path: Path) -> None:
     model = trained(TABLE, representation="tfidf", head="logistic")
     folder = bundle.save(model, tmp_path / "bundle")
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from purchasing_power.model.probe_rows import probe_rows\n"
+        "from purchasing_power.model.typical_user import probe_rows\n"
         "from purchasing_power.serving.responder import open_responder\n"
         "from purchasing_power.serving.deployed import Deployed\n"
         "from purchasing_power.serving.limits import Limits\n"
-        "from purchasing_power.serving.fast.model import QuickModel\n"
-        "model = QuickModel.open(Path(sys.argv[1]))\n"
-        "answers = open_responder(Path(sys.argv[1]), Deployed('1', 'production', 'now'), Limits())\n"
+        "from purchasing_power.serving.fast.fast_model import FastModel\n"
+        "model = FastModel.open(Path(sys.argv[1]))\n"
+        "responder = open_responder(Path(sys.argv[1]), Deployed('1', 'production', 'now'), Limits())\n"
         "frame = probe_rows({}, model.meta)\n"
         "sent = frame.astype(object).where(frame.notna(), None).to_dict('records')\n"
-        "scores = [row['score'] for row in answers.records(sent * 20)]\n"
+        "scores = [row['score'] for row in responder.records(sent * 20)]\n"
         "print('sklearn' in sys.modules)\n"
-        "same = answers.frame(frame)['score'].tolist()\n"
+        "same = responder.frame(frame)['score'].tolist()\n"
         "print('sklearn' in sys.modules, max(abs(a - b) for a, b in zip(scores, same)) < 1e-6)\n"
     )
     command = [sys.executable, "-c", code, str(folder)]
@@ -191,21 +192,21 @@ def test_no_torch_is_imported_for_texts_whose_vectors_are_at_hand(tiny_bert: Pat
         "import sys\n"
         "from pathlib import Path\n"
         "from purchasing_power.model import bundle\n"
-        "from purchasing_power.model.probe_rows import probe_rows\n"
-        "from purchasing_power.serving.fast.model import QuickModel\n"
-        "from purchasing_power.serving.rows import Columns, rows_of_frame\n"
-        "quick = QuickModel.of(bundle.load(Path(sys.argv[1])))\n"
+        "from purchasing_power.model.typical_user import probe_rows\n"
+        "from purchasing_power.serving.fast.fast_model import FastModel\n"
+        "from purchasing_power.serving.rows import RequestColumns, rows_of_frame\n"
+        "fast = FastModel.of(bundle.load(Path(sys.argv[1])))\n"
         "for text in sys.argv[2:]:\n"
-        "    rows = rows_of_frame(probe_rows({}, quick.meta), Columns.of(quick.meta))\n"
+        "    rows = rows_of_frame(probe_rows({}, fast.meta), RequestColumns.of(fast.meta))\n"
         "    rows.documents[0].append(text)\n"
-        "    quick.outputs(rows)\n"
+        "    fast.outputs(rows)\n"
         "    print('torch' in sys.modules)\n"
     )
     command = [sys.executable, "-c", code, str(folder), texts[0], "a text that is not at hand"]
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "False\nTrue\n"
 
 
-def test_a_text_of_any_length_is_made_once_and_what_is_remembered_stays_bounded(
+def test_a_text_of_any_length_is_made_once_and_the_cache_stays_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made: list[str] = []
@@ -214,13 +215,13 @@ def test_a_text_of_any_length_is_made_once_and_what_is_remembered_stays_bounded(
         made.extend(new)
         return [np.full(4, len(text)) for text in new]
 
-    remembered = fast_texts.Remembered(make)
+    cache = blocks.TextCache(make)
     texts = ["a", "b" * 5000, "c" * 151]
     for _ in range(2):
-        assert [int(array[0]) for array in remembered.get(texts)] == [1, 5000, 151]
+        assert [int(array[0]) for array in cache.get(texts)] == [1, 5000, 151]
     assert made == texts
-    assert not any(isinstance(key, str) and len(key) > fast_texts.LONGEST_TEXT for key in remembered.known)
-    monkeypatch.setattr(fast_texts, "MOST_BYTES", 10 * fast_texts.OF_A_TEXT)
+    assert not any(isinstance(key, str) and len(key) > blocks.LONGEST_TEXT for key in cache.arrays)
+    monkeypatch.setattr(blocks, "CACHE_BYTES", 10 * blocks.TEXT_BYTES)
     for number in range(100):
-        remembered.get([f"text {number}"])
-    assert len(remembered.known) <= 10
+        cache.get([f"text {number}"])
+    assert len(cache.arrays) <= 10
