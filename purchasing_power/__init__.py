@@ -1,8 +1,8 @@
 """Predicts how willing and how able every user of an online shop is to buy in the coming weeks.
 
 Imports neither MLflow, Optuna nor Evidently; its layers, from the top: kinds; serving, reference, gates, tuning,
-actions; explain; evaluation; model; text, shop, snapshot. Start with :mod:`purchasing_power.kinds.purchase`, then
-:mod:`purchasing_power.model.purchasing_model`.
+actions; explain; evaluation; model; text, shop, snapshot; pages. Start with :mod:`purchasing_power.kinds.purchase`,
+then :mod:`purchasing_power.model.purchasing_model`.
 """
 
 import os

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mlflow
-from jinja2 import Environment
 
 from purchasing_power.errors import DataError
 from purchasing_power.kinds import registry as kinds
+from purchasing_power.pages.page import GREEN, ORANGE, code, render_page, verdict
 from steps.promotion.ledger_words import comparison, missed, sentence, table
 from tracking import ledger, runs
 from tracking.entry import Outputs, execute, number, parameter, whole
@@ -21,7 +20,6 @@ from tracking.registry import ModelOptions
 if TYPE_CHECKING:
     from steps.promotion.realised_gain import Gain
 
-TEMPLATE = Path(__file__).with_name("history.html.j2")
 RECORDS = ("#", "time (UTC)", "by", "what", "version", "to", "instead of", "try", "why")
 GAINS = ("version", "instead of", "expected", "realised", "measured on")
 
@@ -56,13 +54,41 @@ def run(options: Options) -> Outputs:
         },
         "history.json",
     )
-    page = Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
-    rows = [
-        dict(zip(("version", "before", "expected", "realised", "note"), _row(one), strict=True))
-        for one in found
-    ]
-    text = page.render(model=options.registered, records=known, gains=rows, faults=faults)
-    return {"history_report": runs.write_text(text, "history.html")}
+    page = _page(options.registered, known, found, faults)
+    return {"history_report": runs.write_text(page, "history.html")}
+
+
+def _page(model: str, known: list[Record], found: list[Gain], faults: list[str]) -> str:
+    complete = f"Each of {len(known)} records follows the one before it; none was edited or is missing."
+    return render_page(
+        "steps",
+        "history.html.j2",
+        f"History of {model}",
+        colour=ORANGE if faults else GREEN,
+        headline="The ledger has been edited or is incomplete." if faults else complete,
+        faults=faults,
+        head=GAINS,
+        gains=[_row(gain) for gain in found],
+        records=[_cells(record) for record in reversed(known)],
+    )
+
+
+def _cells(record: Record) -> tuple[object, ...]:
+    what = f"{record.action}, forced: {record.forced}" if record.forced else record.action
+    dirty = ", with uncommitted changes" if record.dirty == "true" else ""
+    return (
+        record.number,
+        record.time[:16].replace("T", " "),
+        record.who,
+        verdict(what, good=False) if record.forced or record.action == "refuse" else what,
+        record.version,
+        record.from_stage or "",
+        record.to_stage or "",
+        record.before or "",
+        record.attempt or "",
+        code(record.data.get("users.digest", "")),
+        (record.reason, f"Commit {record.commit[:10]}{dirty}; digest {record.digest[:12]}."),
+    )
 
 
 def _gains(options: Options, known: list[Record]) -> list[Gain]:

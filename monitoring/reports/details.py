@@ -13,7 +13,7 @@ from monitoring.performance.results import EstimatedFigure, RealisedFigure
 from monitoring.policy.decision import drifted_columns
 from monitoring.policy.reasons import p_text
 from purchasing_power.evaluation.bootstrap import Interval, metric_name
-from purchasing_power.pages.page import DASH, GREEN, GREY, RED, bold, render, share
+from purchasing_power.pages.page import DASH, GREEN, GREY, RED, bold, render_page, share
 from purchasing_power.reference.columns import MISSING
 
 MOST_ROWS, LEAST_ROWS = 15, 5
@@ -23,7 +23,7 @@ Cell = str | tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Details:
+class DetailsPage:
     """The material of the page. It holds no user id and no text of a user.
 
     Attributes
@@ -52,11 +52,11 @@ class Details:
     evidently: str
 
 
-def details_page(page: Details) -> str:
+def render(page: DetailsPage) -> str:
     """One HTML document with its picture inside; it fetches nothing and runs no script."""
     drifted = drifted_columns(page.evidence)
     state, colon, sentence = page.verdict.partition(":")
-    return render(
+    return render_page(
         "monitoring.reports",
         "details.html.j2",
         f"{page.title}: {page.verdict}",

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
-from jinja2 import Environment
 from markupsafe import Markup
 
 from monitoring.drift.results import ABOVE_ALL, AT_MOST, ColumnDrift, ShareChange
@@ -15,15 +13,15 @@ from monitoring.policy.decision import ESTIMATE, TOO_FEW, MonitoringDecision, dr
 from monitoring.policy.policy import Policy
 from monitoring.policy.retraining import RetrainingResult
 from monitoring.policy.window_history import MonitoredWindow, estimate_error, since
-from monitoring.reports.details import COLOURS, UNKNOWN
+from monitoring.reports.details import COLOURS
 from monitoring.reports.stakeholder_words import WORDS
 from monitoring.reports.trends import trends
 from purchasing_power.actions.campaign_list import LISTED
+from purchasing_power.pages.page import GREY, bold, render_page
 from purchasing_power.reference.columns import MISSING
 from purchasing_power.snapshot.dictionary import chinese_name
 
 LANGUAGES = tuple(WORDS)
-HTML_LANGUAGE = {"en": "en", "zh": "zh-CN"}
 MOST_COLUMNS, MOST_WORDS = 5, 6
 Words = Mapping[str, str]
 
@@ -63,23 +61,21 @@ class StakeholderReport:
 
 def render(page: StakeholderReport) -> str:
     """One HTML document with its pictures inside; it fetches nothing and runs no script."""
-    words = WORDS[page.language]
-    template = files("monitoring.reports").joinpath("stakeholder_report.html.j2").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    words, window = WORDS[page.language], page.decision.window
+    title, state = words["title"].format(name=page.model), words[page.decision.state]
     links = {
         name: Markup('<a href="{0}">{0}</a>').format(target)
         for name, target in (("details", page.details), ("evidently", page.evidently))
     }
-    window = page.decision.window
-    return environment.from_string(template).render(
-        language=HTML_LANGUAGE[page.language],
+    return render_page(
+        "monitoring.reports",
+        "stakeholder_report.html.j2",
+        f"{title} {state}",
+        page.language,
+        COLOURS.get(page.decision.state, GREY),
         words=words,
-        colour=COLOURS.get(page.decision.state, UNKNOWN),
-        title=words["title"].format(name=page.model),
-        version=page.version,
-        moment=window.moment[:10],
-        state=words[page.decision.state],
-        headline=headline(page.evidence, page.decision, page.policy, words),
+        heading=f"{title} · v{page.version} · {window.moment[:10]}",
+        headline=bold(state) + words["colon"] + headline(page.evidence, page.decision, page.policy, words),
         since=since_when(page.past, page.decision, words),
         reasons=reasons(page.evidence, page.decision, page.past, words),
         trends=trends(page.past, window, page.figures, words),

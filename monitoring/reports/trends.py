@@ -1,7 +1,4 @@
-"""Trends over windows, as inline SVG that is readable without a script or a font of its own.
-
-Performance, feature importance of what changed, and the campaign list, each window with a point.
-"""
+"""Trends over windows: performance, feature importance of what changed, and the campaign list."""
 
 from __future__ import annotations
 
@@ -9,22 +6,21 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from html import escape
+from typing import Any
 
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from monitoring.policy.window_history import MonitoredWindow
+from purchasing_power.pages import pictures
+from purchasing_power.pages.pictures import BLUE, GREEN, MUTED, ORANGE
 
-BLUE, GREY, ORANGE, GREEN = "#2b6cb0", "#7b8794", "#c05621", "#2f855a"
 RANKED = ("average_precision", "auc_macro", "r2")
-WIDTH, HEIGHT = 340, 170
-LEFT, RIGHT, TOP, BOTTOM = 12, 58, 14, 26
 # Room above and below the lines, as a share of their range; a range narrower than this share of the value is widened.
 MARGIN, LEAST_RANGE = 0.12, 0.1
-
-
+# Least distance of two values beside the ends of their lines, as a share of the picture's height.
+LEAST_DISTANCE = 0.12
 Windows = Sequence[tuple[MonitoredWindow, Mapping[str, float]]]
-Trend = tuple[str, Markup, list[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -51,8 +47,8 @@ def trends(
     window: MonitoredWindow,
     figures: Mapping[str, float],
     words: Mapping[str, str],
-) -> list[Trend]:
-    """Title, picture and (name, colour) of the lines of each trend that has a point; none for a first window."""
+) -> list[tuple[str, Markup]]:
+    """Title and picture of each trend that has a point; none for a first window."""
     windows = [*((one, one.figures) for one in past), (window, figures)]
     if len(windows) < 2:
         return []
@@ -64,18 +60,14 @@ def trends(
         (words["trend_list"], listed, "{:,.0f}"),
     )
     return [
-        (
-            title,
-            Markup(picture(lines, form.format, title)),
-            [(line.name, line.colour) for line in lines if line.drawn and len(lines) > 1],
-        )
+        (title, picture(lines, form.format, title))
         for title, lines, form in panels
         if any(line.drawn for line in lines)
     ]
 
 
-def picture(lines: Sequence[Line], text_of: Callable[[float], str], label: str) -> str:
-    """One SVG of the lines that have a point; empty where none has.
+def picture(lines: Sequence[Line], text_of: Callable[[float], str], label: str) -> Markup:
+    """The lines that have a point, each with its last value beside its end; empty where none has one.
 
     Parameters
     ----------
@@ -85,26 +77,51 @@ def picture(lines: Sequence[Line], text_of: Callable[[float], str], label: str) 
         What the picture shows, for those who do not see it.
     """
     drawn = [line for line in lines if line.drawn]
-    if not drawn:
-        return ""
-    times = [time for line in drawn for time, _ in line.drawn]
-    x, y = _across(min(times), max(times)), _up([value for line in drawn for _, value in line.drawn])
-    parts = [
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}">',
-        f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}"/>',
-        *(_line(line, x, y) for line in drawn),
-        *_values(drawn, y, text_of),
-        *_dates(min(times), max(times)),
-        "</svg>",
-    ]
-    return "".join(parts)
+    return pictures.picture(_draw, 3.7, 2.1, label, drawn, text_of, len(lines) > 1) if drawn else Markup()
+
+
+def _draw(figure: Figure, lines: Sequence[Line], text_of: Callable[[float], str], named: bool) -> None:
+    axes = figure.subplots()
+    for line in lines:
+        style = "--" if line.dashed else "-"
+        axes.plot(
+            *zip(*line.drawn, strict=True),
+            style,
+            color=line.colour,
+            marker="o",
+            linewidth=2,
+            markersize=4,
+            label=line.name,
+        )
+    low, high = _limits([value for line in lines for _, value in line.drawn])
+    axes.set(ylim=(low, high), yticks=[])
+    axes.grid(visible=False)
+    axes.spines["left"].set_visible(False)
+    lowest = -math.inf
+    for line in sorted(lines, key=lambda line: line.drawn[-1][1]):
+        value = line.drawn[-1][1]
+        lowest = max((value - low) / (high - low), lowest + LEAST_DISTANCE)
+        place: dict[str, Any] = {"transform": axes.transAxes, "va": "center", "weight": "bold"}
+        axes.text(1.01, lowest, text_of(value), color=line.colour, **place)
+    times = [time for line in lines for time, _ in line.drawn]
+    ends = sorted({min(times), max(times)})
+    axes.set_xticks(ends, [f"{datetime.fromtimestamp(end):%Y-%m-%d}" for end in ends])
+    axes.tick_params(axis="x", length=0)
+    if named:
+        figure.legend(loc="outside lower left", ncols=2, columnspacing=3)
+
+
+def _limits(values: list[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    half = max(high - low, LEAST_RANGE * max(abs(high), abs(low)), 1e-9) * (0.5 + MARGIN)
+    return (low + high) / 2 - half, (low + high) / 2 + half
 
 
 def _performance(windows: Windows, words: Mapping[str, str]) -> list[Line]:
     metric = next((name for name in RANKED if any(f"realised.{name}" in of for _, of in windows)), RANKED[0])
     return [
         Line(words["realised"], BLUE, _by_cutoff(windows, f"realised.{metric}")),
-        Line(words["naive"], GREY, _by_cutoff(windows, f"naive.{metric}")),
+        Line(words["naive"], MUTED, _by_cutoff(windows, f"naive.{metric}")),
         Line(words["reference"], GREEN, _by_cutoff(windows, f"promised.{metric}"), dashed=True),
         Line(words["estimated"], ORANGE, _by_window(windows, f"estimated.{metric}"), dashed=True),
     ]
@@ -119,48 +136,3 @@ def _by_cutoff(windows: Windows, name: str) -> tuple[tuple[str, float], ...]:
     """A figure at each cutoff that was evaluated, each cutoff once."""
     values = {one.evaluated: of[name] for one, of in windows if one.evaluated and name in of}
     return tuple(sorted(values.items()))
-
-
-def _line(line: Line, x: Callable[[float], float], y: Callable[[float], float]) -> str:
-    places = [(x(time), y(value)) for time, value in line.drawn]
-    path = " ".join(f"{across:.1f},{up:.1f}" for across, up in places)
-    dash = ' stroke-dasharray="5 4"' if line.dashed else ""
-    dots = "".join(
-        f'<circle cx="{across:.1f}" cy="{up:.1f}" r="3" fill="{line.colour}"/>' for across, up in places
-    )
-    return f'<polyline points="{path}" fill="none" stroke="{line.colour}" stroke-width="2"{dash}/>{dots}'
-
-
-def _values(lines: Sequence[Line], y: Callable[[float], float], text_of: Callable[[float], str]) -> list[str]:
-    """The last value of each line beside its end, pushed apart where they would cover each other."""
-    made, lowest = [], -math.inf
-    for line in sorted(lines, key=lambda one: y(one.drawn[-1][1])):
-        value = line.drawn[-1][1]
-        at = max(y(value), lowest + 15)
-        lowest = at
-        made.append(
-            f'<text x="{WIDTH - RIGHT + 8}" y="{at + 4:.1f}" fill="{line.colour}">{escape(text_of(value))}</text>'
-        )
-    return made
-
-
-def _dates(first: float, last: float) -> list[str]:
-    ends = [(LEFT, "start", first)] + ([(WIDTH - RIGHT, "end", last)] if last > first else [])
-    return [
-        f'<text class="date" x="{at}" y="{HEIGHT - 8}" text-anchor="{anchor}">'
-        f"{datetime.fromtimestamp(moment):%Y-%m-%d}</text>"
-        for at, anchor, moment in ends
-    ]
-
-
-def _across(first: float, last: float) -> Callable[[float], float]:
-    span = last - first
-    return lambda time: LEFT + 4 + (WIDTH - LEFT - RIGHT - 8) * ((time - first) / span if span else 0.5)
-
-
-def _up(values: list[float]) -> Callable[[float], float]:
-    low, high = min(values), max(values)
-    room = max(high - low, LEAST_RANGE * max(abs(high), abs(low)), 1e-9)
-    middle = (high + low) / 2
-    bottom, whole = middle - room * (0.5 + MARGIN), room * (1 + 2 * MARGIN)
-    return lambda value: HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (value - bottom) / whole

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from purchasing_power.evaluation.bootstrap import metric_name
 from purchasing_power.evaluation.evaluation import Evaluation
 from purchasing_power.evaluation.pictures import pictures
-from purchasing_power.pages.page import DASH, SPACE, bold, code, render, share
+from purchasing_power.pages.page import DASH, SPACE, bold, code, render_page, share
 
 MOST_EFFECTS = 8
 SHORT_TABLE = ("gain_10", "gain_20", "lift_10", "auc", "average_precision", "r2", "mae")
@@ -78,7 +78,7 @@ SAME = {"precision": "precision_macro", "recall": "recall_macro", "f1": "f1_macr
 def evaluation_report(evaluation: Evaluation) -> str:
     """One HTML document with every picture inside; it fetches nothing and runs no script."""
     ranks = evaluation.score is not None
-    return render(
+    return render_page(
         "purchasing_power.evaluation",
         "report.html.j2",
         title=evaluation.title,

@@ -9,7 +9,7 @@ from purchasing_power.explain.model_explanation import ModelExplanation
 from purchasing_power.explain.reasons import column_names, number
 from purchasing_power.explain.user_explanation import UserExplanation
 from purchasing_power.model.purchasing_model import PurchasingModel
-from purchasing_power.pages.page import code, render
+from purchasing_power.pages.page import code, render_page
 
 MOST_COLUMNS, MOST_EFFECTS, MOST_WORDS = 20, 8, 12
 Cell = str | tuple[str, str]
@@ -108,7 +108,7 @@ def explanation_page(
         *([] if permuted is None else [words["drop"]]),
         words["direction"],
     ]
-    return render(
+    return render_page(
         "purchasing_power.explain",
         "page.html.j2",
         title,

@@ -24,7 +24,7 @@ from purchasing_power.evaluation.holdout import Constants, Predictions
 from purchasing_power.gates.staging import GatePolicy, OwnEvidence
 from purchasing_power.kinds.case import Evaluated, FitLog, FitOptions, GateCase
 from purchasing_power.model.protocol import Model, Table
-from purchasing_power.pages.page import DASH, render
+from purchasing_power.pages.page import DASH, render_page
 from purchasing_power.reference.columns import ComparedColumns, as_strings, feature_columns
 from purchasing_power.reference.rows import one_per_group
 from purchasing_power.serving.batch.parts import FrameSource, RowSource
@@ -189,7 +189,7 @@ class Kind(ABC):
             "Unit": self.unit,
             "Held out": self.holdout,
         }
-        return render(
+        return render_page(
             "purchasing_power.kinds",
             "evaluation.html.j2",
             title=title,

@@ -17,7 +17,7 @@ LANGUAGES = {"en": "en", "zh": "zh-CN"}
 DASH, SPACE = "\N{EN DASH}", "\N{NO-BREAK SPACE}"
 
 
-def render(
+def render_page(
     package: str, template: str, title: str, language: str = "en", colour: str = BLUE, **values: object
 ) -> str:
     """The HTML of a template.
@@ -50,6 +50,11 @@ def render(
 def bold(text: object) -> Markup:
     """Text that stands out, such as the best figure of a row."""
     return Markup("<b>{}</b>").format(text)
+
+
+def verdict(text: object, good: bool) -> Markup:
+    """A word in green where things are well, and in orange where they are not."""
+    return Markup('<span class="{}">{}</span>').format("good" if good else "bad", text)
 
 
 def code(text: object) -> Markup:

@@ -63,6 +63,7 @@ def picture(draw: Callable[..., None], width: float, height: float, label: str, 
     # Name spaces and metadata are full of addresses, and mean nothing inside HTML.
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r' id="(figure|axes|patch|text|line2d|matplotlib|xtick|ytick|legend)[\w.]*"', "", text)
+    text = text.replace("xlink:href", "href")
     box = re.search(r'viewBox="[^"]+"', text)
     assert box is not None, "Matplotlib gives every picture a size"
     return Markup(f'<svg {box[0]} role="img" aria-label="{escape(label)}">' + text[text.index(">") + 1 :])

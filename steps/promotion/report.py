@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment
 
 from purchasing_power.evaluation.bootstrap import Comparison, metric_name
 from purchasing_power.gates.serving import ServingEvidence
 from purchasing_power.gates.staging import GateEvidence
+from purchasing_power.pages.page import GREEN, ORANGE, render_page, share, verdict
 from steps.promotion.gates import Case
 from steps.promotion.move import Step
 
-TEMPLATE = Path(__file__).with_name("promotion.html.j2")
-GOOD, BAD = "#2f855a", "#c05621"
 
-
-def promotion_report(case: Case, steps: list[Step], verdict: str) -> str:
-    """The verdict on top, then each gate: its checks, its figures and its record."""
-    template = Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(
-        title=f"{case.home}: {_title(case, steps, verdict)}",
-        colour=GOOD if verdict in ("promoted", "would_promote") else BAD,
+def promotion_report(case: Case, steps: list[Step], outcome: str) -> str:
+    """The outcome on top, then each gate: its checks, its figures and its record."""
+    headline = _headline(steps, outcome)
+    return render_page(
+        "steps.promotion",
+        "promotion.html.j2",
+        f"{case.home}: {headline}",
+        colour=GREEN if outcome in ("promoted", "would_promote") else ORANGE,
+        home=case.home,
+        headline=headline,
         forced=next((step.record.forced for step in steps if step.record.forced), ""),
-        steps=[_shown(step) for step in steps],
+        steps=[_section(step) for step in steps],
     )
 
 
-def _title(case: Case, steps: list[Step], verdict: str) -> str:
+def _headline(steps: list[Step], outcome: str) -> str:
     last = steps[-1]
     name = f"Version {last.record.version}"
     stage = last.gated.stage
@@ -38,30 +37,49 @@ def _title(case: Case, steps: list[Step], verdict: str) -> str:
         "refused": f"{name} was refused before {stage}; {before} stays there",
         "would_promote": f"{name} would pass up to {stage} (dry run: nothing moved)",
         "would_refuse": f"{name} would be refused before {stage} (dry run: nothing moved)",
-    }[verdict]
+    }[outcome]
 
 
-def _shown(step: Step) -> dict[str, Any]:
+def _section(step: Step) -> dict[str, Any]:
     evidence = step.gated.evidence
-    shown: dict[str, Any] = {
+    section: dict[str, Any] = {
         "heading": f"The gate to {step.gated.stage}",
-        "checks": step.gated.decision.checks,
+        "checks": [
+            (check.name, verdict("held" if check.held else "missed", check.held), check.reason)
+            for check in step.gated.decision.checks
+        ],
         "record": step.record,
         "tree": {"true": " with uncommitted changes", "false": ""}.get(step.record.dirty, ""),
     }
     if isinstance(evidence, GateEvidence):
-        shown["metric"] = "" if evidence.challenger is None else metric_name(evidence.challenger.metric)
-        shown["size"] = f"{evidence.rows:,} rows of {evidence.users:,} users that no compared model has seen."
-        shown["compared"] = _compared(evidence, step.record.against)
+        section["metric"] = "" if evidence.challenger is None else metric_name(evidence.challenger.metric)
+        section["size"] = (
+            f"{evidence.rows:,} rows of {evidence.users:,} users that no compared model has seen."
+        )
+        section["compared"] = _compared(evidence, step.record.against)
     if isinstance(evidence, ServingEvidence):
-        shown["contract"] = evidence.contract
-    return shown
+        section["contract"] = [
+            (test.name, test.wanted, test.status, verdict("yes" if test.held else "no", test.held))
+            for test in evidence.contract
+        ]
+    return section
 
 
-def _compared(evidence: GateEvidence, against: str | None) -> list[dict[str, str | Comparison]]:
-    rows: list[dict[str, str | Comparison]] = []
-    if evidence.baseline is not None:
-        rows.append({"name": evidence.baseline_name, "one": evidence.baseline})
-    if evidence.production is not None:
-        rows.append({"name": f"production, version {against}", "one": evidence.production})
-    return rows + [{"name": f"production, {name}", "one": one} for name, one in evidence.own.comparisons]
+def _compared(evidence: GateEvidence, against: str | None) -> list[tuple[str, ...]]:
+    named: list[tuple[str, Comparison | None]] = [
+        (evidence.baseline_name, evidence.baseline),
+        (f"production, version {against}", evidence.production),
+        *((f"production, {name}", comparison) for name, comparison in evidence.own.comparisons),
+    ]
+    return [
+        (
+            f"against {name}",
+            f"{comparison.challenger:.4f}",
+            f"{comparison.champion:.4f}",
+            f"{comparison.difference:+.4f}",
+            f"{comparison.low:+.4f} to {comparison.high:+.4f}",
+            share(comparison.level, 2),
+        )
+        for name, comparison in named
+        if comparison is not None
+    ]

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import html
 import warnings
 from collections.abc import Sequence
 
 import optuna
+from markupsafe import Markup
 from optuna.trial import TrialState
 from plotly.graph_objects import Figure, Scatter
 
 from purchasing_power.model.params import ModelParams
+from purchasing_power.pages.page import render_page
 from purchasing_power.tuning.blend_search import Blended
 from steps.study.encoders import ComparedEncoder
 
-TEMPLATE = """<!doctype html><html lang="en"><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
-<style>body{{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:1100px;padding:0 1rem;color:#1f2933}}
-table{{border-collapse:collapse;margin:1rem 0}}
-td,th{{padding:.3rem .6rem;text-align:left;vertical-align:top;border-bottom:1px solid #d9e2ec}}
-td.n{{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}}
-h2{{margin-top:2.5rem}}.scroll{{overflow-x:auto}}</style>
-<h1>{title}</h1><p>{summary}</p>{sections}</html>"""
 BEST = 10
+Cell = str | tuple[str, str]
 
 
 def study_report(
@@ -39,52 +33,39 @@ def study_report(
         f"over the forward-in-time folds (trial {study.best_trial.number})."
     )
     ordered = sorted(complete, key=lambda trial: -(trial.value or 0.0))[:BEST]
-    rows = [(f"{trial.number}", f"{trial.value:.4f}", _words(trial.params)) for trial in ordered]
-    figures, sections = (
-        _figures(study),
-        [_heading("Best trials"), _table(["trial", metric, "parameters"], rows)],
+    figures = _figures(study)
+    if sum(one.encoder is not None for one in encoders) > 1:
+        figures.insert(0, _chart(encoders, metric))
+    return render_page(
+        "steps.study",
+        "study.html.j2",
+        f"Study {study.study_name}",
+        headline=summary,
+        metric=metric,
+        trials=[(f"{trial.number}", f"{trial.value:.4f}", _words(trial.params)) for trial in ordered],
+        encoders=[_encoder(one) for one in encoders],
+        blend=None if blended is None else _blend(blended, metric),
+        plots=[
+            # The first brings the script that draws them all.
+            Markup(figure.to_html(full_html=False, include_plotlyjs="inline" if number == 0 else False))
+            for number, figure in enumerate(figures)
+        ],
     )
-    if encoders:
-        sections += [_heading("Encoders"), _encoders(encoders, metric)]
-        figures = [
-            *([_chart(encoders, metric)] if sum(one.encoder is not None for one in encoders) > 1 else []),
-            *figures,
-        ]
-    if blended is not None:
-        sections += [_heading("Blend"), _blend(blended, metric)]
-    drawn = [
-        figure.to_html(full_html=False, include_plotlyjs="inline" if number == 0 else False)
-        for number, figure in enumerate(figures)
+
+
+def _encoder(compared: ComparedEncoder) -> list[Cell]:
+    at, encoder = compared.interval, compared.encoder
+    behind: Cell = (f"{at.behind:+.4f}", f"{at.behind_low:+.4f} to {at.behind_high:+.4f}")
+    figures: list[Cell] = [
+        "made for this table" if compared.trial is None else str(compared.trial),
+        (f"{at.score:.4f}", f"{at.low:.4f} to {at.high:.4f}"),
+        "best" if at.behind == 0 else behind,
     ]
-    return TEMPLATE.format(
-        title=f"Study {html.escape(study.study_name)}",
-        summary=html.escape(summary),
-        sections="".join([*sections, _heading("Plots"), *drawn]),
-    )
-
-
-def _encoders(compared: Sequence[ComparedEncoder], metric: str) -> str:
-    head = f"encoder,trial,{metric},95 % interval,minus the best,95 % interval,texts a second,MB,dimension,runtime"
-    rows = []
-    for one in compared:
-        at, encoder = one.interval, one.encoder
-        trial = "made for this table" if one.trial is None else str(one.trial)
-        figures = (f"{at.score:.4f}", f"{at.low:.4f} to {at.high:.4f}")
-        behind = (f"{at.behind:+.4f}", f"{at.behind_low:+.4f} to {at.behind_high:+.4f}")
-        behind = ("best", "") if at.behind == 0 else behind
-        if encoder is None:
-            kind = f"none: {one.params.representation} with {one.params.head.name}"
-            rows.append((kind, trial, *figures, *behind, "", "", "", ""))
-            continue
-        cost = (f"{encoder.texts_per_second:,.0f}", f"{encoder.size_mb:,.0f}", str(encoder.dimension))
-        rows.append((encoder.asked, trial, *figures, *behind, *cost, encoder.runtime))
-    note = (
-        "Each encoder stands with the best trial that reads it. Intervals: users are drawn with replacement 1,000 "
-        "times, all rows of a user together and the same draws for every line, and the figure is the mean over folds. "
-        "They say how far the rows decide, not what more trials would find; the best of several trials is a little "
-        "too good. Speed is that of distinct texts on the machine of the study."
-    )
-    return f"{_table(head.split(','), rows)}<p>{note}</p>"
+    if encoder is None:
+        params = compared.params
+        return [f"none: {params.representation} with {params.head.name}", *figures, "", "", "", ""]
+    cost = (f"{encoder.texts_per_second:,.0f}", f"{encoder.size_mb:,.0f}", str(encoder.dimension))
+    return [encoder.asked, *figures, *cost, encoder.runtime]
 
 
 def _chart(compared: Sequence[ComparedEncoder], metric: str) -> Figure:
@@ -110,13 +91,13 @@ def _chart(compared: Sequence[ComparedEncoder], metric: str) -> Figure:
     return figure
 
 
-def _blend(found: Blended, metric: str) -> str:
+def _blend(found: Blended, metric: str) -> dict[str, object]:
     verdict = (
         "It is taken as the study's result."
         if found.better
         else "It does not beat its best member, which stays the study's result."
     )
-    said = (
+    sentence = (
         f"{found.score:.4f} {metric} with weights that the other folds chose, against {found.alone_score:.4f} of "
         f"its best member alone. {verdict}"
     )
@@ -124,12 +105,11 @@ def _blend(found: Blended, metric: str) -> str:
         (f"{weight:.2f}", params.head.name, params.representation, _settings(params))
         for weight, params in zip(found.weights, found.members, strict=True)
     ]
-    parts = [
+    folds = [
         (str(number), f"{score:.4f}", f"{alone:.4f}")
         for number, (score, alone) in enumerate(zip(found.scores, found.alone, strict=True))
     ]
-    who = _table(["weight", "head", "representation", "differs from the defaults"], members)
-    return f"<p>{html.escape(said)}</p>{who}{_table(['fold', 'blend', 'best member'], parts)}"
+    return {"sentence": sentence, "members": members, "folds": folds}
 
 
 def _figures(study: optuna.Study) -> list[Figure]:
@@ -142,21 +122,6 @@ def _figures(study: optuna.Study) -> list[Figure]:
             figures.append(optuna.visualization.plot_param_importances(study, evaluator=evaluator))
         figures.append(optuna.visualization.plot_slice(study))
     return figures
-
-
-def _heading(text: str) -> str:
-    return f"<h2>{html.escape(text)}</h2>"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    top = "".join(f"<th>{html.escape(name)}" for name in head)
-    body = "".join("<tr>" + "".join(map(_cell, row)) for row in rows)
-    return f'<div class="scroll"><table><tr>{top}{body}</table></div>'
-
-
-def _cell(text: str) -> str:
-    kind = ' class="n"' if text[:1].isdigit() or text[:1] in "+-" else ""
-    return f"<td{kind}>{html.escape(text)}"
 
 
 def _settings(params: ModelParams) -> str:

@@ -227,7 +227,7 @@ def test_the_report_compares_encoders_and_tells_of_the_blend(parent, tmp_path: P
     ):
         assert said in page
     assert "none: tfidf with lightgbm" in page and "0.8300 average_precision with weights" in page
-    assert "It is taken as the study&#x27;s result." in page
+    assert "It is taken as the study&#39;s result." in page
     assert '<script src="' not in page
 
 
