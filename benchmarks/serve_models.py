@@ -25,9 +25,9 @@ from purchasing_power.shop.tables import scan
 from purchasing_power.snapshot.build import build
 from purchasing_power.snapshot.target import fit_target
 from purchasing_power.snapshot.user_table import DOCUMENTS, USER, UserTable, distinct_texts
+from purchasing_power.text.checkpoint import find_folder
 from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.encoder_spec import parse
-from purchasing_power.text.model_folder import find
 from purchasing_power.text.store import warm
 from steps.model_logging import log_and_register, signature
 
@@ -95,7 +95,7 @@ def compared_models(folder: Path, users: int, runtime: str) -> tuple[list[Compar
         naive = mlflow.pyfunc.log_model(
             name="naive",
             python_model=str(HERE / "serve_naive.py"),
-            artifacts={"encoder": str(find(parse("minilm"))), "weights": str(_naive(folder, made))},
+            artifacts={"encoder": str(find_folder(parse("minilm"))), "weights": str(_naive(folder, made))},
             signature=checked,
             **_BARE,
         )
