@@ -37,9 +37,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=400, help="users of the simulated shop")
     parser.add_argument("--seconds", type=int, default=8, help="length of one load")
     parser.add_argument("--rounds", type=int, default=3, help="loads of each model and kind")
-    parser.add_argument(
-        "--runtime", default="onnx-int8", help="what runs the encoder, as in an encoder reference"
-    )
+    parser.add_argument("--runtime", default="onnx-int8", help="what runs the encoder, as in an encoder spec")
     args = parser.parse_args()
     if shutil.which("wrk") is None:
         raise SystemExit("wrk: not found. Install it: apt-get install wrk")

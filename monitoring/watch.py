@@ -21,7 +21,7 @@ from purchasing_power.errors import DataError
 from purchasing_power.kinds import registry as kinds
 from tracking import registry, runs
 from tracking.chain import run_steps
-from tracking.entry import Outputs, execute, parameter, whole
+from tracking.entry import Outputs, count, execute, parameter
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Options(JobOptions):
     """Parameters of ``watch``: those of ``monitor`` but for its exit code, when to look, and how often."""
 
     schedule: str = parameter("five crontab fields in UTC, or 'every N' seconds")
-    jobs: int = parameter("turns after which the watch ends; 0 for none", whole)
+    jobs: int = parameter("turns after which the watch ends; 0 for none", count)
 
 
 def run(options: Options) -> Outputs:

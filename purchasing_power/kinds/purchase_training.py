@@ -51,7 +51,7 @@ def resolved(params: ModelParams, texts: list[str], workspace: Path) -> ModelPar
         return replace(params, members=tuple(parts))
     if not params.reads_model:
         return params
-    return replace(params, encoder=resolve(params.encoder, texts, cache=workspace / "encoders").reference)
+    return replace(params, encoder=resolve(params.encoder, texts, cache=workspace / "encoders").spec)
 
 
 def _flat_params(params: ModelParams) -> dict[str, object]:

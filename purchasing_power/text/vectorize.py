@@ -227,7 +227,7 @@ class EncodedDocuments(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     encoder
-        Encoder reference: ``"minilm"``, a local model folder or a Hugging Face hub name, with options after ``?``.
+        Encoder spec: ``"minilm"``, a local model folder or a Hugging Face hub name, with options after ``?``.
     store
         Folder of the vector store; ``None`` keeps vectors in this process.
     warm_store
