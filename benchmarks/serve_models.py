@@ -88,9 +88,11 @@ def compared_models(folder: Path, users: int, runtime: str) -> tuple[list[Compar
     checked = _checked(made)
     with mlflow.start_run(experiment_id=experiment):
         ours = log_and_register(KIND, made.model, made.bundle, made.example, "ours", {})
-        floor = mlflow.pyfunc.log_model(name="floor", python_model=str(HERE / "serve_floor.py"), **_BARE)
+        bare = mlflow.pyfunc.log_model(
+            name="pass_through", python_model=str(HERE / "serve_pass_through.py"), **_BARE
+        )
         frame = mlflow.pyfunc.log_model(
-            name="frame", python_model=str(HERE / "serve_frame_floor.py"), signature=checked, **_BARE
+            name="frame", python_model=str(HERE / "serve_frame_pass_through.py"), signature=checked, **_BARE
         )
         naive = mlflow.pyfunc.log_model(
             name="naive",
@@ -102,7 +104,7 @@ def compared_models(folder: Path, users: int, runtime: str) -> tuple[list[Compar
     plain, framed = _bodies(folder, "inputs", rows), _bodies(folder, "dataframe_records", rows)
     compared = [
         ComparedModel("ours", f"models:/ours/{ours.version}", plain),
-        ComparedModel("pass-through", floor.model_uri, plain),
+        ComparedModel("pass-through", bare.model_uri, plain),
         ComparedModel("pass-through, DataFrame signature", frame.model_uri, framed),
         ComparedModel("naive", naive.model_uri, framed),
     ]

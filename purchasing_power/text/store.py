@@ -215,6 +215,11 @@ def vectors(
     return result if len(distinct) == len(texts) else result[[row_of[text] for text in texts]]
 
 
+def store_folder(workspace: Path | str) -> str:
+    """Where the vector store of a workspace lies."""
+    return str(Path(workspace, "vectors"))
+
+
 def warm(spec: str, texts: Sequence[str], folder: str | None) -> None:
     """Encode the distinct texts that the store in ``folder`` lacks, with a bar; later look-ups find them."""
     vectors(Encoder.open(spec), texts, VectorStore(folder), progress=True)

@@ -17,7 +17,7 @@ from purchasing_power.evaluation.cross_validation import CrossValidation
 from purchasing_power.model.params import ModelParams
 from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.runtime_choice import resolve
-from purchasing_power.text.store import VectorStore, vectors
+from purchasing_power.text.store import VectorStore, store_folder, vectors
 from purchasing_power.tuning.trial_comparison import TrialInterval, compare_trials
 from steps.study.trial_runs import ranked
 
@@ -80,17 +80,17 @@ def prepare(
         Distinct texts of the rows that the folds fit on and score.
     """
     cache = workspace / "encoders"
-    intervals = []
+    encoders = []
     for number, one in enumerate(dict.fromkeys(asked)):
         choice = resolve(one, texts, runtime, device, cache)
         encoder = Encoder.open(choice.spec)
         log.info("encoder %s: runtime %s", one, choice.why)
-        speed = _encode(encoder, texts, str(workspace / "vectors"), cache)
-        intervals.append(
+        speed = _encode(encoder, texts, store_folder(workspace), cache)
+        encoders.append(
             StudyEncoder(one, choice.spec, choice.runtime, encoder.dimension, encoder.size_mb, speed)
         )
-        _log(number, intervals[-1])
-    return intervals
+        _log(number, encoders[-1])
+    return encoders
 
 
 def compare(
