@@ -10,7 +10,7 @@ import mlflow
 
 from purchasing_power.errors import DataError
 from purchasing_power.kinds import registry as kinds
-from purchasing_power.pages.page import GREEN, ORANGE, code, render_page, verdict
+from purchasing_power.pages.page import GREEN, ORANGE, render_page, verdict
 from steps.promotion.ledger_words import comparison, missed, sentence, table
 from tracking import ledger, runs
 from tracking.entry import Outputs, count, execute, number, parameter
@@ -75,19 +75,21 @@ def _page(model: str, known: list[Record], found: list[Gain], faults: list[str])
 
 def _cells(record: Record) -> tuple[object, ...]:
     what = f"{record.action}, forced: {record.forced}" if record.forced else record.action
-    dirty = ", with uncommitted changes" if record.dirty == "true" else ""
+    source = (
+        f"try {record.attempt}" if record.attempt else "",
+        f"data {record.data['users.digest']}" if "users.digest" in record.data else "",
+        f"commit {record.commit[:10]}{', with uncommitted changes' if record.dirty == 'true' else ''}",
+        f"digest {record.digest[:12]}",
+    )
     return (
         record.number,
-        record.time[:16].replace("T", " "),
-        record.who,
+        (record.time[:16].replace("T", " "), record.who),
         verdict(what, good=False) if record.forced or record.action == "refuse" else what,
-        record.version,
-        record.from_stage or "",
-        record.to_stage or "",
-        record.before or "",
-        record.attempt or "",
-        code(record.data.get("users.digest", "")),
-        (record.reason, f"Commit {record.commit[:10]}{dirty}; digest {record.digest[:12]}."),
+        (record.version, f"instead of {record.before}" if record.before else ""),
+        f"{record.from_stage or ''} → {record.to_stage or ''}"
+        if record.from_stage or record.to_stage
+        else "",
+        (record.reason, "; ".join(part for part in source if part)),
     )
 
 

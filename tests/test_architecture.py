@@ -18,6 +18,17 @@ MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "service"}
 
 
+PAGES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.html.j2"))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_page_has_its_looks_from_the_toolkit(path: Path) -> None:
+    if path.parent.name != "pages":
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith('{% extends "layout.html.j2" %}')
+        assert not [tag for tag in ("<style", "<table", "<h1", "<header", "<section", "<svg") if tag in text]
+
+
 def test_the_layers_hold_and_no_import_closes_a_cycle() -> None:
     command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from monitoring.policy.window_history import MonitoredWindow
 from purchasing_power.pages import pictures
+from purchasing_power.pages.page import share
 from purchasing_power.pages.pictures import BLUE, GREEN, MUTED, ORANGE
 
 RANKED = ("average_precision", "auc_macro", "r2")
@@ -55,13 +56,13 @@ def trends(
     importance = [Line(words["trend_importance"], ORANGE, _by_window(windows, "drift.matter"))]
     listed = [Line(words["trend_list"], BLUE, _by_window(windows, "campaign.users"))]
     panels = (
-        (words["trend_performance"], _performance(windows, words), "{:.2f}"),
-        (words["trend_importance"], importance, "{:.0%}"),
-        (words["trend_list"], listed, "{:,.0f}"),
+        (words["trend_performance"], _performance(windows, words), "{:.2f}".format),
+        (words["trend_importance"], importance, share),
+        (words["trend_list"], listed, "{:,.0f}".format),
     )
     return [
-        (title, picture(lines, form.format, title))
-        for title, lines, form in panels
+        (title, picture(lines, text_of, title))
+        for title, lines, text_of in panels
         if any(line.drawn for line in lines)
     ]
 
@@ -108,7 +109,7 @@ def _draw(figure: Figure, lines: Sequence[Line], text_of: Callable[[float], str]
     axes.set_xticks(ends, [f"{datetime.fromtimestamp(end):%Y-%m-%d}" for end in ends])
     axes.tick_params(axis="x", length=0)
     if named:
-        figure.legend(loc="outside lower left", ncols=2, columnspacing=3)
+        figure.legend(loc="outside lower left", ncols=2, columnspacing=3, handlelength=3)
 
 
 def _limits(values: list[float]) -> tuple[float, float]:
