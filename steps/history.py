@@ -54,19 +54,23 @@ def run(options: Options) -> Outputs:
         },
         "history.json",
     )
-    page = _page(options.registered, known, found, faults)
+    page = _page(options, known, found, faults)
     return {"history_report": runs.write_text(page, "history.html")}
 
 
-def _page(model: str, known: list[Record], found: list[Gain], faults: list[str]) -> str:
+def _page(options: Options, known: list[Record], found: list[Gain], faults: list[str]) -> str:
     complete = f"Each of {len(known)} records follows the one before it; none was edited or is missing."
+    nothing = "Not measured: give users, a table with matured labels."
+    if options.users != "none":
+        nothing = "No version has replaced another by the gate yet."
     return render_page(
         "steps",
         "history.html.j2",
-        f"History of {model}",
+        f"History of {options.registered}",
         colour=ORANGE if faults else GREEN,
         headline="The ledger has been edited or is incomplete." if faults else complete,
         faults=faults,
+        note="" if found else nothing,
         head=GAINS,
         gains=[_row(gain) for gain in found],
         records=[_cells(record) for record in reversed(known)],
