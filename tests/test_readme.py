@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from purchasing_power.kinds.registry import KINDS
 from purchasing_power.shop.contract import KEYS, SCHEMAS
 from tracking.chain import entry_points, options_of
 
@@ -69,6 +70,12 @@ def commands(path: Path) -> list[str]:
 
 
 ALL = [(path.name, command) for path in PAPERS for command in commands(path)]
+
+
+@pytest.fixture(autouse=True)
+def example_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The entry of the kind that CONTRIBUTING.md adds; its commands name it."""
+    monkeypatch.setitem(KINDS, "lapse", "purchasing_power.kinds.lapse")
 
 
 @pytest.mark.parametrize(("paper", "command"), ALL, ids=lambda word: word[:60])
@@ -146,6 +153,12 @@ def test_every_entry_point_is_on_the_map_with_its_own_file(path: Path) -> None:
     assert {name: file[:-3].replace("/", ".") for name, file in rows} == {
         name: point.module for name, point in POINTS.items()
     }
+
+
+@pytest.mark.parametrize("path", PAPERS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_parameter_that_is_given_in_a_sentence_is_one_of_mlproject(path: Path) -> None:
+    given = set(re.findall(r"-P \"?(\w+)=", prose(path)))
+    assert given <= {name for point in POINTS.values() for name in point.defaults}
 
 
 @pytest.mark.parametrize("path", PAPERS, ids=lambda path: str(path.relative_to(ROOT)))
