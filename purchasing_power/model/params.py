@@ -192,7 +192,7 @@ class ModelParams(Settings):
         Of a regression: ``"squared"`` error, or ``"tweedie"`` deviance of that power, for amounts with many
         zeros; ``"auto"`` is squared error.
     encoder
-        Encoder reference: ``minilm``, a model folder or a hub name, with options after ``?``.
+        Encoder spec: ``minilm``, a model folder or a hub name, with options after ``?``.
     text_components, reduction
         Columns that each text representation is reduced to; encoder vectors by ``"pca"`` or ``"whitening"``.
     ngram_max, min_df, tfidf_width

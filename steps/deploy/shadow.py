@@ -30,7 +30,7 @@ NICENESS = 10
 
 
 @dataclass
-class Side:
+class VersionServer:
     """A server of one worker on one version.
 
     Attributes
@@ -71,8 +71,8 @@ class Shadow:
     where: Path
     key: bytes
     variables: dict[str, str]
-    ours: Side = field(default_factory=lambda: Side("production"))
-    theirs: Side = field(default_factory=lambda: Side("staging"))
+    ours: VersionServer = field(default_factory=lambda: VersionServer("production"))
+    theirs: VersionServer = field(default_factory=lambda: VersionServer("staging"))
     refused: Path | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
     written: float = field(default_factory=time.monotonic)
@@ -147,30 +147,30 @@ def _follow(shadow: Shadow, staging: ModelVersion | None, production: Path) -> N
     log.info("shadow: version %s is compared", staging.version)
 
 
-def _serve(shadow: Shadow, side: Side, home: Path) -> None:
+def _serve(shadow: Shadow, server: VersionServer, home: Path) -> None:
     """Start a server on a version where there is none, and again where it has ended."""
     # A server that starts while the others are ended would be left behind.
     if shadow.ended.is_set():
         return
-    if side.home == home:
-        if processes.noted(shadow.where, side.name) is not None:
+    if server.home == home:
+        if processes.noted(shadow.where, server.name) is not None:
             return
-        side.port = 0
-        if time.monotonic() - side.started < AGAIN_AFTER_S:
+        server.port = 0
+        if time.monotonic() - server.started < AGAIN_AFTER_S:
             return
-        log.warning("shadow: the server of the version at %s ended; it is started again", side.name)
-    processes.end(shadow.where, side.name)
-    side.port, side.home, side.started = 0, home, time.monotonic()
+        log.warning("shadow: the server of the version at %s ended; it is started again", server.name)
+    processes.end(shadow.where, server.name)
+    server.port, server.home, server.started = 0, home, time.monotonic()
     port = server_process.free_port()
     process = server_process.start(str(home), port, 1, shadow.variables, NICENESS)
-    processes.note_or_end(shadow.where, side.name, process.pid)
+    processes.note_or_end(shadow.where, server.name, process.pid)
     server_process.wait_healthy(process, port)
-    side.port = port
+    server.port = port
 
 
 def _end(shadow: Shadow) -> None:
-    for side in (shadow.ours, shadow.theirs):
-        processes.end(shadow.where, side.name)
+    for server in (shadow.ours, shadow.theirs):
+        processes.end(shadow.where, server.name)
 
 
 def _take(shadow: Shadow, held: Mirrored) -> None:

@@ -10,8 +10,8 @@ import mlflow
 
 from purchasing_power.errors import DataError
 from steps.deploy.server_process import HOST
+from steps.deploy.smoke_process import EXAMPLE
 
-EXAMPLE = "serving_input_example.json"
 PATIENCE_S = 60
 Row = dict[str, Any]
 Answer = tuple[int, Any]
