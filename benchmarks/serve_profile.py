@@ -29,9 +29,9 @@ from purchasing_power.serving.deployed import Deployed
 from purchasing_power.serving.fast.blocks import block
 from purchasing_power.serving.fast.fast_model import FastModel, scores_of
 from purchasing_power.serving.forms import rows_of
-from purchasing_power.serving.limits import Limits
 from purchasing_power.serving.responder import purchase_responder
 from purchasing_power.serving.rows import read_rows
+from purchasing_power.serving.rules import Limits
 from steps.model_logging import signature
 
 ROUNDS = 5

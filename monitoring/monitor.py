@@ -11,11 +11,11 @@ from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from tqdm import tqdm
 
-from monitoring.detect import DriftResult, detect
 from monitoring.drift.comparison import compare
+from monitoring.evidence import DriftResult, detect
 from monitoring.performance.estimate import estimated_performance
 from monitoring.performance.realised import realised_performance
-from monitoring.performance.reference_performance import recorded_performance
+from monitoring.performance.results import recorded_performance
 from monitoring.policy import past_jobs
 from monitoring.policy.decision import decide
 from monitoring.policy.policy import RETRAIN, Policy

@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from purchasing_power.evaluation.bootstrap import Comparison, Interval, metric_name
-from purchasing_power.gates.decision import Check, Decision, decided
-from purchasing_power.gates.level import corrected_level
+from purchasing_power.gates.decision import Check, Decision, corrected_level, decided
 
 ADVANTAGES = {
     "better": (),

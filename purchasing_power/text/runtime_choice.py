@@ -25,7 +25,7 @@ from purchasing_power.text.encoder_spec import (
     EncoderSpec,
     parse,
 )
-from purchasing_power.text.runtime import processor
+from purchasing_power.text.runtime import base
 from purchasing_power.text.runtime.base import check, successor
 
 SAMPLE_TEXTS = 128
@@ -34,8 +34,8 @@ LEAST_COSINE = {EXACT: 0.9999, AUTO: 0.995}
 # Runtimes from fast to slow on processors with one of these features. Times sentence-transformers on 300 texts
 # (benchmarks/encode.py): with VNNI and bfloat16 4.8, 3.3, 3.3, 1.8 and 1.4, with neither 2.3, 1.6 and 1.4.
 _ORDERS: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = (
-    (processor.BFLOAT16, (OPENVINO_INT8, ONNX_INT8, OPENVINO_BF16, ONNX_FLOAT32, FLOAT32)),
-    (processor.INT8, (OPENVINO_INT8, ONNX_INT8, ONNX_FLOAT32, FLOAT32)),
+    (base.BFLOAT16_INSTRUCTIONS, (OPENVINO_INT8, ONNX_INT8, OPENVINO_BF16, ONNX_FLOAT32, FLOAT32)),
+    (base.INT8_INSTRUCTIONS, (OPENVINO_INT8, ONNX_INT8, ONNX_FLOAT32, FLOAT32)),
     (frozenset(), (ONNX_INT8, ONNX_FLOAT32, FLOAT32)),
 )
 _EXACT = (OPENVINO_BF16, ONNX_FLOAT32, FLOAT32)
@@ -124,7 +124,7 @@ def _on_cuda(device: str) -> bool:
 
 def order() -> tuple[str, ...]:
     """All runtimes that are of use on this processor, from fast to slow."""
-    here = processor.features()
+    here = base.processor_features()
     return next(order for wanted, order in _ORDERS if not wanted or wanted & here)
 
 

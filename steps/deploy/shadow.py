@@ -1,4 +1,7 @@
-"""The shadow: what the version at staging would have answered, written beside what production answers."""
+"""The shadow: what the version at staging would have answered, written beside what production answers.
+
+Its receiver of mirrored requests answers at once; what it cannot hold it counts and lets go.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from mlflow.entities.model_registry import ModelVersion
 
 from steps.deploy import folder, processes, server_process, smoke
-from steps.deploy.mirror import Mirrored
+from steps.deploy.server_process import HOST
 from steps.deploy.shadow_scores import ask, pairs, write
 
 log = logging.getLogger(__name__)
@@ -27,6 +31,47 @@ ROWS_A_FILE, WRITTEN_WITHIN_S = 10_000, 10.0
 # A server that ends as soon as it starts must not take the machine's time from those that answer users.
 AGAIN_AFTER_S = 30.0
 NICENESS = 10
+# Bodies held while the other version answers earlier ones.
+HELD = 64
+
+
+@dataclass
+class Mirrored:
+    """Request bodies that wait, with their content types, and how many were let go."""
+
+    port: int = 0
+    waiting: queue.Queue[tuple[bytes, str]] = field(default_factory=lambda: queue.Queue(HELD))
+    dropped: int = 0
+
+
+@contextmanager
+def mirrored() -> Iterator[Mirrored]:
+    """Take mirrored requests on a free port of 127.0.0.1."""
+    held = Mirrored()
+
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 5
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            self.send_response(204)
+            self.end_headers()
+            try:
+                held.waiting.put_nowait((body, self.headers.get("Content-Type", "application/json")))
+            except queue.Full:
+                held.dropped += 1
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Write nothing: the answers' time is not spent on it."""
+
+    server = ThreadingHTTPServer((HOST, 0), Handler)
+    held.port = server.server_address[1]
+    threading.Thread(target=server.serve_forever, name="mirror", daemon=True).start()
+    try:
+        yield held
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 @dataclass

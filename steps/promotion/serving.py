@@ -1,4 +1,4 @@
-"""A version served for real by ``mlflow models serve``, and what is seen of it."""
+"""What is seen of a version served for real by ``mlflow models serve``, asked in the form of its own example."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dataclasses import replace
 from threading import Barrier
 from typing import Any
 
+import mlflow
 import numpy as np
 import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
@@ -20,10 +21,10 @@ from purchasing_power.errors import DataError
 from purchasing_power.gates.serving import ContractTest, Load, ServingEvidence, ServingPolicy, keeps_budget
 from purchasing_power.kinds.kind import BATCH
 from purchasing_power.model.protocol import Table
-from steps.deploy.server_process import free_port, serving
+from steps.deploy.server_process import HOST, free_port, serving
+from steps.deploy.smoke_process import EXAMPLE
 from steps.promotion.evidence import Models
 from steps.promotion.options import Options
-from steps.promotion.requests import Row, ask, body_of, connect, form_of
 
 APPROVED_BY = "approved_by"
 COMPARED, ASKED = 50, 200
@@ -32,6 +33,47 @@ TRACES = ("Traceback (most recent call last)", "stack_trace")
 ODD = "an odd value"
 # The first answers pay for what each worker does once.
 WARM_UP = 10
+PATIENCE_S = 60
+Row = dict[str, Any]
+Answer = tuple[int, Any]
+
+
+def form_of(uri: str) -> str:
+    """Name under which a version takes its rows: that of its own example.
+
+    Raises
+    ------
+    DataError
+        If the version carries no example.
+    """
+    try:
+        keys = mlflow.artifacts.load_dict(f"{uri}/{EXAMPLE}")
+    except Exception as error:
+        raise DataError(
+            f"{uri}: no readable {EXAMPLE} ({error}). Log the version with an input example."
+        ) from error
+    return "inputs" if "inputs" in keys else "dataframe_records"
+
+
+def ask(connection: http.client.HTTPConnection, body: bytes) -> Answer:
+    """Post a body on a connection that stays open; the status and the answer, parsed where it is JSON."""
+    connection.request("POST", "/invocations", body, {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    said = answer.read()
+    try:
+        return answer.status, json.loads(said)
+    except ValueError:
+        return answer.status, said.decode(errors="replace")
+
+
+def connect(port: int) -> http.client.HTTPConnection:
+    """A connection to the server on a port."""
+    return http.client.HTTPConnection(HOST, port, timeout=PATIENCE_S)
+
+
+def body_of(form: str, rows: list[Row]) -> bytes:
+    """The request of some rows."""
+    return json.dumps({form: rows}, ensure_ascii=False).encode()
 
 
 def under_load(port: int, bodies: list[bytes], clients: int, seconds: float, workers: int) -> Load:

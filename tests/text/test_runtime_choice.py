@@ -11,7 +11,7 @@ from purchasing_power.text import encoder as encoder_module
 from purchasing_power.text import runtime_choice
 from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.encoder_spec import RETIRED
-from purchasing_power.text.runtime import base, onnx, processor
+from purchasing_power.text.runtime import base, onnx
 from purchasing_power.text.runtime_choice import RuntimeChoice, order, resolve
 
 TEXTS = ["red milk", "shirt", "good 😀 shirt", "", "milk"]
@@ -25,7 +25,7 @@ def _own_exports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """A processor that has neither VNNI nor bfloat16."""
-    monkeypatch.setattr(processor, "features", lambda: frozenset({"avx2"}))
+    monkeypatch.setattr(base, "processor_features", lambda: frozenset({"avx2"}))
 
 
 def test_a_named_runtime_is_taken_and_the_references_own_goes_first(tiny_bert: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_runtime_of_an_earlier_release_is_refused_where_it_is_asked_for_and_re
 def test_the_processors_features_decide_the_order(
     features: set[str], first: str, exact: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processor, "features", lambda: frozenset(features))
+    monkeypatch.setattr(base, "processor_features", lambda: frozenset(features))
     assert (order()[0], order()[-1]) == (first, "float32")
     assert next(name for name in order() if name in runtime_choice._EXACT) == exact
 
@@ -104,7 +104,7 @@ def test_bfloat16_is_compared_before_it_passes_for_exact(
     tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("openvino")
-    monkeypatch.setattr(processor, "features", lambda: processor.BFLOAT16)
+    monkeypatch.setattr(base, "processor_features", lambda: base.BFLOAT16_INSTRUCTIONS)
     for least, runtime in ((0.9, "openvino-bf16"), (1.1, "onnx-float32")):
         monkeypatch.setitem(runtime_choice.LEAST_COSINE, "exact", least)
         assert resolve(str(tiny_bert), TEXTS).runtime == runtime
