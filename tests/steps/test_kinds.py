@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from mlflow.tracking import MlflowClient
 from order_ranking import orders
+from stores import new_store
 from tables import changed, panel
 from watched import next_month
 
@@ -118,6 +119,7 @@ def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         for own in set(CASES) - set(kinds.KINDS):
             patch.setitem(kinds.KINDS, own, own)
         CASES[request.param].tables(folder / "now", folder / "later")
+        new_store(folder, "kinds")
         yield Shop(request.param, folder)
 
 
@@ -126,8 +128,6 @@ def store(shop: Shop, own_tracking_store: None, monkeypatch: pytest.MonkeyPatch)
     """Use the kind's own store."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{shop.folder}/mlflow.db")
     mlflow.set_tracking_uri(f"sqlite:///{shop.folder}/mlflow.db")
-    if mlflow.get_experiment_by_name("kinds") is None:
-        mlflow.create_experiment("kinds", artifact_location=f"file://{shop.folder}/artifacts")
     mlflow.set_experiment("kinds")
 
 

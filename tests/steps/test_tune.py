@@ -13,6 +13,7 @@ import psutil
 import pytest
 from mlflow.tracking import MlflowClient
 from project import ROOT
+from stores import new_store
 from tables import panel
 
 from purchasing_power.model.flat_params import read_params
@@ -34,9 +35,8 @@ FAST = {
 
 
 def tuned(tmp_path: Path, **given: str) -> tuple[mlflow.entities.Run, dict[str, str]]:
+    new_store(tmp_path, "tune")
     runs.prepare()
-    if mlflow.get_experiment_by_name("tune") is None:
-        mlflow.create_experiment("tune", artifact_location=f"file://{tmp_path}/artifacts")
     user_table.write(panel(), tmp_path / "users")
     chosen = {**FAST, "users": str(tmp_path / "users"), "workspace": str(tmp_path / "workspace"), **given}
     args = options_of("tune", chosen)

@@ -14,6 +14,7 @@ import optuna
 import pytest
 from mlflow.tracking import MlflowClient
 from optuna.trial import FrozenTrial, Trial, TrialState
+from stores import new_store
 
 from purchasing_power.errors import DataError
 from purchasing_power.model.flat_params import model_params
@@ -28,8 +29,8 @@ from tracking import runs
 
 @pytest.fixture
 def parent(tmp_path: Path) -> mlflow.ActiveRun:
+    new_store(tmp_path, "studies")
     runs.prepare()
-    mlflow.create_experiment("studies", artifact_location=f"file://{tmp_path}/artifacts")
     mlflow.set_experiment("studies")
     with mlflow.start_run() as run:
         yield run
