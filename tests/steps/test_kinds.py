@@ -26,6 +26,9 @@ from steps.deploy import smoke
 from tracking import ledger, registry, runs
 from tracking.chain import options_of
 
+# Each kind's registry is filled and served for real.
+pytestmark = pytest.mark.slow
+
 QUICK = {
     **{"replicates": "200", "load_seconds": "0.4", "load_clients": "2", "workers": "1", "p99_ms": "5000"},
     **{"folds": "0", "to": "production"},
