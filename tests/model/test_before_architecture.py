@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from before import unpacked
 
 from purchasing_power.explain.explanation import explain
 from purchasing_power.model import bundle
@@ -18,24 +18,20 @@ from purchasing_power.serving.fast.fast_model import FastModel
 from purchasing_power.serving.rows import RequestColumns, rows_of_frame
 from purchasing_power.snapshot import user_table
 
-ARCHIVE = Path(__file__).parents[1] / "fixtures" / "before_architecture" / "store.tar.xz"
 VERSIONS = [*(("shop", number) for number in range(1, 8)), ("reviews", 1)]
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("before")
-    with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(folder, filter="data")
-    return folder / "fixture"
+def store() -> Path:
+    return unpacked()
 
 
 def bundle_of(store: Path, model: str, version: int) -> Path:
-    """Folder of a version's bundle: the store was made under ``/fixture``."""
+    """Folder of a version's bundle."""
     with sqlite3.connect(store / "mlflow.db") as rows:
         wanted = "SELECT storage_location FROM model_versions WHERE name = ? AND version = ?"
         [[place]] = rows.execute(wanted, (model, version)).fetchall()
-    [found] = (store / place.removeprefix("file:///fixture/")).rglob("bundle.json")
+    [found] = Path(place.removeprefix("file://")).rglob("bundle.json")
     return found.parent
 
 

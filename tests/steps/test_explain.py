@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import mlflow
 import pandas as pd
 import pytest
+from stores import new_store
 from tables import TEXTS, panel
 
 from purchasing_power.errors import DataError
@@ -34,10 +35,9 @@ def model() -> PurchasingModel:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tracking store and a user table for all tests here: a store takes seconds to make."""
+    """A tracking store and a user table for all tests here."""
     folder = tmp_path_factory.mktemp("explained")
-    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-    mlflow.create_experiment("explain", artifact_location=f"file://{folder}/artifacts")
+    new_store(folder, "explain")
     user_table.write(TABLE, folder / "users")
     return folder
 

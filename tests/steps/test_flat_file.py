@@ -45,7 +45,7 @@ def write(folder: Path, labels: str, rows: int = 300) -> Path:
 
 
 def lead(project: Project, path: Path, **more: str):
-    """``main`` on the file, without the encoder."""
+    """``main`` on the file, without the encoder; test_lifecycle runs it through MLflow Projects."""
     given = {
         "text": "review",
         "label": "outcome",
@@ -53,7 +53,7 @@ def lead(project: Project, path: Path, **more: str):
         "representations": "tfidf",
         "trials": "3",
     }
-    return project.mlflow_run(
+    return project.run_here(
         "main", data=str(path), workspace=str(project.folder / "workspace"), **{**given, **more}
     )
 
@@ -78,7 +78,7 @@ def test_a_flat_file_goes_from_csv_to_production(
     model = registry.open_bundle(registry.at_stage("purchasing_power", "production"))
     assert model.training.calibration_rows > 0 and set(model.meta.numeric) == {"income", "since", "member"}
     if labels == "binary":
-        other = project.mlflow_run("main", data="small_shop", workspace=str(project.folder / "workspace"))
+        other = project.run_here("main", data="small_shop", workspace=str(project.folder / "workspace"))
         assert other.returncode != 0
         assert "production predicts label, this run would predict tier" in other.stderr
 

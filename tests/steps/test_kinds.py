@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from mlflow.tracking import MlflowClient
 from order_ranking import orders
+from stores import new_store
 from tables import changed, panel
 from watched import next_month
 
@@ -24,6 +25,9 @@ from steps import evaluate, history, promote, retrain, rollback, score, serve, s
 from steps.deploy import smoke
 from tracking import ledger, registry, runs
 from tracking.chain import options_of
+
+# Each kind's registry is filled and served for real.
+pytestmark = pytest.mark.slow
 
 QUICK = {
     **{"replicates": "200", "load_seconds": "0.4", "load_clients": "2", "workers": "1", "p99_ms": "5000"},
@@ -118,6 +122,7 @@ def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         for own in set(CASES) - set(kinds.KINDS):
             patch.setitem(kinds.KINDS, own, own)
         CASES[request.param].tables(folder / "now", folder / "later")
+        new_store(folder, "kinds")
         yield Shop(request.param, folder)
 
 
@@ -126,8 +131,6 @@ def store(shop: Shop, own_tracking_store: None, monkeypatch: pytest.MonkeyPatch)
     """Use the kind's own store."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{shop.folder}/mlflow.db")
     mlflow.set_tracking_uri(f"sqlite:///{shop.folder}/mlflow.db")
-    if mlflow.get_experiment_by_name("kinds") is None:
-        mlflow.create_experiment("kinds", artifact_location=f"file://{shop.folder}/artifacts")
     mlflow.set_experiment("kinds")
 
 

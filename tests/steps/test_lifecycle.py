@@ -193,9 +193,9 @@ def test_every_trial_is_a_grandchild_with_its_state(client: MlflowClient) -> Non
 
 def test_a_tie_keeps_production_and_says_so(lived: tuple[Project, str], client: MlflowClient) -> None:
     project = lived[0]
-    trained = project.mlflow_run("train", workspace=str(project.folder / "workspace"), folds="0")
+    trained = project.run_here("train", workspace=str(project.folder / "workspace"), folds="0")
     assert trained.returncode == 0, trained.stderr[-3000:]
-    done = project.mlflow_run("promote")
+    done = project.run_here("promote")
     assert done.returncode == 0, done.stderr[-3000:]
     assert "gate=refused" in done.stdout
     candidate = registry.at_stage(MODEL, "candidate")
@@ -236,7 +236,7 @@ def test_a_monitor_that_must_retrain_does_so_as_its_child_tells_what_the_gate_sa
 
 
 def test_what_is_in_production_is_not_promoted_again(lived: tuple[Project, str]) -> None:
-    done = lived[0].mlflow_run("promote", version="1")
+    done = lived[0].run_here("promote", version="1")
     assert done.returncode != 0
     assert "is in production already" in done.stderr
     assert "Traceback" not in done.stderr.split("error:")[0]
@@ -245,6 +245,6 @@ def test_what_is_in_production_is_not_promoted_again(lived: tuple[Project, str])
 def test_a_typo_and_a_missing_folder_are_met_with_one_clear_line(project: Project) -> None:
     typo = project.mlflow_run("train", targte="spend")
     assert typo.returncode != 0 and "Did you mean target?" in typo.stderr
-    missing = project.mlflow_run("ingest", data="/no/such/shop", workspace=str(project.folder / "workspace"))
+    missing = project.run_here("ingest", data="/no/such/shop", workspace=str(project.folder / "workspace"))
     assert missing.returncode != 0 and "error:" in missing.stderr and "/no/such/shop" in missing.stderr
     assert "Traceback" not in missing.stderr.partition("error:")[2].partition("ERROR mlflow")[0]

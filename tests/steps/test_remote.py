@@ -158,7 +158,7 @@ def the_trainer_is_refused(server: RemoteServer, loser: str) -> None:
     before = {stage: registry.number_at(HOME, stage) for stage in registry.STAGES}
     left_behind = left_running_by_the_admin()
     trainer = Remote(server.folder, server)
-    done = trainer.mlflow_run("promote", version=loser, to="staging", to_model=HOME, replicates="200")
+    done = trainer.run_here("promote", version=loser, to="staging", to_model=HOME, replicates="200")
     assert done.returncode != 0
     assert f"this account may not move staging of {HOME}" in done.stderr, done.stderr[-3000:]
     assert "EDIT permission" in done.stderr and "Ask the owner of the model" in done.stderr

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from stores import new_store
 from tables import TEXTS, panel
 from tiny_models import tiny_bert  # noqa: F401
 
@@ -57,10 +58,9 @@ def served(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Iterato
     model = fit(TABLE, parts, fit_target("tier", TABLE, parts.train), params)
     folder = bundle.save(model, home / "bundle", TEXTS)
     before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{home}/mlflow.db")
+    new_store(home, "served")
     try:
-        experiment = mlflow.create_experiment("served", artifact_location=f"file://{home}/artifacts")
-        with mlflow.start_run(experiment_id=experiment):
+        with mlflow.start_run(experiment_id=mlflow.get_experiment_by_name("served").experiment_id):
             version = log_and_register(KIND, model, folder, KIND.example(model, TABLE), "m", {})
         logged = next((home / "artifacts").rglob("MLmodel")).parent
         (logged / "deployed.json").write_text(json.dumps({"model": "m", "version": "7", "stage": "staging"}))

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from mlflow.tracking import MlflowClient
 from project import ROOT
+from stores import new_store
 from tables import panel
 
 from purchasing_power.model.flat_params import read_params
@@ -34,9 +35,8 @@ FAST = {
 
 
 def tuned(tmp_path: Path, **given: str) -> tuple[mlflow.entities.Run, dict[str, str]]:
+    new_store(tmp_path, "tune")
     runs.prepare()
-    if mlflow.get_experiment_by_name("tune") is None:
-        mlflow.create_experiment("tune", artifact_location=f"file://{tmp_path}/artifacts")
     user_table.write(panel(), tmp_path / "users")
     chosen = {**FAST, "users": str(tmp_path / "users"), "workspace": str(tmp_path / "workspace"), **given}
     args = options_of("tune", chosen)
@@ -86,7 +86,7 @@ def test_each_encoder_is_tried_and_compared_beside_no_encoder(tmp_path: Path) ->
     assert run.data.tags["encoder.0.runtime"] == run.data.tags["encoder.1.runtime"] == "onnx-float32"
     assert run.data.metrics["encoder.1.texts_per_second"] > 0 < run.data.metrics["encoder.0.size_mb"]
     tried = {trial.data.params.get("encoder") for trial in children(run, "trial")}
-    assert {run.data.tags["encoder.0.reference"], run.data.tags["encoder.1.reference"]} <= tried
+    assert {run.data.tags["encoder.0.spec"], run.data.tags["encoder.1.spec"]} <= tried
     page = Path(runs.location(f"runs:/{run.info.run_id}/study.html")).read_text()
     assert "<h2>Encoders</h2>" in page and "minilm?pooling=cls" in page
 

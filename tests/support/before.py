@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import sqlite3
 import tarfile
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +46,26 @@ class Before:
 
 
 def restore(folder: Path) -> Before:
-    """The store in a folder of a test's own, set up as MLflow's tracking store."""
-    with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(folder, filter="data")
-    place = folder / STORED_FOLDER.strip("/")
-    _move(place / "mlflow.db", str(place))
-    uri = f"sqlite:///{place}/mlflow.db"
+    """A copy of the store's database in a folder of a test's own, set up as MLflow's tracking store."""
+    place = unpacked()
+    shutil.copyfile(place / "mlflow.db", folder / "mlflow.db")
+    uri = f"sqlite:///{folder}/mlflow.db"
     os.environ["MLFLOW_TRACKING_URI"] = uri
     mlflow.set_tracking_uri(uri)
     found = json.loads((place / "predictions.json").read_text(encoding="utf-8"))
     return Before(uri, found["users"], found["said"])
+
+
+@cache
+def unpacked() -> Path:
+    """The store and its artifacts, unpacked once in a process; a test writes no artifact over those that lie there."""
+    folder = Path(tempfile.mkdtemp(prefix="before-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(folder, filter="data")
+    place = folder / STORED_FOLDER.strip("/")
+    _move(place / "mlflow.db", str(place))
+    return place
 
 
 def _move(store: Path, place: str) -> None:

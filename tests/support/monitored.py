@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
+from stores import new_store
 from tables import changed, panel
 from watched import trained
 
@@ -69,9 +70,8 @@ def up_to(moment: str, flipped: bool = False) -> UserTable:
 def _made() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="monitored-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    _use(folder)
-    experiment = mlflow.create_experiment("tests", artifact_location=f"file://{folder}/artifacts")
-    mlflow.set_experiment("tests")
+    os.environ["MLFLOW_TRACKING_URI"] = new_store(folder, "tests")
+    experiment = mlflow.set_experiment("tests").experiment_id
     whole = whole_table()
     first = sorted(whole.frame[CUTOFF].unique())[BEFORE - 1]
     table = up_to(f"{first:%Y-%m-%d}")

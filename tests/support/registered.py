@@ -15,6 +15,7 @@ from pathlib import Path
 import mlflow
 import numpy as np
 from project import ROOT
+from stores import new_store
 from tables import changed, panel
 
 from purchasing_power.kinds.purchase import KIND
@@ -47,8 +48,7 @@ def table() -> UserTable:
 def _made() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="registered-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    _use(folder)
-    mlflow.create_experiment("tests", artifact_location=f"file://{folder}/artifacts")
+    os.environ["MLFLOW_TRACKING_URI"] = new_store(folder, "tests")
     mlflow.set_experiment("tests")
     users = table()
     user_table.write(users, folder / "users")

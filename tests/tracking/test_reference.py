@@ -7,6 +7,7 @@ from pathlib import Path
 import mlflow
 import pytest
 from mlflow.entities.model_registry import ModelVersion
+from stores import new_store
 from watched import stored
 
 from purchasing_power.errors import DataError
@@ -24,8 +25,8 @@ def version(**tags: str) -> ModelVersion:
 @pytest.mark.slow
 def test_what_a_run_logged_is_what_the_version_opens(tmp_path: Path) -> None:
     _, _, reference = stored()
+    new_store(tmp_path, "reference")
     runs.prepare()
-    mlflow.create_experiment("reference", artifact_location=f"file://{tmp_path}/artifacts")
     with mlflow.start_run(experiment_id=mlflow.get_experiment_by_name("reference").experiment_id) as run:
         tags = log_reference(reference)
     assert tags == {TAG: f"runs:/{run.info.run_id}/reference"}

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
+from stores import new_store
 
 from monitoring.policy.retraining import RetrainingResult, retrain
 from tracking import runs
 
 
 @pytest.mark.slow
-def test_a_failed_retraining_is_found_below_its_parent_and_reported() -> None:
+def test_a_failed_retraining_is_found_below_its_parent_and_reported(tmp_path: Path) -> None:
+    new_store(tmp_path)
     runs.prepare()
     path = os.environ["PATH"]
     with mlflow.start_run() as parent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import optuna
 import pytest
 from mlflow.tracking import MlflowClient
 from optuna.trial import FrozenTrial, Trial, TrialState
+from stores import new_store
 
 from purchasing_power.errors import DataError
 from purchasing_power.model.flat_params import model_params
@@ -28,8 +30,8 @@ from tracking import runs
 
 @pytest.fixture
 def parent(tmp_path: Path) -> mlflow.ActiveRun:
+    new_store(tmp_path, "studies")
     runs.prepare()
-    mlflow.create_experiment("studies", artifact_location=f"file://{tmp_path}/artifacts")
     mlflow.set_experiment("studies")
     with mlflow.start_run() as run:
         yield run
@@ -129,18 +131,16 @@ def test_the_report_shows_history_importance_and_slices_without_network(parent, 
     assert '<script src="' not in page
 
 
-OPENER = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from steps.study import trial_runs
-trial_runs.open_study("study", sys.argv[2], 0, [])
-"""
-
-
 def test_two_processes_may_open_a_fresh_database_at_once(tmp_path: Path) -> None:
-    given = [str(runs.ROOT), f"sqlite:///{tmp_path}/trials.db"]
-    openers = [subprocess.Popen([sys.executable, "-c", OPENER, *given]) for _ in range(3)]
-    assert [one.wait(60) for one in openers] == [0, 0, 0]
+    # Forked, they have nothing to import and meet at the database.
+    forked = multiprocessing.get_context("fork")
+    given = ("study", f"sqlite:///{tmp_path}/trials.db", 0, [])
+    openers = [forked.Process(target=trial_runs.open_study, args=given) for _ in range(3)]
+    for one in openers:
+        one.start()
+    for one in openers:
+        one.join(60)
+    assert [one.exitcode for one in openers] == [0, 0, 0]
 
 
 WORKER = """
@@ -149,6 +149,7 @@ sys.path.insert(0, sys.argv[1])
 import mlflow
 from steps.study import trial_runs
 mlflow.set_tracking_uri(sys.argv[2])
+trial_runs.HEARTBEAT_S, trial_runs.GRACE_S = 1, 3
 
 def hang(trial, after_fold):
     trial.suggest_float("x", 0, 1)
@@ -232,7 +233,12 @@ def test_the_report_compares_encoders_and_tells_of_the_blend(parent, tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_worker_killed_in_the_middle_of_a_trial_loses_nothing(parent, tmp_path: Path) -> None:
+def test_a_worker_killed_in_the_middle_of_a_trial_loses_nothing(
+    parent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The same as between processes of `tune`, in less time.
+    monkeypatch.setattr(trial_runs, "HEARTBEAT_S", 1)
+    monkeypatch.setattr(trial_runs, "GRACE_S", 3)
     storage = f"sqlite:///{tmp_path}/trials.db"
     opened(tmp_path)
     given = [
