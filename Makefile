@@ -28,13 +28,14 @@ lint: $(VENV)/installed-test  ## format, style, types, layers
 	mypy
 	lint-imports
 
-bench: $(VENV)/installed-bench  ## the README's figures
+bench: $(VENV)/installed-bench  ## the figures of docs/figures.md
 	python benchmarks/snapshot.py
 	python benchmarks/quality.py
 	python benchmarks/encode.py
 	python benchmarks/switch.py
 	python benchmarks/hostile.py
 	python benchmarks/serve.py
+	python benchmarks/start_up.py
 	python benchmarks/false_alarms.py
 	python benchmarks/power.py --windows 25
 	python benchmarks/drift_speed.py

@@ -93,8 +93,8 @@ def store_reference(rows: Path, folder: Path) -> None:
 
 
 def ours(current: Path, reference: Path, out: Path) -> None:
-    from monitoring.detect import detect
     from monitoring.drift.comparison import WindowComparison
+    from monitoring.evidence import detect
     from monitoring.performance.results import Performance
     from monitoring.reports import evidently_report
     from monitoring.reports.synthetic_sample import synthetic_samples

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from monitoring.detect import detect
 from monitoring.drift.comparison import WindowComparison
 from monitoring.drift.results import WindowDrift
+from monitoring.evidence import detect
 from monitoring.performance.results import Performance
 from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from purchasing_power.text.runtime import processor
+from purchasing_power.text.runtime import base
 
 SIZE = 2048
 TRIES = 12
@@ -38,7 +38,7 @@ def kind(runtime: str) -> str:
     """Number type of a runtime's products on this processor."""
     if "int8" in runtime:
         return "int8"
-    has_bfloat16 = processor.BFLOAT16 & processor.features()
+    has_bfloat16 = base.BFLOAT16_INSTRUCTIONS & base.processor_features()
     return "bfloat16" if runtime.endswith("bf16") and has_bfloat16 else "float32"
 
 

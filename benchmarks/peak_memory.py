@@ -8,6 +8,6 @@ def peak_mb() -> float:
 
     ``getrusage`` would count what the process that started this one had in memory then.
     """
-    told = Path("/proc/self/status").read_text(encoding="ascii")
-    line = next(line for line in told.splitlines() if line.startswith("VmHWM:"))
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) / 1024

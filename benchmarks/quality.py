@@ -1,9 +1,9 @@
-"""Judges the pipeline of ``make demo`` on Complete Journey, and what text adds, there and on household income.
+"""Evaluates the pipeline of ``make demo`` on Complete Journey, and what text adds, there and on household income.
 
 ``auc``, ``average_precision`` and ``naive_auc`` come from the evaluate step's ``evaluation.json``: the steps
 of ``main`` up to ``evaluate`` run with MLproject's own defaults, in a store and a workspace that are thrown
 away. ``auc_without_text`` comes from tune, train and evaluate again on the same user table with
-``representations=none`` and as many trials. The income figures are told in ``quality_income``.
+``representations=none`` and as many trials. The income figures are explained in ``quality_income``.
 Run: ``python benchmarks/quality.py``.
 """
 
@@ -55,7 +55,7 @@ class Demo:
     params, plain_params
         What the study chose.
     cutoffs
-        Cutoffs of the rows that both were judged on.
+        Cutoffs of the rows that both were evaluated on.
     gains
         With text minus without, on the same rows, by metric.
     """

@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from monitoring.detect import detect
 from monitoring.drift.comparison import compare
-from monitoring.evidence import Evidence
+from monitoring.evidence import Evidence, detect
 from monitoring.performance.estimate import estimated_performance
 from monitoring.performance.realised import realised_performance
 from monitoring.policy import past_jobs

@@ -25,9 +25,9 @@ from purchasing_power.shop.tables import scan
 from purchasing_power.snapshot.build import build
 from purchasing_power.snapshot.target import fit_target
 from purchasing_power.snapshot.user_table import DOCUMENTS, USER, UserTable, distinct_texts
+from purchasing_power.text.checkpoint import find_folder
 from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.encoder_spec import parse
-from purchasing_power.text.model_folder import find
 from purchasing_power.text.store import warm
 from steps.model_logging import log_and_register, signature
 
@@ -88,21 +88,23 @@ def compared_models(folder: Path, users: int, runtime: str) -> tuple[list[Compar
     checked = _checked(made)
     with mlflow.start_run(experiment_id=experiment):
         ours = log_and_register(KIND, made.model, made.bundle, made.example, "ours", {})
-        floor = mlflow.pyfunc.log_model(name="floor", python_model=str(HERE / "serve_floor.py"), **_BARE)
+        bare = mlflow.pyfunc.log_model(
+            name="pass_through", python_model=str(HERE / "serve_pass_through.py"), **_BARE
+        )
         frame = mlflow.pyfunc.log_model(
-            name="frame", python_model=str(HERE / "serve_frame_floor.py"), signature=checked, **_BARE
+            name="frame", python_model=str(HERE / "serve_frame_pass_through.py"), signature=checked, **_BARE
         )
         naive = mlflow.pyfunc.log_model(
             name="naive",
             python_model=str(HERE / "serve_naive.py"),
-            artifacts={"encoder": str(find(parse("minilm"))), "weights": str(_naive(folder, made))},
+            artifacts={"encoder": str(find_folder(parse("minilm"))), "weights": str(_naive(folder, made))},
             signature=checked,
             **_BARE,
         )
     plain, framed = _bodies(folder, "inputs", rows), _bodies(folder, "dataframe_records", rows)
     compared = [
         ComparedModel("ours", f"models:/ours/{ours.version}", plain),
-        ComparedModel("pass-through", floor.model_uri, plain),
+        ComparedModel("pass-through", bare.model_uri, plain),
         ComparedModel("pass-through, DataFrame signature", frame.model_uri, framed),
         ComparedModel("naive", naive.model_uri, framed),
     ]

@@ -29,9 +29,9 @@ from purchasing_power.serving.deployed import Deployed
 from purchasing_power.serving.fast.blocks import block
 from purchasing_power.serving.fast.fast_model import FastModel, scores_of
 from purchasing_power.serving.forms import rows_of
-from purchasing_power.serving.limits import Limits
 from purchasing_power.serving.responder import purchase_responder
 from purchasing_power.serving.rows import read_rows
+from purchasing_power.serving.rules import Limits
 from steps.model_logging import signature
 
 ROUNDS = 5
@@ -49,10 +49,12 @@ def main() -> None:
         rows = requests(made.table.rows(made.known[-args.requests :]))
         with mlflow.start_run(experiment_id=experiment):
             info = mlflow.pyfunc.log_model(
-                name="floor", python_model=str(HERE / "serve_floor.py"), pip_requirements=["mlflow"]
+                name="pass_through",
+                python_model=str(HERE / "serve_pass_through.py"),
+                pip_requirements=["mlflow"],
             )
-        floor = mlflow.pyfunc.load_model(info.model_uri)
-        table = [*libraries(made, rows), *ours(bundle.load(made.bundle), rows), *pass_through(floor, rows)]
+        bare = mlflow.pyfunc.load_model(info.model_uri)
+        table = [*libraries(made, rows), *ours(bundle.load(made.bundle), rows), *pass_through(bare, rows)]
     for who, part, spent in table:
         print(f"{who:<16}{part:<44}{spent:>9.3f} ms")
     print(json.dumps({f"{who}: {part}": round(spent, 3) for who, part, spent in table}))
@@ -129,12 +131,12 @@ def ours(model, rows: list[dict]) -> list[tuple[str, str, float]]:
     return [*figures, (who, "all, body to reply", total)]
 
 
-def pass_through(floor, rows: list[dict]) -> list[tuple[str, str, float]]:
+def pass_through(bare, rows: list[dict]) -> list[tuple[str, str, float]]:
     """A pass-through model with type hints in MLflow's scoring server, without the server."""
-    bodies, schema = [json.dumps({"inputs": [row]}) for row in rows], floor.metadata.get_input_schema()
+    bodies, schema = [json.dumps({"inputs": [row]}) for row in rows], bare.metadata.get_input_schema()
 
     def invoke(body: str) -> object:
-        return scoring_server.invocations(body, "application/json", floor, schema)
+        return scoring_server.invocations(body, "application/json", bare, schema)
 
     return [("pass-through", "all, body to reply", spent_ms(invoke, bodies))]
 

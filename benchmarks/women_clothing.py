@@ -55,8 +55,8 @@ def read_chosen(path: Path, folder: Path) -> dict[str, ModelParams]:
         raise SystemExit(
             f"{path.name}: not found. Write it with `python benchmarks/women_clothing.py --choose`."
         )
-    told = json.loads(path.read_text(encoding="utf-8"))
-    models = {row: model_params(told[row]) for row in ROWS}
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    models = {row: model_params(stored[row]) for row in ROWS}
     larger = unpacked(models.values(), folder)
     return {row: placed(one, larger) for row, one in models.items()}
 
@@ -66,8 +66,8 @@ def write_chosen(frame: pd.DataFrame, folder: Path) -> None:
     rows = np.sort(published_folds(frame[LABEL])[0][0])
     chosen = choose(flat_table(frame.iloc[rows], folder), folder)
     draft = CHOSEN.with_suffix(".tmp")
-    told = {row: params.to_dict() for row, params in chosen.items()}
-    draft.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    stored = {row: params.to_dict() for row, params in chosen.items()}
+    draft.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
     draft.replace(CHOSEN)
 
 
@@ -104,9 +104,9 @@ def run(frame: pd.DataFrame, folds: list[int], folder: Path) -> tuple[Scores, Sc
             found = one_fold(frame, pairs[fold], models, folder)
             draft.write_text(json.dumps({"figures": found, "peak_gib": peak_mb() / 1024}))
             draft.replace(kept)
-        told = json.loads(kept.read_text())
-        peak = max(peak, told["peak_gib"])
-        for name, (score, took) in told["figures"].items():
+        stored = json.loads(kept.read_text())
+        peak = max(peak, stored["peak_gib"])
+        for name, (score, took) in stored["figures"].items():
             scores[name][fold], seconds[name][fold] = score, took
             tqdm.write(f"fold {fold} {name} {score:.4f} {took:.0f} s")
     return scores, seconds, peak

@@ -11,11 +11,11 @@ from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from tqdm import tqdm
 
-from monitoring.detect import DriftResult, detect
 from monitoring.drift.comparison import compare
+from monitoring.evidence import DriftResult, detect
 from monitoring.performance.estimate import estimated_performance
 from monitoring.performance.realised import realised_performance
-from monitoring.performance.reference_performance import recorded_performance
+from monitoring.performance.results import recorded_performance
 from monitoring.policy import past_jobs
 from monitoring.policy.decision import decide
 from monitoring.policy.policy import RETRAIN, Policy
@@ -29,7 +29,7 @@ from purchasing_power.kinds import registry as kinds
 from purchasing_power.kinds.kind import Kind
 from purchasing_power.reference.columns import meanings
 from tracking import ledger, lock, registry, runs
-from tracking.entry import Outputs, choice, execute, number, optional_date, parameter, whole
+from tracking.entry import Outputs, choice, count, execute, number, optional_date, parameter
 from tracking.reference import open_reference
 from tracking.registry import ModelOptions
 
@@ -48,18 +48,18 @@ class JobOptions(ModelOptions):
     drift_importance: float = parameter(
         "share of feature importance on what drifted that makes drift important", number
     )
-    min_users: int = parameter("fewest users from which anything is concluded", whole)
-    poor_windows: int = parameter("poor windows among the newest that call for retraining", whole)
-    windows: int = parameter("newest windows that are looked at", whole)
-    cool_down_days: int = parameter("days after a retraining in which no other is started", whole)
-    max_age_days: int = parameter("age at which a version is retrained on schedule; 0 for never", whole)
+    min_users: int = parameter("fewest users from which anything is concluded", count)
+    poor_windows: int = parameter("poor windows among the newest that call for retraining", count)
+    windows: int = parameter("newest windows that are looked at", count)
+    cool_down_days: int = parameter("days after a retraining in which no other is started", count)
+    max_age_days: int = parameter("age at which a version is retrained on schedule; 0 for never", count)
     retrain: str = parameter("whether to start a retraining", choice(*RETRAIN))
     tables: str = parameter("checked tables that a retraining takes its snapshot of: as for snapshot")
     language: str = parameter("language of the stakeholder report", choice(*LANGUAGES))
     webhook: str = parameter("where alerts go: a URL that takes Slack's JSON, env:NAME, or none")
     prometheus: str = parameter("folder of the node exporter's textfile collector, or none")
     workspace: str = parameter("folder for Evidently's workspace and the caches of a retraining")
-    seed: int = parameter("seed of the draws, and of a retraining", whole)
+    seed: int = parameter("seed of the draws, and of a retraining", count)
 
     @property
     def policy(self) -> Policy:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import logging
+import re
 import signal
 import time
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
 from mlflow.tracking import MlflowClient
 
 from monitoring.monitor import JobOptions
 from monitoring.policy import past_jobs
-from monitoring.schedule import next_moment, trigger
 from purchasing_power.errors import DataError
 from purchasing_power.kinds import registry as kinds
 from tracking import registry, runs
 from tracking.chain import run_steps
-from tracking.entry import Outputs, execute, parameter, whole
+from tracking.entry import Outputs, count, execute, parameter
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +29,52 @@ JOB = "monitor"
 # A sleep ends at least so often, so that a clock that was set is noticed.
 LONGEST_SLEEP_S = 60.0
 SOON = timedelta(seconds=1)
+EVERY = re.compile(r"every (\d+) ?s?")
+
+
+def trigger(schedule: str, start: datetime) -> BaseTrigger:
+    """What gives the moments of a schedule, in UTC.
+
+    Parameters
+    ----------
+    schedule
+        Five crontab fields, such as ``0 6 * * mon``, or ``every N``: every N seconds.
+    start
+        First moment of an ``every``; it must be to come, or the first is a whole turn later.
+
+    Raises
+    ------
+    DataError
+        If it is neither.
+    """
+    if found := EVERY.fullmatch(schedule.strip()):
+        if int(found[1]) > 0:
+            return IntervalTrigger(seconds=int(found[1]), start_date=start, timezone=UTC)
+    else:
+        try:
+            return CronTrigger.from_crontab(schedule, timezone=UTC)
+        except ValueError:
+            pass
+    raise DataError(
+        f"schedule: got {schedule!r}; allowed are five crontab fields in UTC, such as '0 6 * * mon', and 'every N' "
+        "with N seconds above 0. Set one of them."
+    )
+
+
+def next_moment(of: BaseTrigger, last: datetime | None) -> datetime:
+    """The next moment that is still to come; those that passed during a job are left out.
+
+    Raises
+    ------
+    DataError
+        If there is none, as with 30 February.
+    """
+    now = datetime.now(UTC)
+    # With the last moment, a trigger would give those that passed since, one by one.
+    moment = of.get_next_fire_time(None, now if last is None else max(now, last + timedelta(microseconds=1)))
+    if moment is None:
+        raise DataError("schedule: no day of any year fits it. Set one that comes.")
+    return moment
 
 
 @dataclass(frozen=True)
@@ -33,7 +82,7 @@ class Options(JobOptions):
     """Parameters of ``watch``: those of ``monitor`` but for its exit code, when to look, and how often."""
 
     schedule: str = parameter("five crontab fields in UTC, or 'every N' seconds")
-    jobs: int = parameter("turns after which the watch ends; 0 for none", whole)
+    jobs: int = parameter("turns after which the watch ends; 0 for none", count)
 
 
 def run(options: Options) -> Outputs:

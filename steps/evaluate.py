@@ -17,7 +17,7 @@ from purchasing_power.kinds import registry as kinds
 from purchasing_power.kinds.case import Evaluated
 from purchasing_power.kinds.kind import Kind
 from tracking import registry, runs
-from tracking.entry import Outputs, execute, parameter, whole
+from tracking.entry import Outputs, count, execute, parameter
 from tracking.registry import ModelOptions
 
 # What stands on the version's page; the run and the report hold every figure.
@@ -32,8 +32,8 @@ class Options(ModelOptions):
 
     users: str = parameter("table with the held-out rows: a folder, a runs:/ URI, or latest")
     version: str = parameter("version number or stage")
-    replicates: int = parameter("bootstrap replicates of the intervals", whole)
-    seed: int = parameter("seed of the bootstrap", whole)
+    replicates: int = parameter("bootstrap replicates of the intervals", count)
+    seed: int = parameter("seed of the bootstrap", count)
 
 
 def run(options: Options) -> Outputs:

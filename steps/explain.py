@@ -25,7 +25,7 @@ from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.cutoffs import at_cutoff
 from purchasing_power.snapshot.user_table import USER, UserTable
 from tracking import registry, runs
-from tracking.entry import Outputs, choice, execute, optional_date, parameter, whole
+from tracking.entry import Outputs, choice, count, execute, optional_date, parameter
 from tracking.registry import ModelOptions
 
 log = logging.getLogger(__name__)
@@ -42,8 +42,8 @@ class Options(ModelOptions):
     )
     cutoff: date | None = parameter("cutoff of the rows, YYYY-MM-DD; auto is the latest", optional_date)
     language: str = parameter("en or zh", choice(*LANGUAGES))
-    top: int = parameter("how many reasons of the user's score are told", whole)
-    seed: int = parameter("seed of samples and shuffles", whole)
+    top: int = parameter("how many reasons of the user's score are given", count)
+    seed: int = parameter("seed of samples and shuffles", count)
 
 
 def run(options: Options) -> Outputs:

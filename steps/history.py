@@ -14,7 +14,7 @@ from purchasing_power.errors import DataError
 from purchasing_power.kinds import registry as kinds
 from steps.promotion.ledger_words import comparison, missed, sentence, table
 from tracking import ledger, runs
-from tracking.entry import Outputs, execute, number, parameter, whole
+from tracking.entry import Outputs, count, execute, number, parameter
 from tracking.ledger_record import Record, problems
 from tracking.registry import ModelOptions
 
@@ -32,8 +32,8 @@ class Options(ModelOptions):
 
     users: str = parameter("table with matured labels: a folder, a runs:/ URI, latest, or none")
     level: float = parameter("level of the interval of a realised difference", number)
-    replicates: int = parameter("bootstrap replicates", whole)
-    seed: int = parameter("seed of the bootstrap", whole)
+    replicates: int = parameter("bootstrap replicates", count)
+    seed: int = parameter("seed of the bootstrap", count)
 
 
 def run(options: Options) -> Outputs:

@@ -34,10 +34,10 @@ def _climb(options: Options, version: ModelVersion, home: str) -> Outputs:
     case = Case(options, version, home, production, kind, kind.read(folder), uri)
     placed = case.placed
     due = stages_due(case, placed, ledger.records(home))
-    standing = {stage: registry.number_at(home, stage) for stage in due}
+    versions = {stage: registry.number_at(home, stage) for stage in due}
     steps: list[Step] = []
     for stage in due:
-        steps.append(carry_out(case, run_gate(case, stage), placed, standing[stage]))
+        steps.append(carry_out(case, run_gate(case, stage), placed, versions[stage]))
         placed = placed or case.placed
         if not steps[-1].gated.decision.passed and not steps[-1].moved:
             break

@@ -13,7 +13,7 @@ from purchasing_power.model.params import ModelParams
 from purchasing_power.snapshot.target import TARGETS
 from tracking import registry, runs
 from tracking.chain import run_steps
-from tracking.entry import Outputs, choice, execute, parameter, whole
+from tracking.entry import Outputs, choice, count, execute, parameter
 from tracking.registry import ModelOptions
 
 SNAPSHOT, TUNE = "snapshot", "tune"
@@ -30,7 +30,7 @@ class Options(ModelOptions):
     last_cutoff: str = parameter("latest cutoff, YYYY-MM-DD; auto is the last that the orders reach")
     target: str = parameter("what to predict", choice(*TARGETS))
     positive: str = parameter("class whose probability is the score, or auto")
-    trials: int = parameter("trials of the study", whole)
+    trials: int = parameter("trials of the study", count)
     representations: str = parameter("text representations to try")
     heads: str = parameter("heads to try")
     device: str = parameter("where encoders and networks run")
@@ -40,7 +40,7 @@ class Options(ModelOptions):
     blend: str = parameter("most trials that may enter a blend; 0 makes none")
     workers: str = parameter("processes that run trials")
     workspace: str = parameter("folder for the vector store and the studies")
-    seed: int = parameter("seed of everything random", whole)
+    seed: int = parameter("seed of everything random", count)
 
 
 def run(options: Options) -> Outputs:

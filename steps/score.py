@@ -23,7 +23,7 @@ from purchasing_power.serving.batch.parts import (
     value_counts,
 )
 from tracking import registry, runs
-from tracking.entry import Outputs, choice, execute, optional_date, parameter, whole
+from tracking.entry import Outputs, choice, count, execute, optional_date, parameter
 from tracking.registry import ModelOptions
 
 
@@ -34,12 +34,12 @@ class Options(ModelOptions):
     users: str = parameter("user table: a folder, a runs:/ URI, or latest")
     version: str = parameter("version number or stage")
     cutoff: date | None = parameter("cutoff to score, YYYY-MM-DD; auto is the latest", optional_date)
-    reasons: int = parameter("how many reasons each score gets, in words; 0 leaves them out", whole)
+    reasons: int = parameter("how many reasons each score gets, in words; 0 leaves them out", count)
     language: str = parameter("language of the reasons: en or zh", choice(*LANGUAGES))
     batch: int = parameter(
-        "most users scored at once; a run that was stopped goes on after the last batch", whole
+        "most users scored at once; a run that was stopped goes on after the last batch", count
     )
-    seed: int = parameter("seed of reasons that are sampled", whole)
+    seed: int = parameter("seed of reasons that are sampled", count)
     output: str = parameter("Parquet file to write")
 
 

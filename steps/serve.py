@@ -19,12 +19,10 @@ from purchasing_power.errors import DataError
 from purchasing_power.shop.pseudonym import read_key
 from steps.deploy import folder, processes, proxy, records, webhook
 from steps.deploy.deployment import SERVER, Deployment, ServerSettings
-from steps.deploy.mirror import mirrored
 from steps.deploy.options import NONE, Options
 from steps.deploy.server_process import HOST, Stopped, check_free, free_port, stop_signals
-from steps.deploy.shadow import SHADOW, Shadow, shadowing
-from steps.deploy.start import deploy, takeover
-from steps.deploy.switch import follow
+from steps.deploy.shadow import SHADOW, Shadow, mirrored, shadowing
+from steps.deploy.switch import deploy, follow, takeover
 from steps.deploy.watch import Watch, watching
 from steps.deploy.webhook import receiving
 from tracking import registry

@@ -26,8 +26,8 @@ from mlflow.pyfunc.scoring_server import InvocationsResponse
 from purchasing_power.errors import DataError
 from purchasing_power.serving.deployed import deployed
 from purchasing_power.serving.forms import frame_rows, rows_of
-from purchasing_power.serving.limits import read_limits
 from purchasing_power.serving.responder import BatchResponder, Responder
+from purchasing_power.serving.rules import read_limits
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.build import build
 from purchasing_power.snapshot.settings import SnapshotSettings
 from tracking import registry, runs
-from tracking.entry import Outputs, execute, optional_date, parameter, whole
+from tracking.entry import Outputs, count, execute, optional_date, parameter
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,12 @@ class Options:
     """Parameters of ``snapshot``."""
 
     tables: str = parameter("checked tables: a folder, a runs:/ URI, or latest")
-    lookback: int = parameter("longest feature window, days", whole)
-    horizon: int = parameter("outcome window, days", whole)
+    lookback: int = parameter("longest feature window, days", count)
+    horizon: int = parameter("outcome window, days", count)
     first_cutoff: date | None = parameter("earliest cutoff, YYYY-MM-DD or auto", optional_date)
     last_cutoff: date | None = parameter("latest cutoff, YYYY-MM-DD or auto", optional_date)
-    step: int = parameter("days between cutoffs", whole)
-    max_documents: int = parameter("most texts a row keeps, newest first", whole)
+    step: int = parameter("days between cutoffs", count)
+    max_documents: int = parameter("most texts a row keeps, newest first", count)
     like: str = parameter("whose columns are kept: a user table, models:/NAME@production, or none")
 
 

@@ -22,9 +22,9 @@ REPORTS = ("evaluation_report", "promotion_report", "monitor_report")
 def summary(model: str, outputs: dict[str, str]) -> str:
     """Under 15 lines for a terminal."""
     production = registry.at_stage(model, registry.PRODUCTION)
-    standing = f"version {production.version}" if production is not None else "no version yet"
+    version = f"version {production.version}" if production is not None else "no version yet"
     lines = [
-        f"In production: {standing} of {model} (version {outputs['candidate']} was {outputs['gate']} by the gate)",
+        f"In production: {version} of {model} (version {outputs['candidate']} was {outputs['gate']} by the gate)",
         _figures(outputs["evaluation"]),
     ]
     if "monitor_verdict" in outputs:

@@ -21,7 +21,7 @@ from purchasing_power.snapshot.target import TARGETS
 from purchasing_power.snapshot.user_table import DOCUMENTS
 from steps.model_logging import log_and_register
 from tracking import registry, runs
-from tracking.entry import Outputs, choice, execute, parameter, whole
+from tracking.entry import Outputs, choice, count, execute, parameter
 from tracking.reference import log_reference
 from tracking.registry import ModelOptions
 
@@ -35,13 +35,13 @@ class Options(ModelOptions):
     target: str = parameter("what to predict", choice(*TARGETS))
     positive: str = parameter("class whose probability is the score, or auto")
     folds: int = parameter(
-        "folds of the cross-validation that is logged beside the model; 0 leaves it out", whole
+        "folds of the cross-validation that is logged beside the model; 0 leaves it out", count
     )
     fold_scores: str = parameter(
         "scores of the parameters that a study measured on the same folds, a URI, or none"
     )
     workspace: str = parameter("folder for the vector store and the checkpoints of long fits")
-    seed: int = parameter("seed of everything random", whole)
+    seed: int = parameter("seed of everything random", count)
 
 
 class RunLog:

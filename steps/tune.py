@@ -45,7 +45,7 @@ def run(options: Options) -> Outputs:
     target = fit_target(options.target, table, known, options.positive)
     validation = validation_of(options, table, progress=True)
     encoders = _encoders(options, distinct_texts(table, known))
-    taken = [one.reference for one in encoders] or options.encoder
+    taken = [one.spec for one in encoders] or options.encoder
     study = _search(options, folder, table, validation, target, taken)
     outputs = _log(options, study, validation, target, encoders)
     if options.store_mb:

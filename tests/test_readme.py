@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from purchasing_power.kinds.registry import KINDS
 from purchasing_power.shop.contract import KEYS, SCHEMAS
 from tracking.chain import entry_points, options_of
 
@@ -22,16 +23,21 @@ HEADINGS = {
     "Two commands": "两条命令",
     "The map": "项目地图",
     "Your own data": "使用自己的数据",
-    "Promotion, rollback, monitoring": "晋级、回滚与监控",
-    "Serving": "在线服务",
-    "Environments": "运行环境",
-    "Figures": "数字",
+    "Read on": "继续阅读",
     "Limits": "局限",
 }
 POINTS = entry_points()
 ENV_MANAGERS = ("local", "uv", "virtualenv")
 # Commands that are neither ours nor MLproject's, by their first words.
-OTHERS = ("curl -s ", "mlflow ui ", "mlflow artifacts download ", ". .venv/bin/activate", "pytest ")
+OTHERS = (
+    "curl -s ",
+    "export MLFLOW_",
+    "mlflow artifacts download ",
+    "mlflow server ",
+    "mlflow ui ",
+    ". .venv/bin/activate",
+    "pytest ",
+)
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -63,12 +69,18 @@ def commands(path: Path) -> list[str]:
     return [*fenced(path), *spans]
 
 
-ALL = [(path.name, command) for path in (*READMES, CONTRIBUTING) for command in commands(path)]
+ALL = [(path.name, command) for path in PAPERS for command in commands(path)]
+
+
+@pytest.fixture(autouse=True)
+def example_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The entry of the kind that CONTRIBUTING.md adds; its commands name it."""
+    monkeypatch.setitem(KINDS, "lapse", "purchasing_power.kinds.lapse")
 
 
 @pytest.mark.parametrize(("paper", "command"), ALL, ids=lambda word: word[:60])
 def test_a_command_runs_as_written(paper: str, command: str) -> None:
-    words = shlex.split(command)
+    words = shlex.split(command, comments=True)
     if words[0] == "make":
         assert words[1:] and set(words[1:]) <= targets()
     elif words[:3] == ["mlflow", "run", "."]:
@@ -85,7 +97,7 @@ def targets() -> set[str]:
 
 def check_mlflow_run(words: list[str]) -> None:
     options = list(zip(words[::2], words[1::2], strict=True))
-    assert {option for option, _ in options} <= {"-e", "-P", "--env-manager"}
+    assert {option for option, _ in options} <= {"-e", "-P", "--env-manager", "--experiment-name"}
     assert dict(options)["--env-manager"] in ENV_MANAGERS, "without it MLflow wants conda"
     point = POINTS[dict(options).get("-e", "main")]
     given = dict(value.split("=", 1) for option, value in options if option == "-P")
@@ -114,6 +126,11 @@ def test_a_wrong_command_would_be_found() -> None:
             test_a_command_runs_as_written("a paper", wrong)
 
 
+@pytest.mark.parametrize("path", READMES, ids=lambda path: path.name)
+def test_a_readme_is_short(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 160
+
+
 def test_both_readmes_have_the_same_sections_in_order() -> None:
     assert headings(READMES[0]) == list(HEADINGS)
     assert headings(READMES[1]) == list(HEADINGS.values())
@@ -136,6 +153,12 @@ def test_every_entry_point_is_on_the_map_with_its_own_file(path: Path) -> None:
     assert {name: file[:-3].replace("/", ".") for name, file in rows} == {
         name: point.module for name, point in POINTS.items()
     }
+
+
+@pytest.mark.parametrize("path", PAPERS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_parameter_that_is_given_in_a_sentence_is_one_of_mlproject(path: Path) -> None:
+    given = set(re.findall(r"-P \"?(\w+)=", prose(path)))
+    assert given <= {name for point in POINTS.values() for name in point.defaults}
 
 
 @pytest.mark.parametrize("path", PAPERS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -97,7 +97,7 @@ def optional_date(text: str) -> date | None:
         raise argparse.ArgumentTypeError(f"got {text!r}; a date as YYYY-MM-DD or auto is allowed") from None
 
 
-def whole(text: str) -> int:
+def count(text: str) -> int:
     """A whole number >= 0."""
     try:
         value = int(text)
@@ -130,7 +130,7 @@ def choice(*values: str) -> Callable[[str], str]:
     return parse
 
 
-def words(*allowed: str) -> Callable[[str], list[str]]:
+def subset(*allowed: str) -> Callable[[str], list[str]]:
     """A comma-separated list of the given words."""
 
     def parse(text: str) -> list[str]:

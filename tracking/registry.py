@@ -136,7 +136,7 @@ def model_folder(version: ModelVersion, part: str = "") -> Path:
     return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
 
 
-class Moved(DataError):
+class ConcurrentMove(DataError):
     """A stage was moved by another process in the meantime."""
 
 
@@ -165,12 +165,12 @@ def check_stands(version: ModelVersion, stage: str) -> None:
 
     Raises
     ------
-    Moved
+    ConcurrentMove
         If it does not.
     """
     now = number_at(version.name, stage)
     if now != str(version.version):
-        raise Moved(
+        raise ConcurrentMove(
             f"model {version.name}: {stage} was moved by another process at the same time (now version "
             f"{now or 'none'}, not {version.version}). Look at the stages and run the command again."
         )
@@ -181,7 +181,7 @@ def move(version: ModelVersion, stage: str, expected: str | None) -> None:
 
     Raises
     ------
-    Moved
+    ConcurrentMove
         If the stage points elsewhere, before or after.
     """
     now = _as_expected(version.name, stage, expected)
@@ -195,7 +195,7 @@ def move_back(version: ModelVersion, expected: str | None) -> None:
 
     Raises
     ------
-    Moved
+    ConcurrentMove
         If production points elsewhere, before or after.
     """
     _as_expected(version.name, PRODUCTION, expected)
@@ -206,7 +206,7 @@ def _as_expected(model: str, stage: str, expected: str | None) -> ModelVersion |
     now = at_stage(model, stage)
     have = None if now is None else str(now.version)
     if have != expected:
-        raise Moved(
+        raise ConcurrentMove(
             f"model {model}: {stage} went from version {expected or 'none'} to {have or 'none'} while this "
             "command was at work. Look at the stages and run the command again."
         )

@@ -60,7 +60,7 @@ def estimated_performance(
 ) -> tuple[EstimatedFigure, ...]:
     """Expected figures of the current users, corrected by the estimate's error on the held-out rows.
 
-    Empty where outputs are no probability of an outcome that is sought, or the version has no held-out rows.
+    Empty where outputs are no probability of an outcome, or the version has no held-out rows.
 
     Parameters
     ----------

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from monitoring.performance.reference_performance import ReferencePerformance
-from monitoring.performance.results import Performance, RealisedFigure
+from monitoring.performance.results import Performance, RealisedFigure, ReferencePerformance
 from purchasing_power.errors import DataError
 from purchasing_power.evaluation.bootstrap import Resampling
 from purchasing_power.evaluation.holdout import HeldOutFigure, Predictions, evaluated

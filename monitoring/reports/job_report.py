@@ -10,7 +10,7 @@ import mlflow
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 
-from monitoring.detect import DriftResult
+from monitoring.evidence import DriftResult
 from monitoring.policy import past_jobs
 from monitoring.policy.decision import MonitoringDecision
 from monitoring.policy.policy import Policy

@@ -1,4 +1,4 @@
-"""Cross-validation within the known rows: what tuning and training judge parameters by."""
+"""Cross-validation within the known rows: what tuning and training compare parameters by."""
 
 from __future__ import annotations
 

@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from purchasing_power.evaluation.bootstrap import Comparison, Interval, metric_name
-from purchasing_power.gates.decision import Check, Decision, decided
-from purchasing_power.gates.level import corrected_level
+from purchasing_power.gates.decision import Check, Decision, corrected_level, decided
 
 ADVANTAGES = {
     "better": (),
@@ -91,7 +90,7 @@ class GateEvidence:
     Attributes
     ----------
     challenger
-        The challenger's figure with its interval; ``None`` for a kind without labels, which its own checks judge.
+        The challenger's figure with its interval; ``None`` for a kind without labels, which its own checks decide on.
     baseline, baseline_name
         Challenger against the baseline that a model must beat, and what that is; ``None`` without labels.
     production
@@ -148,7 +147,7 @@ def decide(evidence: GateEvidence, policy: GatePolicy) -> Decision:
 
 def _summary(challenger: Interval | None) -> str:
     if challenger is None:
-        return "The challenger learns without labels: it is judged by the checks of its kind."
+        return "The challenger learns without labels: the decision rests on the checks of its kind."
     return (
         f"The challenger's {metric_name(challenger.metric)} is {challenger.value:.4f} "
         f"({challenger.level:.0%} interval {challenger.low:.4f} to {challenger.high:.4f})."

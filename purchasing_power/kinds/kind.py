@@ -209,8 +209,8 @@ class Kind(ABC):
         first, second = self.metrics(challenger), self.metrics(champion)
         if first != second:
             raise DataError(
-                f"promote: the version is judged by {', '.join(first)}, production by {', '.join(second)}; they cannot "
-                "be compared. Train under another registered model (-P model=NAME)."
+                f"promote: the version is evaluated by {', '.join(first)}, production by {', '.join(second)}; they "
+                "cannot be compared. Train under another registered model (-P model=NAME)."
             )
 
     def own_evidence(self, case: GateCase, policy: GatePolicy) -> OwnEvidence:
@@ -315,11 +315,11 @@ class Kind(ABC):
         return self.outcome
 
     def probability(self, model: Any, outputs: np.ndarray) -> np.ndarray | None:
-        """Calibrated probability of the outcome that is sought, shape (n,); ``None`` where outputs are none."""
+        """Calibrated probability of the outcome that is predicted, shape (n,); ``None`` where outputs are none."""
         return None
 
     def positives(self, model: Any, y: np.ndarray) -> np.ndarray:
-        """Whether the outcome that is sought came, 0 or 1, shape (n,); of a kind whose outputs are probabilities."""
+        """Whether the outcome that is predicted came, 0 or 1, shape (n,); of a kind whose outputs are probabilities."""
         return y.astype(np.int64)
 
     def campaign(self, model: Any, table: Any, current: Any) -> CampaignList | None:

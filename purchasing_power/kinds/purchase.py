@@ -52,6 +52,7 @@ from purchasing_power.snapshot.user_table import (
     distinct_texts,
 )
 from purchasing_power.text.encoder_spec import parse
+from purchasing_power.text.store import store_folder
 
 NAIVE, PRIOR, RFM = "naive", "prior", "rfm"
 EXAMPLE_DOCUMENT = "a text that the user wrote, or the title of a product that the user bought"
@@ -82,7 +83,7 @@ class Purchase(Kind):
     def save(self, model: PurchasingModel, folder: Path, table: UserTable, options: FitOptions) -> Path:
         """Write the bundle, with the vectors of the texts that it was trained on."""
         texts = distinct_texts(table, split(table, options.seed).known)
-        return bundle.save(model, folder, texts, str(options.workspace / "vectors"))
+        return bundle.save(model, folder, texts, store_folder(options.workspace))
 
     def load(self, folder: Path) -> PurchasingModel:
         """Read a bundle."""

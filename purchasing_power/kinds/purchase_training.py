@@ -19,7 +19,7 @@ from purchasing_power.model.splits import folds, split
 from purchasing_power.snapshot.target import fit_target
 from purchasing_power.snapshot.user_table import UserTable, distinct_texts
 from purchasing_power.text.runtime_choice import resolve
-from purchasing_power.text.store import warm
+from purchasing_power.text.store import store_folder, warm
 
 
 def train(table: UserTable, options: FitOptions, log: FitLog) -> PurchasingModel:
@@ -40,7 +40,7 @@ def train(table: UserTable, options: FitOptions, log: FitLog) -> PurchasingModel
 
 
 def _settings(options: FitOptions) -> RunSettings:
-    store, workspace = str(options.workspace / "vectors"), str(options.workspace)
+    store, workspace = store_folder(options.workspace), str(options.workspace)
     return RunSettings(seed=options.seed, store=store, workspace=workspace, progress=True)
 
 
@@ -51,7 +51,7 @@ def resolved(params: ModelParams, texts: list[str], workspace: Path) -> ModelPar
         return replace(params, members=tuple(parts))
     if not params.reads_model:
         return params
-    return replace(params, encoder=resolve(params.encoder, texts, cache=workspace / "encoders").reference)
+    return replace(params, encoder=resolve(params.encoder, texts, cache=workspace / "encoders").spec)
 
 
 def _flat_params(params: ModelParams) -> dict[str, object]:

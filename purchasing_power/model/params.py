@@ -6,12 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from purchasing_power.errors import DataError
-from purchasing_power.model.draws import Draw
 from purchasing_power.model.scorer import Fitting, Scorer
 from purchasing_power.snapshot.user_table import UserTableMeta
 
@@ -31,6 +30,45 @@ TASKS = ("binary", "multiclass", "regression")
 SQUARED, TWEEDIE = "squared", "tweedie"
 
 _CASTS: dict[str, Callable[[Any], Any]] = {"int": int, "float": float, "str": str}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of some values, of which the first is tried first; a single one is taken undrawn."""
+
+    values: tuple[Any, ...]
+
+    @property
+    def start(self) -> Any:
+        """The value that is tried first."""
+        return self.values[0]
+
+
+@dataclass(frozen=True)
+class Range:
+    """A number between bounds, and the value that is tried first; integers where ``low`` is an int."""
+
+    low: float
+    high: float
+    start: float
+    log: bool = False
+
+
+Rule = Choice | Range
+
+
+class Draw(Protocol):
+    """Draws one parameter of a trial and gives its value."""
+
+    def __call__(self, parameter: str, rule: Rule, name: str = "") -> Any:
+        """Draw a parameter by a rule.
+
+        Parameters
+        ----------
+        name
+            What the study calls it, where that is not the parameter's own name: a rule that differs between heads is
+            drawn as ``"head.parameter"``.
+        """
 
 
 def one_of(*values: str, default: str | None = None) -> Any:
@@ -192,7 +230,7 @@ class ModelParams(Settings):
         Of a regression: ``"squared"`` error, or ``"tweedie"`` deviance of that power, for amounts with many
         zeros; ``"auto"`` is squared error.
     encoder
-        Encoder reference: ``minilm``, a model folder or a hub name, with options after ``?``.
+        Encoder spec: ``minilm``, a model folder or a hub name, with options after ``?``.
     text_components, reduction
         Columns that each text representation is reduced to; encoder vectors by ``"pca"`` or ``"whitening"``.
     ngram_max, min_df, tfidf_width

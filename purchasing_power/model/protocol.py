@@ -46,7 +46,7 @@ class Table(Protocol):
         """Hex digest of the rows' content and their order."""
 
 
-class Training(Protocol):
+class TrainingSummary(Protocol):
     """What a model has seen."""
 
     @property
@@ -70,7 +70,7 @@ class Model(Protocol):
 
     @property
     def training(self) -> Any:
-        """A :class:`Training`, with whatever else the kind notes of it."""
+        """A :class:`TrainingSummary`, with whatever else the kind notes of it."""
 
     @property
     def meta(self) -> Any:

@@ -17,7 +17,7 @@ LEAST_PER_CLASS = 10
 
 @dataclass(frozen=True)
 class Split:
-    """Positions of the rows that a model is fitted on, calibrated on and judged on, each ascending.
+    """Positions of the rows that a model is fitted on, calibrated on and tested on, each ascending.
 
     For a panel each part's label windows end at or before the next part's first cutoff, as they
     would have in production: a model is never fitted on an outcome that was not known yet.

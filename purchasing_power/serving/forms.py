@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from purchasing_power.serving.faults import RequestError, json_type
+from purchasing_power.serving.rules import RequestError, json_type
 from purchasing_power.shop.values import as_objects
 from purchasing_power.snapshot.user_table import DOCUMENTS
 

@@ -12,10 +12,9 @@ import pyarrow as pa
 
 from purchasing_power.errors import DataError
 from purchasing_power.serving import rules
-from purchasing_power.serving.faults import Faults, RequestError, json_type
 from purchasing_power.serving.forms import LISTS, PROFILE
-from purchasing_power.serving.limits import Limits
 from purchasing_power.serving.rows import RequestColumns, Rows, rows_of_frame
+from purchasing_power.serving.rules import Faults, Limits, RequestError, json_type
 from purchasing_power.shop.checks import check_table
 from purchasing_power.shop.contract import SCHEMAS
 from purchasing_power.snapshot.build import BLOCKS, features

@@ -14,11 +14,10 @@ from purchasing_power.errors import DataError
 from purchasing_power.model.protocol import Model
 from purchasing_power.serving.deployed import Deployed
 from purchasing_power.serving.fast.fast_model import FastModel
-from purchasing_power.serving.faults import RequestError
 from purchasing_power.serving.forms import is_raw
-from purchasing_power.serving.limits import Limits
 from purchasing_power.serving.prediction_log import PredictionLog, open_log
 from purchasing_power.serving.rows import RequestColumns, Rows, read_rows
+from purchasing_power.serving.rules import Limits, RequestError
 from purchasing_power.snapshot.user_table import USER
 
 

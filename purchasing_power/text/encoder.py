@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 from purchasing_power.errors import DataError
 from purchasing_power.text import checkpoint, windows
 from purchasing_power.text.checkpoint import Checkpoint
-from purchasing_power.text.encoder_spec import AUTO, EXACT, FLOAT32, ONNX_INT8, RETIRED, Reference, parse
+from purchasing_power.text.encoder_spec import AUTO, EXACT, FLOAT32, ONNX_INT8, RETIRED, EncoderSpec, parse
 from purchasing_power.text.runtime.base import Runtime, open_runtime, successor
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _OPENING = threading.Lock()
 class Encoder:
     """A frozen language model that maps a text to a unit vector.
 
-    The last layer's token vectors are pooled as the model's files or the reference say. A text longer than
+    The last layer's token vectors are pooled as the model's files or the spec say. A text longer than
     ``max_length`` is cut into overlapping windows, and its vector is the mean of theirs weighted by their
     tokens, each token counted once: no part of it is dropped. Every vector has L2 length 1. Weights are
     read from safetensors alone; code in a model folder is never run. They are loaded with the first text: a
@@ -85,17 +85,17 @@ class Encoder:
         self._loaded: _Loaded | None = None
 
     @classmethod
-    def open(cls, reference: str | Reference) -> Encoder:
-        """Open a model once per process, by reference: ``minilm``, a local folder or a Hugging Face hub name.
+    def open(cls, spec: str | EncoderSpec) -> Encoder:
+        """Open a model once per process, by spec: ``minilm``, a local folder or a Hugging Face hub name.
 
-        Options may follow a question mark; see :class:`~purchasing_power.text.encoder_spec.Reference`.
+        Options may follow a question mark; see :class:`~purchasing_power.text.encoder_spec.EncoderSpec`.
 
         Raises
         ------
         DataError
             If the model cannot be had, is neither BERT-like nor GPT-like, or an option is not allowed.
         """
-        wanted = parse(reference) if isinstance(reference, str) else reference
+        wanted = parse(spec) if isinstance(spec, str) else spec
         precision, device = wanted.runtime or FLOAT32, wanted.device or "auto"
         if precision in (EXACT, AUTO):
             raise DataError(

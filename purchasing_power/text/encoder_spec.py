@@ -1,4 +1,4 @@
-"""Encoder references: a model's name with options, ``NAME?pooling=mean&prefix=query%3A%20``."""
+"""Encoder specs: a model's name with options, ``NAME?pooling=mean&prefix=query%3A%20``."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ NUMBERS = {"max_length": (1, "tokens"), "overlap": (0, "tokens"), "layers": (1, 
 
 
 @dataclass(frozen=True)
-class Reference:
-    """What an encoder reference says; ``None`` where it is silent.
+class EncoderSpec:
+    """What an encoder spec says; ``None`` where it is silent.
 
     Attributes
     ----------
@@ -64,10 +64,10 @@ class Reference:
         return f"{self.name}?{urlencode(stated, quote_via=quote)}" if stated else self.name
 
 
-OPTIONS = tuple(field.name for field in fields(Reference))[1:]
+OPTIONS = tuple(field.name for field in fields(EncoderSpec))[1:]
 
 
-def parse(text: str) -> Reference:
+def parse(text: str) -> EncoderSpec:
     """Read ``NAME?option=value&option=value``; the options are percent-encoded as in a URL, the name is not.
 
     Raises
@@ -87,7 +87,7 @@ def parse(text: str) -> Reference:
         values[option] = _value(text, option, value)
     if query and not values:
         raise DataError(f"encoder {text}: got {query!r} after the question mark. Write option=value there.")
-    return Reference(name, **values)  # type: ignore[arg-type]
+    return EncoderSpec(name, **values)  # type: ignore[arg-type]
 
 
 def _check_option(text: str, option: str, repeated: bool) -> None:

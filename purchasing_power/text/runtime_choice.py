@@ -22,10 +22,10 @@ from purchasing_power.text.encoder_spec import (
     OPENVINO_BF16,
     OPENVINO_INT8,
     RETIRED,
-    Reference,
+    EncoderSpec,
     parse,
 )
-from purchasing_power.text.runtime import processor
+from purchasing_power.text.runtime import base
 from purchasing_power.text.runtime.base import check, successor
 
 SAMPLE_TEXTS = 128
@@ -34,39 +34,39 @@ LEAST_COSINE = {EXACT: 0.9999, AUTO: 0.995}
 # Runtimes from fast to slow on processors with one of these features. Times sentence-transformers on 300 texts
 # (benchmarks/encode.py): with VNNI and bfloat16 4.8, 3.3, 3.3, 1.8 and 1.4, with neither 2.3, 1.6 and 1.4.
 _ORDERS: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = (
-    (processor.BFLOAT16, (OPENVINO_INT8, ONNX_INT8, OPENVINO_BF16, ONNX_FLOAT32, FLOAT32)),
-    (processor.INT8, (OPENVINO_INT8, ONNX_INT8, ONNX_FLOAT32, FLOAT32)),
+    (base.BFLOAT16_INSTRUCTIONS, (OPENVINO_INT8, ONNX_INT8, OPENVINO_BF16, ONNX_FLOAT32, FLOAT32)),
+    (base.INT8_INSTRUCTIONS, (OPENVINO_INT8, ONNX_INT8, ONNX_FLOAT32, FLOAT32)),
     (frozenset(), (ONNX_INT8, ONNX_FLOAT32, FLOAT32)),
 )
 _EXACT = (OPENVINO_BF16, ONNX_FLOAT32, FLOAT32)
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A reference that names its runtime.
+class RuntimeChoice:
+    """A spec that names its runtime.
 
     Attributes
     ----------
-    reference
-        The full reference, for ``Encoder.open``.
+    spec
+        The full spec, for ``Encoder.open``.
     runtime
         The runtime that it names.
     why
         One sentence for people: what was passed over and for what reason.
     """
 
-    reference: str
+    spec: str
     runtime: str
     why: str
 
 
 def resolve(
-    reference: str,
+    spec: str,
     texts: Sequence[str],
     runtime: str = EXACT,
     device: str = "auto",
     cache: Path | str | None = None,
-) -> Choice:
+) -> RuntimeChoice:
     """Name the runtime of an encoder.
 
     ``"auto"`` takes the first of this processor's order that is installed and whose vectors of a seeded sample of
@@ -75,13 +75,13 @@ def resolve(
 
     Parameters
     ----------
-    reference
-        Encoder reference; a runtime or device that it names goes before the two parameters. A runtime that an earlier
+    spec
+        Encoder spec; a runtime or device that it names goes before the two parameters. A runtime that an earlier
         version had is replaced by one that takes its place.
     texts
         The user's own; without any, no runtime is taken that would have to be compared.
     runtime
-        Of a reference that names none.
+        Of a spec that names none.
     cache
         Folder for exported graphs, by fingerprint, which this process and its children use from now on; ``None``
         leaves it as it is (``text.encoder.exports_folder``).
@@ -91,7 +91,7 @@ def resolve(
     DataError
         If the runtime is unknown or not installed, or the encoder cannot be had.
     """
-    wanted = parse(reference)
+    wanted = parse(spec)
     device = wanted.device or device
     if device not in DEVICES:
         raise DataError(f"device: got {device!r}; allowed are {', '.join(DEVICES)}. Set one of them.")
@@ -112,8 +112,8 @@ def resolve(
     return _choice(wanted, *_first(wanted, texts, runtime))
 
 
-def _choice(wanted: Reference, runtime: str, why: str) -> Choice:
-    return Choice(str(replace(wanted, runtime=runtime)), runtime, why)
+def _choice(wanted: EncoderSpec, runtime: str, why: str) -> RuntimeChoice:
+    return RuntimeChoice(str(replace(wanted, runtime=runtime)), runtime, why)
 
 
 def _on_cuda(device: str) -> bool:
@@ -124,11 +124,11 @@ def _on_cuda(device: str) -> bool:
 
 def order() -> tuple[str, ...]:
     """All runtimes that are of use on this processor, from fast to slow."""
-    here = processor.features()
+    here = base.processor_features()
     return next(order for wanted, order in _ORDERS if not wanted or wanted & here)
 
 
-def _first(wanted: Reference, texts: Sequence[str], runtime: str) -> tuple[str, str]:
+def _first(wanted: EncoderSpec, texts: Sequence[str], runtime: str) -> tuple[str, str]:
     """The first runtime of the order that keeps to float32, and why it is the one."""
     sample, passed = _sample(texts), ""
     for name in order():
@@ -136,15 +136,15 @@ def _first(wanted: Reference, texts: Sequence[str], runtime: str) -> tuple[str, 
             continue
         try:
             check(name)
-            told = _compared(wanted, name, sample, LEAST_COSINE[runtime])
+            agreement = _compared(wanted, name, sample, LEAST_COSINE[runtime])
         except DataError as error:
             passed += f"; not {name}: {str(error).partition('. ')[0]}"
             continue
-        return name, f"{told}, the fastest here for {runtime}{passed}"
+        return name, f"{agreement}, the fastest here for {runtime}{passed}"
     return FLOAT32, f"{FLOAT32}, the fastest here for {runtime}{passed}"
 
 
-def _compared(wanted: Reference, name: str, sample: list[str], least: float) -> str:
+def _compared(wanted: EncoderSpec, name: str, sample: list[str], least: float) -> str:
     """The runtime's name with its mean cosine to float32.
 
     Raises
@@ -165,7 +165,7 @@ def _compared(wanted: Reference, name: str, sample: list[str], least: float) -> 
     return f"{name} (mean cosine to float32 {cosine:.5f})"
 
 
-def _vectors(wanted: Reference, runtime: str, texts: list[str]) -> np.ndarray:
+def _vectors(wanted: EncoderSpec, runtime: str, texts: list[str]) -> np.ndarray:
     # Made here and dropped: the models that are not taken leave the memory.
     source = checkpoint.find(wanted)
     return Encoder(source, source.fingerprint(), runtime, "cpu").encode(texts)

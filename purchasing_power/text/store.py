@@ -215,9 +215,14 @@ def vectors(
     return result if len(distinct) == len(texts) else result[[row_of[text] for text in texts]]
 
 
-def warm(reference: str, texts: Sequence[str], folder: str | None) -> None:
+def store_folder(workspace: Path | str) -> str:
+    """Where the vector store of a workspace lies."""
+    return str(Path(workspace, "vectors"))
+
+
+def warm(spec: str, texts: Sequence[str], folder: str | None) -> None:
     """Encode the distinct texts that the store in ``folder`` lacks, with a bar; later look-ups find them."""
-    vectors(Encoder.open(reference), texts, VectorStore(folder), progress=True)
+    vectors(Encoder.open(spec), texts, VectorStore(folder), progress=True)
 
 
 def prune(folder: Path | str, max_mb: float) -> float:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from purchasing_power.errors import DataError
-from purchasing_power.model.draws import Choice, Draw, Rule
 from purchasing_power.model.flat_params import RENAMED, model_params, parameters, refuse_old_names
 from purchasing_power.model.heads.registry import DEFAULT, HEADS
 from purchasing_power.model.imbalance import SYNTHETIC
@@ -18,8 +17,11 @@ from purchasing_power.model.params import (
     TASKS,
     TEXTS,
     TWEEDIE,
+    Choice,
+    Draw,
     Head,
     ModelParams,
+    Rule,
     read_value,
 )
 
@@ -53,7 +55,7 @@ class Space:
     Attributes
     ----------
     representations, heads, encoders
-        Text representations, heads and encoder references to draw from. The head ``finetuned`` and the
+        Text representations, heads and encoder specs to draw from. The head ``finetuned`` and the
         representation of that name bring each other along.
     regression
         Whether an amount is predicted: it has losses and no imbalance.

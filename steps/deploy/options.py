@@ -10,7 +10,7 @@ from purchasing_power.shop.pseudonym import KEY_VARIABLE, read_key
 from steps.deploy import proxy, webhook
 from steps.deploy.server_process import LOG_VARIABLE
 from tracking import registry
-from tracking.entry import choice, number, parameter, whole
+from tracking.entry import choice, count, number, parameter
 from tracking.registry import ModelOptions
 
 MAX_ROWS_VARIABLE, MAX_BODY_VARIABLE = "PURCHASING_POWER_MAX_ROWS", "PURCHASING_POWER_MAX_BODY_MB"
@@ -22,14 +22,14 @@ class Options(ModelOptions):
     """Parameters of ``serve``, and what of them the server's processes are told."""
 
     version: str = parameter("a stage, which is then followed, or a version number")
-    port: int = parameter("port on 127.0.0.1; 0 takes a free one", whole)
-    workers: int = parameter("worker processes, two or more", whole)
-    seconds: int = parameter("stop after so many seconds; 0 serves until SIGTERM or Ctrl-C", whole)
+    port: int = parameter("port on 127.0.0.1; 0 takes a free one", count)
+    workers: int = parameter("worker processes, two or more", count)
+    seconds: int = parameter("stop after so many seconds; 0 serves until SIGTERM or Ctrl-C", count)
     poll_s: float = parameter("ask the registry every so many seconds where the stage stands", number)
-    webhook_port: int = parameter("port for MLflow's notices of a set alias; 0 has none", whole)
+    webhook_port: int = parameter("port for MLflow's notices of a set alias; 0 has none", count)
     proxy: str = parameter("what stands in front: nginx or none", choice("none", "nginx"))
-    max_rows: int = parameter("most users in one request", whole)
-    max_body_mb: int = parameter("largest request body in MB", whole)
+    max_rows: int = parameter("most users in one request", count)
+    max_body_mb: int = parameter("largest request body in MB", count)
     docs: str = parameter("on leaves /docs, /redoc and /openapi.json open in nginx", choice("off", "on"))
     shadow: str = parameter(
         "staging has that version answer copies of the requests", choice("none", "staging")

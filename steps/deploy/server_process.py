@@ -78,8 +78,8 @@ def start(
         command = ["nice", "-n", str(niceness), *command]
     # Without it each worker takes a thread for every core, and they wait for each other.
     threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, len(os.sched_getaffinity(0)) // workers))
-    told = environment({"OMP_NUM_THREADS": threads, **(variables or {})})
-    return subprocess.Popen(command, env=told, start_new_session=True)
+    environ = environment({"OMP_NUM_THREADS": threads, **(variables or {})})
+    return subprocess.Popen(command, env=environ, start_new_session=True)
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:

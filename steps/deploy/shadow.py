@@ -1,4 +1,7 @@
-"""The shadow: what the version at staging would have answered, written beside what production answers."""
+"""The shadow: what the version at staging would have answered, written beside what production answers.
+
+Its receiver of mirrored requests answers at once; what it cannot hold it counts and lets go.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from mlflow.entities.model_registry import ModelVersion
 
 from steps.deploy import folder, processes, server_process, smoke
-from steps.deploy.mirror import Mirrored
+from steps.deploy.server_process import HOST
 from steps.deploy.shadow_scores import ask, pairs, write
 
 log = logging.getLogger(__name__)
@@ -27,10 +31,51 @@ ROWS_A_FILE, WRITTEN_WITHIN_S = 10_000, 10.0
 # A server that ends as soon as it starts must not take the machine's time from those that answer users.
 AGAIN_AFTER_S = 30.0
 NICENESS = 10
+# Bodies held while the other version answers earlier ones.
+HELD = 64
 
 
 @dataclass
-class Side:
+class Mirrored:
+    """Request bodies that wait, with their content types, and how many were let go."""
+
+    port: int = 0
+    waiting: queue.Queue[tuple[bytes, str]] = field(default_factory=lambda: queue.Queue(HELD))
+    dropped: int = 0
+
+
+@contextmanager
+def mirrored() -> Iterator[Mirrored]:
+    """Take mirrored requests on a free port of 127.0.0.1."""
+    held = Mirrored()
+
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 5
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            self.send_response(204)
+            self.end_headers()
+            try:
+                held.waiting.put_nowait((body, self.headers.get("Content-Type", "application/json")))
+            except queue.Full:
+                held.dropped += 1
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Write nothing: the answers' time is not spent on it."""
+
+    server = ThreadingHTTPServer((HOST, 0), Handler)
+    held.port = server.server_address[1]
+    threading.Thread(target=server.serve_forever, name="mirror", daemon=True).start()
+    try:
+        yield held
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@dataclass
+class VersionServer:
     """A server of one worker on one version.
 
     Attributes
@@ -71,8 +116,8 @@ class Shadow:
     where: Path
     key: bytes
     variables: dict[str, str]
-    ours: Side = field(default_factory=lambda: Side("production"))
-    theirs: Side = field(default_factory=lambda: Side("staging"))
+    ours: VersionServer = field(default_factory=lambda: VersionServer("production"))
+    theirs: VersionServer = field(default_factory=lambda: VersionServer("staging"))
     refused: Path | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
     written: float = field(default_factory=time.monotonic)
@@ -147,30 +192,30 @@ def _follow(shadow: Shadow, staging: ModelVersion | None, production: Path) -> N
     log.info("shadow: version %s is compared", staging.version)
 
 
-def _serve(shadow: Shadow, side: Side, home: Path) -> None:
+def _serve(shadow: Shadow, server: VersionServer, home: Path) -> None:
     """Start a server on a version where there is none, and again where it has ended."""
     # A server that starts while the others are ended would be left behind.
     if shadow.ended.is_set():
         return
-    if side.home == home:
-        if processes.noted(shadow.where, side.name) is not None:
+    if server.home == home:
+        if processes.noted(shadow.where, server.name) is not None:
             return
-        side.port = 0
-        if time.monotonic() - side.started < AGAIN_AFTER_S:
+        server.port = 0
+        if time.monotonic() - server.started < AGAIN_AFTER_S:
             return
-        log.warning("shadow: the server of the version at %s ended; it is started again", side.name)
-    processes.end(shadow.where, side.name)
-    side.port, side.home, side.started = 0, home, time.monotonic()
+        log.warning("shadow: the server of the version at %s ended; it is started again", server.name)
+    processes.end(shadow.where, server.name)
+    server.port, server.home, server.started = 0, home, time.monotonic()
     port = server_process.free_port()
     process = server_process.start(str(home), port, 1, shadow.variables, NICENESS)
-    processes.note_or_end(shadow.where, side.name, process.pid)
+    processes.note_or_end(shadow.where, server.name, process.pid)
     server_process.wait_healthy(process, port)
-    side.port = port
+    server.port = port
 
 
 def _end(shadow: Shadow) -> None:
-    for side in (shadow.ours, shadow.theirs):
-        processes.end(shadow.where, side.name)
+    for server in (shadow.ours, shadow.theirs):
+        processes.end(shadow.where, server.name)
 
 
 def _take(shadow: Shadow, held: Mirrored) -> None:

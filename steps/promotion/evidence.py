@@ -10,7 +10,7 @@ import numpy as np
 
 from purchasing_power.evaluation.bootstrap import Resampling, compare_measures, replicates_for
 from purchasing_power.evaluation.holdout import Predictions, evaluated
-from purchasing_power.gates.level import corrected_level
+from purchasing_power.gates.decision import corrected_level
 from purchasing_power.gates.staging import Advantage, GateEvidence, GatePolicy
 from purchasing_power.kinds.case import GateCase
 from purchasing_power.kinds.kind import Kind

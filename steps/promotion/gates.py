@@ -71,7 +71,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Gated:
+class GateResult:
     """What a gate said of a version; ``failure`` where it could not even look at it."""
 
     stage: str
@@ -107,8 +107,8 @@ def stages_due(case: Case, placed: ModelVersion | None, known: list[Record]) -> 
     return [registry.PRODUCTION] if passed else [registry.STAGING, registry.PRODUCTION]
 
 
-def run_gate(case: Case, stage: str) -> Gated:
-    """Run the gate before a stage; a version that cannot be judged is refused.
+def run_gate(case: Case, stage: str) -> GateResult:
+    """Run the gate before a stage; a version that cannot be evaluated is refused.
 
     Raises
     ------
@@ -127,8 +127,8 @@ def run_gate(case: Case, stage: str) -> Gated:
         ledger.append(case.home, "refuse", str(case.version.version), to_stage=stage, reason=str(error))
         raise
     except DataError as error:
-        decision = decided("The version could not be judged.", [Check("evidence", False, str(error))])
-        return Gated(stage, decision, policy, attempt=attempt, failure=error)
+        decision = decided("The version could not be evaluated.", [Check("evidence", False, str(error))])
+        return GateResult(stage, decision, policy, attempt=attempt, failure=error)
 
 
 def serving_policy(options: Options) -> ServingPolicy:
@@ -138,7 +138,7 @@ def serving_policy(options: Options) -> ServingPolicy:
     )
 
 
-def _staging(case: Case, policy: GatePolicy, attempt: int | None) -> Gated:
+def _staging(case: Case, policy: GatePolicy, attempt: int | None) -> GateResult:
     check_serves(case.version)
     models = case.models
     if models.champion is not None:
@@ -153,10 +153,10 @@ def _staging(case: Case, policy: GatePolicy, attempt: int | None) -> Gated:
     }
     if models.champion is not None:
         data["production.training.digest"] = models.champion.training.digest
-    return Gated(registry.STAGING, decide(evidence, policy), policy, evidence, data, attempt)
+    return GateResult(registry.STAGING, decide(evidence, policy), policy, evidence, data, attempt)
 
 
-def _production(case: Case, policy: ServingPolicy) -> Gated:
+def _production(case: Case, policy: ServingPolicy) -> GateResult:
     last = case.table.rows(np.arange(len(case.table.frame))[-ASKED:])
     scores = _shadow_scores(case)
     evidence = replace(
@@ -165,7 +165,7 @@ def _production(case: Case, policy: ServingPolicy) -> Gated:
     data = {"users": case.uri, "asked.digest": last.digest()}
     if len(scores):
         data["shadow.digest"] = frame_digest(scores)
-    return Gated(registry.PRODUCTION, decide_serving(evidence, policy), policy, evidence, data)
+    return GateResult(registry.PRODUCTION, decide_serving(evidence, policy), policy, evidence, data)
 
 
 def _shadow_scores(case: Case) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from mlflow.entities.model_registry import ModelVersion
 
 from purchasing_power.errors import DataError
 from purchasing_power.gates.staging import GateEvidence
-from steps.promotion.gates import Case, Gated
+from steps.promotion.gates import Case, GateResult
 from steps.promotion.serving import APPROVED_BY
 from tracking import ledger, registry
 from tracking.ledger_record import Record
@@ -19,12 +19,12 @@ from tracking.ledger_record import Record
 class Step:
     """One step up: what the gate said, whether the stage moved, and the record of it."""
 
-    gated: Gated
+    gated: GateResult
     moved: bool
     record: Record
 
 
-def carry_out(case: Case, gated: Gated, placed: ModelVersion | None, expected: str | None) -> Step:
+def carry_out(case: Case, gated: GateResult, placed: ModelVersion | None, expected: str | None) -> Step:
     """Move the stage where the gate or a stated reason allows it, and write the record.
 
     Parameters
@@ -37,7 +37,7 @@ def carry_out(case: Case, gated: Gated, placed: ModelVersion | None, expected: s
     Raises
     ------
     DataError
-        If the gate could not judge the version, or the stage was moved in the meantime; recorded before.
+        If the gate could not evaluate the version, or the stage was moved in the meantime; recorded before.
     """
     forced = "" if gated.decision.passed or case.options.force == "none" else str(case.options.force)
     moves = case.options.gate == "enforce" and (gated.decision.passed or forced != "")
@@ -51,14 +51,14 @@ def carry_out(case: Case, gated: Gated, placed: ModelVersion | None, expected: s
         raise
     record = _record(case, gated, action, placed, expected, forced if moves else "")
     if moves and placed is not None:
-        _check_kept(case, gated, placed, expected)
+        _check_still_there(case, gated, placed, expected)
     if gated.failure is not None and action == "refuse":
         raise gated.failure
     return Step(gated, moves, record)
 
 
 def _record_refusal(
-    case: Case, gated: Gated, placed: ModelVersion | None, expected: str | None, error: DataError
+    case: Case, gated: GateResult, placed: ModelVersion | None, expected: str | None, error: DataError
 ) -> None:
     try:
         _record(case, gated, "refuse", placed, expected, "", str(error))
@@ -66,11 +66,11 @@ def _record_refusal(
         raise DataError(f"{error} {unwritten}") from error
 
 
-def _check_kept(case: Case, gated: Gated, placed: ModelVersion, expected: str | None) -> None:
+def _check_still_there(case: Case, gated: GateResult, placed: ModelVersion, expected: str | None) -> None:
     """Tell in the ledger that another process has moved the stage since, where no lock kept it out."""
     try:
         registry.check_stands(placed, gated.stage)
-    except registry.Moved as error:
+    except registry.ConcurrentMove as error:
         _record(case, gated, "overtaken", placed, expected, "", str(error))
         raise
 
@@ -87,7 +87,7 @@ def _copied(case: Case) -> ModelVersion:
 
 def _record(
     case: Case,
-    gated: Gated,
+    gated: GateResult,
     action: str,
     placed: ModelVersion | None,
     expected: str | None,
@@ -113,7 +113,7 @@ def _record(
     )
 
 
-def _figures(gated: Gated) -> dict[str, Any]:
+def _figures(gated: GateResult) -> dict[str, Any]:
     if isinstance(gated.evidence, GateEvidence):
         return gated.evidence.to_dict()
     return {} if gated.evidence is None else asdict(gated.evidence)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from purchasing_power.gates.staging import ADVANTAGES
-from tracking.entry import choice, number, parameter, whole
+from tracking.entry import choice, count, number, parameter
 from tracking.registry import ModelOptions
 
 
@@ -30,13 +30,13 @@ class Options(ModelOptions):
     floor: float = parameter("how much better than the naive baseline the lower bound must be", number)
     calibration_error: float = parameter("ceiling of the expected calibration error", number)
     slice_margin: float = parameter("how much worse a profile slice may be", number)
-    slice_users: int = parameter("fewest users of a slice", whole)
-    min_users: int = parameter("fewest held-back users", whole)
+    slice_users: int = parameter("fewest users of a slice", count)
+    min_users: int = parameter("fewest held-back users", count)
     p99_ms: float = parameter("latency budget of the served version, milliseconds", number)
-    load_clients: int = parameter("clients at once of the load that latency is measured under", whole)
+    load_clients: int = parameter("clients at once of the load that latency is measured under", count)
     load_seconds: float = parameter("how long that load lasts", number)
-    workers: int = parameter("processes that serve the version for the gate", whole)
+    workers: int = parameter("processes that serve the version for the gate", count)
     shadow_failed: float = parameter("share of copied requests that a shadow may leave unanswered", number)
-    replicates: int = parameter("bootstrap replicates", whole)
+    replicates: int = parameter("bootstrap replicates", count)
     workspace: str = parameter("folder in which serve keeps the shadow's scores")
-    seed: int = parameter("seed of the bootstrap", whole)
+    seed: int = parameter("seed of the bootstrap", count)

@@ -22,8 +22,10 @@ from tracking.entry import Outputs
 def write(case: Case, placed: ModelVersion | None, steps: list[Step]) -> Outputs:
     """Write what came of the steps, and give the verdict on the last one."""
     last, dry = steps[-1], case.options.gate == "dry_run"
-    held = last.gated.decision.passed if dry else last.moved
-    verdict = ("would_promote" if held else "would_refuse") if dry else ("promoted" if held else "refused")
+    passed = last.gated.decision.passed if dry else last.moved
+    verdict = (
+        ("would_promote" if passed else "would_refuse") if dry else ("promoted" if passed else "refused")
+    )
     figures = _figures(steps)
     mlflow.log_metrics({f"gate.{name}": value for name, value in figures.items()})
     mlflow.set_tags({"gate": verdict, "gate.version": str(case.version.version)})
@@ -44,10 +46,10 @@ def _mark(
     version: ModelVersion, case: Case, steps: list[Step], verdict: str, figures: dict[str, float], report: str
 ) -> None:
     reasons = [reason for step in steps for reason in step.gated.decision.reasons]
-    judged = [s.gated.evidence for s in steps if isinstance(s.gated.evidence, GateEvidence)]
-    said: dict[str, float | str] = {name: round(value, 6) for name, value in figures.items()}
-    if judged and judged[0].challenger is not None:
-        said["metric"] = judged[0].challenger.metric
+    evidence = [s.gated.evidence for s in steps if isinstance(s.gated.evidence, GateEvidence)]
+    tagged: dict[str, float | str] = {name: round(value, 6) for name, value in figures.items()}
+    if evidence and evidence[0].challenger is not None:
+        tagged["metric"] = evidence[0].challenger.metric
     forced = next((step.record.forced for step in steps if step.record.forced), "")
     registry.tag(
         version,
@@ -55,7 +57,7 @@ def _mark(
             "gate": verdict,
             "gate.against": case.against or "none",
             "gate.reasons": " ".join(reasons)[: runs.LONGEST_TAG],
-            "gate.figures": json.dumps(said),
+            "gate.figures": json.dumps(tagged),
             "gate.forced": forced or "no",
         },
     )

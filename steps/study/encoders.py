@@ -17,7 +17,7 @@ from purchasing_power.evaluation.cross_validation import CrossValidation
 from purchasing_power.model.params import ModelParams
 from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.runtime_choice import resolve
-from purchasing_power.text.store import VectorStore, vectors
+from purchasing_power.text.store import VectorStore, store_folder, vectors
 from purchasing_power.tuning.trial_comparison import TrialInterval, compare_trials
 from steps.study.trial_runs import ranked
 
@@ -34,8 +34,8 @@ class StudyEncoder:
     Attributes
     ----------
     asked
-        The reference that the user gave.
-    reference
+        The spec that the user gave.
+    spec
         The same with the runtime that was taken.
     texts_per_second
         Distinct texts encoded a second on this machine.
@@ -44,7 +44,7 @@ class StudyEncoder:
     """
 
     asked: str
-    reference: str
+    spec: str
     runtime: str
     dimension: int
     size_mb: float
@@ -80,40 +80,40 @@ def prepare(
         Distinct texts of the rows that the folds fit on and score.
     """
     cache = workspace / "encoders"
-    found = []
+    encoders = []
     for number, one in enumerate(dict.fromkeys(asked)):
         choice = resolve(one, texts, runtime, device, cache)
-        encoder = Encoder.open(choice.reference)
+        encoder = Encoder.open(choice.spec)
         log.info("encoder %s: runtime %s", one, choice.why)
-        speed = _encode(encoder, texts, str(workspace / "vectors"), cache)
-        found.append(
-            StudyEncoder(one, choice.reference, choice.runtime, encoder.dimension, encoder.size_mb, speed)
+        speed = _encode(encoder, texts, store_folder(workspace), cache)
+        encoders.append(
+            StudyEncoder(one, choice.spec, choice.runtime, encoder.dimension, encoder.size_mb, speed)
         )
-        _log(number, found[-1])
-    return found
+        _log(number, encoders[-1])
+    return encoders
 
 
 def compare(
     study: optuna.Study, validation: CrossValidation, encoders: Sequence[StudyEncoder]
 ) -> list[ComparedEncoder]:
-    """Judge each encoder by its best complete trial, beside the best trial that reads no encoder.
+    """Evaluate each encoder by its best complete trial, beside the best trial that reads no encoder.
 
-    An encoder of which no trial completed is judged with the settings of the best trial that reads another.
+    An encoder of which no trial completed is evaluated with the settings of the best trial that reads another.
     """
     trials = ranked(study)
     reading = [(number, params) for number, params in trials if params.encoders]
     if not reading:
         return []
-    judged: list[tuple[StudyEncoder | None, int | None, ModelParams]] = []
+    candidates: list[tuple[StudyEncoder | None, int | None, ModelParams]] = []
     for encoder in encoders:
-        own = [one for one in reading if encoder.reference in one[1].encoders]
-        stand_in = (None, replace(reading[0][1], encoder=encoder.reference))
-        judged.append((encoder, *(own[0] if own else stand_in)))
-    judged += [(None, number, params) for number, params in trials if not params.reads_model][:1]
-    found = compare_trials(validation, [params for _, _, params in judged])
+        own = [one for one in reading if encoder.spec in one[1].encoders]
+        stand_in = (None, replace(reading[0][1], encoder=encoder.spec))
+        candidates.append((encoder, *(own[0] if own else stand_in)))
+    candidates += [(None, number, params) for number, params in trials if not params.reads_model][:1]
+    intervals = compare_trials(validation, [params for _, _, params in candidates])
     return [
         ComparedEncoder(encoder, number, params, interval)
-        for (encoder, number, params), interval in zip(judged, found, strict=True)
+        for (encoder, number, params), interval in zip(candidates, intervals, strict=True)
     ]
 
 

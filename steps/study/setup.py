@@ -12,6 +12,7 @@ from purchasing_power.evaluation.cross_validation import CrossValidation
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.splits import folds, split
 from purchasing_power.snapshot.user_table import UserTable
+from purchasing_power.text.store import store_folder
 from purchasing_power.tuning.space import Space, draw
 from steps.study.options import Options
 from steps.study.trial_runs import Objective
@@ -26,7 +27,7 @@ def validation_of(options: Options, table: UserTable, progress: bool) -> CrossVa
         options.target,
         options.positive,
         seed=options.seed,
-        store=str(workspace / "vectors"),
+        store=store_folder(workspace),
         workspace=str(workspace),
         threads=threads_of(options),
         progress=progress,

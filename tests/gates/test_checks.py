@@ -26,8 +26,7 @@ from purchasing_power.gates.checks import (
     slices_check,
     stability_check,
 )
-from purchasing_power.gates.decision import Check
-from purchasing_power.gates.level import corrected_level
+from purchasing_power.gates.decision import Check, corrected_level
 from purchasing_power.gates.staging import Advantage, GateEvidence, GatePolicy, OwnEvidence, decide
 from purchasing_power.snapshot.target import Target, fit_target
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from project import ROOT
 
-from monitoring.schedule import next_moment, trigger
+from monitoring.watch import next_moment, trigger
 from tracking.chain import entry_points
 
 FOLDER = ROOT / "docs" / "deploy"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitoring.schedule import next_moment, trigger
+from monitoring.watch import next_moment, trigger
 from purchasing_power.errors import DataError
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from purchasing_power.serving.faults import RequestError
 from purchasing_power.serving.forms import is_raw, rows_of
+from purchasing_power.serving.rules import RequestError
 
 ROWS = [{"a": 1, "documents": ["x", "y"]}, {"a": None, "documents": []}]
 COLUMNS = {"a": [1, None], "documents": [["x", "y"], []]}

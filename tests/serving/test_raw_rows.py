@@ -13,10 +13,9 @@ from watched import trained
 
 from purchasing_power.serving.deployed import Deployed
 from purchasing_power.serving.fast.fast_model import FastModel
-from purchasing_power.serving.faults import RequestError
-from purchasing_power.serving.limits import Limits
 from purchasing_power.serving.raw_rows import read_tables
 from purchasing_power.serving.responder import purchase_responder
+from purchasing_power.serving.rules import Limits, RequestError
 from purchasing_power.shop.samples import small_shop
 from purchasing_power.shop.tables import scan
 from purchasing_power.snapshot.build import build

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from tables import panel
 
-from purchasing_power.serving.faults import RequestError
-from purchasing_power.serving.limits import Limits, read_limits
 from purchasing_power.serving.rows import RequestColumns, Rows, read_rows
+from purchasing_power.serving.rules import Limits, RequestError, read_limits
 
 META = panel().meta
 COLUMNS = RequestColumns.of(META)

@@ -11,10 +11,9 @@ import pytest
 from tables import panel
 
 from purchasing_power.model.features import prepare
-from purchasing_power.serving.faults import RequestError
-from purchasing_power.serving.limits import Limits
 from purchasing_power.serving.raw_rows import read_tables
 from purchasing_power.serving.rows import RequestColumns, read_rows
+from purchasing_power.serving.rules import Limits, RequestError
 
 SETTINGS = {"profile_numeric": ["score"], "profile_categorical": ["region"], "dates": ["noise"]}
 META = replace(panel().meta, settings=SETTINGS, blocks={"profile": "on"})

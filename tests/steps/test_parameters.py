@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 
 from tracking.chain import entry_points, options_of
-from tracking.entry import Parser, choice, number, optional_date, parameter, parse, whole, words
+from tracking.entry import Parser, choice, count, number, optional_date, parameter, parse, subset
 
 POINTS = entry_points()
 # Entry point, the parameter's name before, and its name now.
@@ -24,7 +24,7 @@ class Asked:
     RENAMED: ClassVar[dict[str, str]] = {"weight": "share"}
 
     share: float = parameter("a share", number)
-    seed: int = parameter("a seed", whole)
+    seed: int = parameter("a seed", count)
 
 
 @pytest.mark.parametrize("name", POINTS)
@@ -101,14 +101,14 @@ def test_options_hold_the_parsed_values() -> None:
 @pytest.mark.parametrize(
     ("kind", "wrong"),
     [
-        (whole, "-1"),
-        (whole, "many"),
+        (count, "-1"),
+        (count, "many"),
         (number, "nan"),
         (number, "x"),
         (optional_date, "3.12.2017"),
         (choice("a"), "b"),
-        (words("a"), "a,c"),
-        (words("a"), ","),
+        (subset("a"), "a,c"),
+        (subset("a"), ","),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused(kind, wrong, capsys: pytest.CaptureFixture[str]) -> None:

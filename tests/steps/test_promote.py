@@ -146,7 +146,7 @@ def test_a_stage_that_moved_while_the_gate_ran_is_left_alone_and_the_ledger_says
         case = Case(args, registry.find(MODEL, "2"), MODEL, registry.find(MODEL, "1"), KIND, table, users)
         gated = run_gate(case, "staging")
         stand(staging="3")
-        with pytest.raises(registry.Moved, match="went from version none to 3"):
+        with pytest.raises(registry.ConcurrentMove, match="went from version none to 3"):
             carry_out(case, gated, case.version, None)
     assert where()["staging"] == "3"
     assert "went from version none to 3" in ledger.records(MODEL)[-1].reason

@@ -198,7 +198,7 @@ def test_over_http_of_two_promotions_at_once_the_last_set_wins_and_the_other_is_
 
         winner = pool.submit(moves, "3")
         assert compared.wait(60)
-        with pytest.raises(registry.Moved, match="now version 3, not 2"):
+        with pytest.raises(registry.ConcurrentMove, match="now version 3, not 2"):
             moves("2")
         assert winner.result(60).moved
         known = ledger.records(MODEL)

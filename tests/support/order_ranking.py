@@ -21,9 +21,9 @@ from purchasing_power.kinds.case import FitLog, FitOptions
 from purchasing_power.kinds.kind import Kind
 from purchasing_power.model import bundle_files
 from purchasing_power.serving.deployed import Deployed
-from purchasing_power.serving.limits import Limits
 from purchasing_power.serving.responder import RowResponder
 from purchasing_power.serving.rows import RequestColumns, Rows
+from purchasing_power.serving.rules import Limits
 
 FEATURES = ("amount", "lines", "discount")
 WAIT = pd.Timedelta(days=30)

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from tables import changed, panel
 
-from monitoring.detect import DriftResult, detect
 from monitoring.drift.comparison import compare
+from monitoring.evidence import DriftResult, detect
 from monitoring.performance.results import Performance
 from monitoring.policy.window_history import MonitoredWindow
 from monitoring.reports.synthetic_sample import synthetic_samples

@@ -5,23 +5,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from purchasing_power.errors import DataError
-from purchasing_power.text.encoder_spec import POOLINGS, Reference, parse
+from purchasing_power.text.encoder_spec import POOLINGS, EncoderSpec, parse
 
 
 def test_a_name_alone_leaves_everything_open() -> None:
-    assert parse("minilm") == Reference("minilm")
-    assert str(Reference("minilm")) == "minilm"
+    assert parse("minilm") == EncoderSpec("minilm")
+    assert str(EncoderSpec("minilm")) == "minilm"
 
 
 def test_every_option_is_read() -> None:
     text = "a/b?pooling=cls&max_length=64&overlap=0&prefix=query%3A%20&runtime=onnx-int8&device=cpu&layers=4"
-    assert parse(text) == Reference("a/b", "cls", 64, 0, "query: ", "onnx-int8", "cpu", 4)
+    assert parse(text) == EncoderSpec("a/b", "cls", 64, 0, "query: ", "onnx-int8", "cpu", 4)
     assert str(parse(text)) == text
 
 
 @given(
     st.builds(
-        Reference,
+        EncoderSpec,
         name=st.text("ab/:%&=+# 红😀", min_size=1),
         pooling=st.none() | st.sampled_from(POOLINGS),
         max_length=st.none() | st.integers(1, 9999),
@@ -31,8 +31,8 @@ def test_every_option_is_read() -> None:
         layers=st.none() | st.integers(1, 99),
     )
 )
-def test_what_is_written_is_read_back(reference: Reference) -> None:
-    assert parse(str(reference)) == reference
+def test_what_is_written_is_read_back(spec: EncoderSpec) -> None:
+    assert parse(str(spec)) == spec
 
 
 def test_a_folder_with_a_space_or_a_percent_sign_is_taken_as_it_stands() -> None:

@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from purchasing_power.text.projection import mean_vectors
-from purchasing_power.text.reduction import fit_reduction, fit_svd, reduce
+from purchasing_power.text.vectorize import fit_reduction, fit_svd, reduce
 
 VECTORS = np.random.default_rng(0).normal(size=(200, 8)).astype(np.float32) * np.arange(
     1, 9, dtype=np.float32

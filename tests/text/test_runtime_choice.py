@@ -11,8 +11,8 @@ from purchasing_power.text import encoder as encoder_module
 from purchasing_power.text import runtime_choice
 from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.encoder_spec import RETIRED
-from purchasing_power.text.runtime import base, onnx, processor
-from purchasing_power.text.runtime_choice import Choice, order, resolve
+from purchasing_power.text.runtime import base, onnx
+from purchasing_power.text.runtime_choice import RuntimeChoice, order, resolve
 
 TEXTS = ["red milk", "shirt", "good 😀 shirt", "", "milk"]
 
@@ -25,16 +25,16 @@ def _own_exports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """A processor that has neither VNNI nor bfloat16."""
-    monkeypatch.setattr(processor, "features", lambda: frozenset({"avx2"}))
+    monkeypatch.setattr(base, "processor_features", lambda: frozenset({"avx2"}))
 
 
 def test_a_named_runtime_is_taken_and_the_references_own_goes_first(tiny_bert: Path) -> None:
-    assert resolve("minilm", TEXTS, "onnx-int8") == Choice(
+    assert resolve("minilm", TEXTS, "onnx-int8") == RuntimeChoice(
         "minilm?runtime=onnx-int8", "onnx-int8", "onnx-int8, which was asked for"
     )
     both = resolve("minilm?pooling=cls&runtime=float32&device=cpu", TEXTS, "onnx-int8", "cuda")
-    assert both.reference == "minilm?pooling=cls&runtime=float32&device=cpu"
-    assert resolve("minilm", TEXTS, "float32", "cpu").reference == "minilm?runtime=float32&device=cpu"
+    assert both.spec == "minilm?pooling=cls&runtime=float32&device=cpu"
+    assert resolve("minilm", TEXTS, "float32", "cpu").spec == "minilm?runtime=float32&device=cpu"
 
 
 def test_what_does_not_exist_is_refused() -> None:
@@ -52,7 +52,7 @@ def test_a_runtime_of_an_earlier_release_is_refused_where_it_is_asked_for_and_re
         resolve("minilm", TEXTS, runtime)
     choice = resolve(f"minilm?runtime={runtime}&layers=4", TEXTS)
     assert choice.runtime == base.installed(RETIRED[runtime])[0]
-    assert choice.reference == f"minilm?runtime={choice.runtime}&layers=4"
+    assert choice.spec == f"minilm?runtime={choice.runtime}&layers=4"
     assert f"in place of {runtime}" in choice.why
 
 
@@ -67,7 +67,7 @@ def test_a_runtime_of_an_earlier_release_is_refused_where_it_is_asked_for_and_re
 def test_the_processors_features_decide_the_order(
     features: set[str], first: str, exact: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processor, "features", lambda: frozenset(features))
+    monkeypatch.setattr(base, "processor_features", lambda: frozenset(features))
     assert (order()[0], order()[-1]) == (first, "float32")
     assert next(name for name in order() if name in runtime_choice._EXACT) == exact
 
@@ -78,7 +78,7 @@ def test_auto_takes_the_first_of_the_order_that_keeps_to_float32_and_says_why(
     # Rounding costs a tiny random model more than a real one.
     monkeypatch.setitem(runtime_choice.LEAST_COSINE, "auto", 0.97)
     choice = resolve(f"{tiny_bert}?max_length=24", TEXTS, "auto", cache=tmp_path / "cache")
-    assert choice.reference == f"{tiny_bert}?max_length=24&runtime=onnx-int8"
+    assert choice.spec == f"{tiny_bert}?max_length=24&runtime=onnx-int8"
     assert choice.why.startswith("onnx-int8 (mean cosine to float32 0.9")
     assert choice.why.endswith("the fastest here for auto")
     monkeypatch.setitem(runtime_choice.LEAST_COSINE, "auto", 0.999999)
@@ -95,7 +95,7 @@ def test_exact_takes_no_rounded_runtime(tiny_bert: Path, monkeypatch: pytest.Mon
 
 def test_the_vectors_of_exact_are_those_of_float32(tiny_bert: Path) -> None:
     choice = resolve(str(tiny_bert), TEXTS)
-    vectors = Encoder.open(choice.reference).encode(TEXTS)
+    vectors = Encoder.open(choice.spec).encode(TEXTS)
     np.testing.assert_allclose(vectors, Encoder.open(str(tiny_bert)).encode(TEXTS), atol=1e-5)
 
 
@@ -104,7 +104,7 @@ def test_bfloat16_is_compared_before_it_passes_for_exact(
     tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("openvino")
-    monkeypatch.setattr(processor, "features", lambda: processor.BFLOAT16)
+    monkeypatch.setattr(base, "processor_features", lambda: base.BFLOAT16_INSTRUCTIONS)
     for least, runtime in ((0.9, "openvino-bf16"), (1.1, "onnx-float32")):
         monkeypatch.setitem(runtime_choice.LEAST_COSINE, "exact", least)
         assert resolve(str(tiny_bert), TEXTS).runtime == runtime
@@ -128,7 +128,7 @@ def test_a_model_that_does_not_export_runs_in_torch(tiny_bert: Path, monkeypatch
 
 
 def test_cuda_runs_float32_in_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert resolve("minilm", TEXTS, "auto", "cuda").reference == "minilm?runtime=float32&device=cuda"
+    assert resolve("minilm", TEXTS, "auto", "cuda").spec == "minilm?runtime=float32&device=cuda"
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert resolve("minilm", TEXTS).why == "float32 on CUDA"
 

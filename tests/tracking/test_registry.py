@@ -27,7 +27,7 @@ def test_production_leaves_its_version_as_previous() -> None:
 
 @pytest.mark.parametrize("expected", [None, "3"])
 def test_a_stage_that_is_not_where_it_was_seen_is_left_alone(expected: str | None) -> None:
-    with pytest.raises(registry.Moved, match="run the command again"):
+    with pytest.raises(registry.ConcurrentMove, match="run the command again"):
         registry.move(registry.find(MODEL, "2"), registry.PRODUCTION, expected)
     assert (where("production"), where("previous")) == ("1", None)
 
@@ -36,7 +36,7 @@ def test_a_move_that_was_overtaken_is_seen_afterwards() -> None:
     mine = registry.find(MODEL, "2")
     registry.move(mine, registry.PRODUCTION, "1")
     stand(production="3")
-    with pytest.raises(registry.Moved, match="now version 3, not 2"):
+    with pytest.raises(registry.ConcurrentMove, match="now version 3, not 2"):
         registry.check_stands(mine, registry.PRODUCTION)
 
 

@@ -1,4 +1,4 @@
-"""Tests of standings: the figure is the mean over folds, and the interval of a gap is paired."""
+"""Tests of the comparison of trials: the figure is the mean over folds, and the interval of a gap is paired."""
 
 from __future__ import annotations
 

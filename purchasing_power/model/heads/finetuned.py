@@ -5,9 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from purchasing_power.model.draws import Choice, Draw
 from purchasing_power.model.networks.settings import FinetuneSettings, draw_finetuning
-from purchasing_power.model.params import FINETUNED, SQUARED, TEXTS, TWEEDIE, Head, ModelParams, above_zero
+from purchasing_power.model.params import (
+    FINETUNED,
+    SQUARED,
+    TEXTS,
+    TWEEDIE,
+    Choice,
+    Draw,
+    Head,
+    ModelParams,
+    above_zero,
+)
 from purchasing_power.model.scorer import Fitting, Scorer
 from purchasing_power.snapshot.user_table import UserTableMeta
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from purchasing_power.model.bundle_files import TREES
-from purchasing_power.model.draws import Choice, Draw, Range
 from purchasing_power.model.imbalance import row_weights
-from purchasing_power.model.params import SQUARED, TWEEDIE, above_zero, not_negative
+from purchasing_power.model.params import SQUARED, TWEEDIE, Choice, Draw, Range, above_zero, not_negative
 from purchasing_power.model.table_scorer import Matrix, MatrixFitting, MatrixHead
 
 if TYPE_CHECKING:

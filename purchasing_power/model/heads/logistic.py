@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from purchasing_power.model.draws import Draw, Range
 from purchasing_power.model.imbalance import class_weight
-from purchasing_power.model.params import SQUARED, TWEEDIE, above_zero
+from purchasing_power.model.params import SQUARED, TWEEDIE, Draw, Range, above_zero
 from purchasing_power.model.table_scorer import Matrix, MatrixFitting, MatrixHead
 
 if TYPE_CHECKING:

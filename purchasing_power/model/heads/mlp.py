@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from purchasing_power.model.bundle_files import NETWORK
-from purchasing_power.model.draws import Draw
 from purchasing_power.model.networks.objective import Objective, objective, seeded_torch
 from purchasing_power.model.networks.perceptron import Perceptron
 from purchasing_power.model.networks.settings import TrainingSettings, draw_training
-from purchasing_power.model.params import SQUARED, TWEEDIE
+from purchasing_power.model.params import SQUARED, TWEEDIE, Draw
 from purchasing_power.model.table_scorer import Matrix, MatrixFitting, MatrixHead
 
 WEIGHTS_FILE, OBJECTIVE_FILE = "weights.safetensors", "objective.json"

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from purchasing_power.model.draws import Draw, Range
 from purchasing_power.model.heads import svm
 from purchasing_power.model.heads.svm import Svm
 from purchasing_power.model.imbalance import class_weight
-from purchasing_power.model.params import above_zero, not_negative
+from purchasing_power.model.params import Draw, Range, above_zero, not_negative
 from purchasing_power.model.table_scorer import Matrix, MatrixFitting, MatrixHead
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from purchasing_power.model.draws import Choice, Draw
 from purchasing_power.model.networks.settings import (
     TABLE,
     TRAINED,
@@ -13,7 +12,7 @@ from purchasing_power.model.networks.settings import (
     draw_finetuning,
     draw_training,
 )
-from purchasing_power.model.params import SQUARED, TEXTS, TWEEDIE, Head, ModelParams
+from purchasing_power.model.params import SQUARED, TEXTS, TWEEDIE, Choice, Draw, Head, ModelParams
 from purchasing_power.model.scorer import Fitting, Scorer
 from purchasing_power.snapshot.user_table import UserTableMeta
 

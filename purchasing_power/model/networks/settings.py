@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from purchasing_power.model.draws import Choice, Draw, Range
-from purchasing_power.model.params import Settings, above_zero, not_negative, one_of
+from purchasing_power.model.params import Choice, Draw, Range, Settings, above_zero, not_negative, one_of
 
 TABLE, STATES, TRAINED = "table", "states", "trained"
 FULL, LORA = "full", "lora"

@@ -24,7 +24,7 @@ WEIGHT_DECAY = 0.01
 Inputs = dict[str, Any]
 
 
-class Rows(Dataset):
+class RowDataset(Dataset):
     """Rows of named inputs and their targets, fetched a batch at a time; sparse ones become dense only there."""
 
     def __init__(self, inputs: Inputs, targets: np.ndarray, rows: np.ndarray) -> None:
@@ -89,12 +89,12 @@ def train(
         iterator_train__shuffle=True,
         iterator_train__collate_fn=_unchanged,
         iterator_valid__collate_fn=_unchanged,
-        train_split=predefined_split(Rows(inputs, targets, held)) if len(held) else None,
+        train_split=predefined_split(RowDataset(inputs, targets, held)) if len(held) else None,
         callbacks=callbacks,
         callbacks__print_log=None,
         verbose=0,
     )
-    net.fit(Rows(inputs, targets, learn), y=None)
+    net.fit(RowDataset(inputs, targets, learn), y=None)
     module.eval()
     if not len(held):
         return len(net.history)

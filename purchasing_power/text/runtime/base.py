@@ -25,6 +25,18 @@ from purchasing_power.text.encoder_spec import (
     RUNTIMES,
 )
 
+BFLOAT16_INSTRUCTIONS = frozenset({"avx512_bf16", "amx_bf16"})
+# Sums of products of 8 bits in 32 bits. Without them an x86 processor adds two such products in 16 bits, where weights
+# of 8 bits overflow and those of 7 bits do not.
+INT8_INSTRUCTIONS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
+
+
+def processor_features() -> frozenset[str]:
+    """Names of the instruction sets that this machine's processor has, as torch gives them."""
+    import torch
+
+    return frozenset(name for name, value in torch.cpu.get_capabilities().items() if value is True)
+
 
 class _Needs(NamedTuple):
     """Packages that run a graph and those that export one, and the extra that has them; none come with the project."""

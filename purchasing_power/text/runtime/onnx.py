@@ -94,7 +94,7 @@ def _set_outliers_apart(model: Any, windows: list[list[int]]) -> None:
     """Give the channels with the largest values of each product's input a float32 product beside the rounded one.
 
     One scale serves all channels of an input, and a few channels of a language model would stretch it. Which they
-    are is told by neutral texts. Source: Dettmers et al. (2022), LLM.int8(), arXiv:2208.07339.
+    are is measured on neutral texts. Source: Dettmers et al. (2022), LLM.int8(), arXiv:2208.07339.
     """
     import torch
 

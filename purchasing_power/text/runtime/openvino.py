@@ -12,7 +12,7 @@ from purchasing_power.errors import DataError
 from purchasing_power.text.checkpoint import Checkpoint
 from purchasing_power.text.encoder_spec import FLOAT32, OPENVINO_INT8
 from purchasing_power.text.runtime import calibration, graph
-from purchasing_power.text.runtime.processor import INT8, features
+from purchasing_power.text.runtime.base import INT8_INSTRUCTIONS, processor_features
 from purchasing_power.text.tokens import quiet
 
 GRAPH = "graph.xml"
@@ -119,7 +119,7 @@ def _quantised(source: Checkpoint, model: Any) -> Any:
         model_type=nncf.ModelType.TRANSFORMER,
         subset_size=len(samples),
         advanced_parameters=nncf.AdvancedQuantizationParameters(
-            overflow_fix=None if INT8 & features() else OverflowFix.ENABLE,
+            overflow_fix=None if INT8_INSTRUCTIONS & processor_features() else OverflowFix.ENABLE,
             smooth_quant_alphas=nncf.AdvancedSmoothQuantParameters(matmul=SMOOTHING),
         ),
     )

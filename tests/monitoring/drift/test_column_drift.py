@@ -11,9 +11,9 @@ import pytest
 from tables import changed, panel
 from watched import drift_of, of_sample, stored, trained
 
-from monitoring.detect import DriftResult
 from monitoring.drift.column_drift import same_weeks
 from monitoring.drift.results import ColumnDrift
+from monitoring.evidence import DriftResult
 from purchasing_power.reference.columns import feature_columns
 from purchasing_power.reference.measure import sketches
 from purchasing_power.snapshot.user_table import UserTable

@@ -10,8 +10,7 @@ from tables import changed, flat, panel
 from watched import next_month, trained
 
 from monitoring.performance.realised import realised_performance
-from monitoring.performance.reference_performance import ReferencePerformance, recorded_performance
-from monitoring.performance.results import RealisedFigure
+from monitoring.performance.results import RealisedFigure, ReferencePerformance, recorded_performance
 from purchasing_power.evaluation.bootstrap import Comparison, Interval, Resampling
 from purchasing_power.evaluation.holdout import evaluated, held_out
 from purchasing_power.evaluation.metrics import calibration_error, ranking_metrics

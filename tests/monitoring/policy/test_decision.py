@@ -7,8 +7,7 @@ import pytest
 from monitoring.drift.results import ColumnDrift
 from monitoring.drift.window_drift import window_drift
 from monitoring.evidence import Evidence
-from monitoring.performance.reference_performance import ReferencePerformance
-from monitoring.performance.results import EstimatedFigure, Performance, RealisedFigure
+from monitoring.performance.results import EstimatedFigure, Performance, RealisedFigure, ReferencePerformance
 from monitoring.policy.decision import NOTHING_BEFORE, MonitoringDecision, decide, drifted_columns
 from monitoring.policy.policy import Policy
 from monitoring.policy.reasons import reasons, verdict

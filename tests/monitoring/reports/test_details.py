@@ -12,10 +12,9 @@ import pytest
 from tables import TEXTS, flat, panel
 from watched import drift_of, next_month, trained
 
-from monitoring.detect import DriftResult
 from monitoring.drift.results import ColumnDrift
 from monitoring.drift.window_drift import window_drift
-from monitoring.evidence import Evidence
+from monitoring.evidence import DriftResult, Evidence
 from monitoring.performance.realised import realised_performance
 from monitoring.performance.results import Performance
 from monitoring.policy.decision import NOTHING_BEFORE, decide

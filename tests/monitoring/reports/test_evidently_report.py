@@ -13,7 +13,7 @@ from tables import TEXTS, panel
 from watched import reported
 
 import monitoring
-from monitoring.detect import DriftResult
+from monitoring.evidence import DriftResult
 from monitoring.reports import evidently_report
 from monitoring.reports.synthetic_sample import SIZE, synthetic_samples
 

@@ -14,8 +14,7 @@ from watched import next_month, trained
 from monitoring.drift.results import ColumnDrift, QualityCheck, ShareChange, TextDrift, TierShare
 from monitoring.drift.window_drift import window_drift
 from monitoring.evidence import Evidence
-from monitoring.performance.reference_performance import ReferencePerformance
-from monitoring.performance.results import EstimatedFigure, Performance, RealisedFigure
+from monitoring.performance.results import EstimatedFigure, Performance, RealisedFigure, ReferencePerformance
 from monitoring.policy.decision import decide
 from monitoring.policy.policy import Policy
 from monitoring.policy.retraining import RetrainingResult

@@ -168,7 +168,7 @@ def test_a_linear_model_is_served_without_scikit_learn_until_a_frame_is_sent(tmp
         "from purchasing_power.model.typical_user import probe_rows\n"
         "from purchasing_power.serving.responder import open_responder\n"
         "from purchasing_power.serving.deployed import Deployed\n"
-        "from purchasing_power.serving.limits import Limits\n"
+        "from purchasing_power.serving.rules import Limits\n"
         "from purchasing_power.serving.fast.fast_model import FastModel\n"
         "model = FastModel.open(Path(sys.argv[1]))\n"
         "responder = open_responder(Path(sys.argv[1]), Deployed('1', 'production', 'now'), Limits())\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import urllib.request
 
-from steps.deploy.mirror import HELD, mirrored
+from steps.deploy.shadow import HELD, mirrored
 
 
 def test_the_mirror_answers_at_once_and_counts_what_it_lets_go() -> None:
