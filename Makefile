@@ -17,10 +17,10 @@ demo: $(VENV)/installed  ## the whole life of a model on the Complete Journey sa
 	@MLFLOW_LOGGING_LEVEL=WARNING mlflow run . --env-manager local
 
 test: $(VENV)/installed-test  ## every test
-	pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(VENV)/installed-test  ## without the slow ones
-	pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not slow"
+	pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 lint: $(VENV)/installed-test  ## format, style, types, layers
 	ruff format --check .

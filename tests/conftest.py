@@ -24,37 +24,40 @@ if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
     own = len(os.sched_getaffinity(0)) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, own)))
 
-# Session fixtures that take a minute or more; whoever asks for one runs in the worker that made it.
-SHARED = ("lived",)
+# Files whose tests ask for `lived`, a whole life of a model that takes a minute to make: one worker runs them all.
+LIVED = {f"tests/steps/test_{name}.py" for name in ("lifecycle", "reference", "serve")}
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares a long set-up, and start with what is long.
-
-    Met last, a long file would keep a worker busy for minutes while the other is idle.
-    """
-    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    """Start with what is long: met last, a long file would keep a worker busy while the other is idle."""
+    slow: Counter[str] = Counter()
     for item in items:
-        for name in SHARED:
-            if name in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(name))
-    items.sort(key=lambda item: (item.get_closest_marker("xdist_group") is None, -slow[item.path]))
+        path = _file_of(item.nodeid)
+        slow[path] += item.get_closest_marker("slow") is not None
+        if "lived" in getattr(item, "fixturenames", ()) and path not in LIVED:
+            raise pytest.UsageError(
+                f"{path} asks for the fixture lived: name it in LIVED of tests/conftest.py."
+            )
+    items.sort(key=lambda item: (_file_of(item.nodeid) not in LIVED, -slow[_file_of(item.nodeid)]))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
-    """Hand out tests by their group, those of no group by their file, so that module fixtures are made once."""
-    if config.getvalue("dist") != "loadgroup":
+    """Hand out whole files, as ``--dist loadfile`` does, and those of ``LIVED`` as if they were one."""
+    if config.getvalue("dist") != "loadfile":
         return None
-    from xdist.scheduler import LoadGroupScheduling
+    from xdist.scheduler import LoadFileScheduling
 
-    class GroupOrFile(LoadGroupScheduling):
+    class LivedOrFile(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            group: str = super()._split_scope(nodeid)
-            return group.partition("::")[0]
+            path = _file_of(nodeid)
+            return "lived" if path in LIVED else path
 
-    return GroupOrFile(config, log)
+    return LivedOrFile(config, log)
+
+
+def _file_of(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
 
 
 @pytest.fixture(autouse=True)
