@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -42,22 +43,29 @@ class Predictions:
         return np.repeat(values, len(self.y), axis=0) if len(values) == 1 else values
 
 
-class EvaluatedKind(Protocol):
-    """What hold-out evaluation asks of a kind of model."""
+class EvaluatedKind(ABC):
+    """What hold-out evaluation asks of a kind of model.
 
-    @property
-    def group(self) -> str:
-        """Column of the table whose rows depend on one another, such as those of a user."""
+    Attributes
+    ----------
+    name
+        As the registry and ``bundle.json`` have it.
+    group
+        Column whose rows depend on one another: the bootstrap draws them together, drift counts them once.
+    """
 
-    def check_table(self, model: Any, table: Any) -> None:
-        """Refuse, by a DataError, a table that is not of the kind that the model was trained on."""
+    name: ClassVar[str]
+    group: ClassVar[str] = "user_id"
 
+    @abstractmethod
     def test_rows(self, table: Any, seed: int) -> np.ndarray:
         """Positions of the rows that the split holds out."""
 
+    @abstractmethod
     def metrics(self, model: Any) -> tuple[str, ...]:
-        """Names of the figures, the one that models are chosen by first."""
+        """Names of the figures, the one that models are chosen by first; none for a kind without labels."""
 
+    @abstractmethod
     def predictions(self, model: Any, rows: Any, constants: Constants) -> Predictions:
         """Predict rows of known outcome, and let the baselines predict them that need no training rows.
 
@@ -67,11 +75,22 @@ class EvaluatedKind(Protocol):
             What the training rows alone say of anyone, by name of the baseline.
         """
 
+    @abstractmethod
     def measure(self, model: Any, metric: str, predictions: Predictions) -> Measure:
         """A figure of the model as a function of row weights."""
 
+    @abstractmethod
     def baseline(self, model: Any, metric: str, predictions: Predictions) -> Measure:
         """The same figure of the baseline that a model must beat."""
+
+    def check_table(self, model: Any, table: Any) -> None:
+        """Refuse, by a DataError, a table that is not of the kind that the model was trained on."""
+        missing = [name for name in model.meta.features if name not in table.frame]
+        if missing:
+            raise DataError(
+                f"{self.name}: {len(missing)} columns are missing ({', '.join(missing[:10])}); the model needs all "
+                f"{len(model.meta.features)} of its features. Give a table that has them."
+            )
 
 
 @dataclass(frozen=True)

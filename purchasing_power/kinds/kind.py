@@ -7,9 +7,8 @@ serving, drift, retraining and rollback are the same for all kinds.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,25 +19,23 @@ import pandas as pd
 from purchasing_power import page
 from purchasing_power.actions.campaign_list import CampaignList
 from purchasing_power.errors import DataError
-from purchasing_power.evaluation.bootstrap import Interval, Measure, metric_name
-from purchasing_power.evaluation.holdout import Constants, Predictions
+from purchasing_power.evaluation.bootstrap import Interval, metric_name
+from purchasing_power.evaluation.holdout import Predictions
 from purchasing_power.gates.staging import GatePolicy, OwnEvidence
 from purchasing_power.kinds.case import Evaluated, FitLog, FitOptions, GateCase
 from purchasing_power.model.protocol import Model, Table
-from purchasing_power.reference.columns import ComparedColumns, as_strings, feature_columns
+from purchasing_power.reference.kind import ReferenceKind
 from purchasing_power.reference.rows import one_per_group
 from purchasing_power.serving.batch.parts import FrameSource, RowSource
 
 ONLINE, BATCH = "online", "batch"
 
 
-class Kind(ABC):
-    """A kind of model.
+class Kind(ReferenceKind):
+    """A kind of model; how it is held out and measured, and what is watched, lies with what asks for it, in the bases.
 
     Attributes
     ----------
-    name
-        As the registry and ``bundle.json`` have it.
     unit
         What a row of its table is, such as ``"user × cutoff"``.
     holdout
@@ -49,8 +46,6 @@ class Kind(ABC):
         What a model must beat, in words.
     ids
         Columns that predictions of ``score`` are told apart by.
-    group
-        Column whose rows depend on one another: the bootstrap draws them together, drift counts them once.
     responder
         Module whose function ``open_responder`` answers requests in a worker, which imports nothing else of the kind;
         ``None`` for a kind that is scored in batch.
@@ -58,13 +53,11 @@ class Kind(ABC):
         Entry points that a retraining runs.
     """
 
-    name: ClassVar[str]
     unit: ClassVar[str]
     holdout: ClassVar[str]
     outcome: ClassVar[str]
     baseline_name: ClassVar[str] = "the naive baseline"
     ids: ClassVar[tuple[str, ...]] = ("user_id",)
-    group: ClassVar[str] = "user_id"
     responder: ClassVar[str | None] = None
     retraining: ClassVar[tuple[str, ...]] = ("train", "evaluate", "promote")
 
@@ -104,47 +97,6 @@ class Kind(ABC):
         return {}
 
     # Held-out rows and figures.
-
-    @abstractmethod
-    def test_rows(self, table: Any, seed: int) -> np.ndarray:
-        """Positions of the rows that the split holds out."""
-
-    @abstractmethod
-    def known_outcomes(self, table: Any) -> np.ndarray:
-        """Positions of the rows whose outcome is known."""
-
-    @abstractmethod
-    def keys(self, table: Any) -> np.ndarray:
-        """A uint64 for each row, equal for the same unit."""
-
-    @abstractmethod
-    def metrics(self, model: Any) -> tuple[str, ...]:
-        """Names of the figures, the one that models are chosen by first; none for a kind without labels."""
-
-    @abstractmethod
-    def predictions(self, model: Any, rows: Any, constants: Constants) -> Predictions:
-        """Predict rows of known outcome, and let the baselines predict them that need no training rows."""
-
-    @abstractmethod
-    def measure(self, model: Any, metric: str, predictions: Predictions) -> Measure:
-        """A figure of the model as a function of row weights."""
-
-    @abstractmethod
-    def baseline(self, model: Any, metric: str, predictions: Predictions) -> Measure:
-        """The same figure of the baseline that a model must beat."""
-
-    def constants(self, model: Any, table: Any) -> dict[str, np.ndarray]:
-        """What the training rows alone say of anyone, by name of the baseline; each of shape (1, …)."""
-        return {}
-
-    def check_table(self, model: Any, table: Any) -> None:
-        """Refuse, by a DataError, a table that is not of the kind that the model was trained on."""
-        missing = [name for name in model.meta.features if name not in table.frame]
-        if missing:
-            raise DataError(
-                f"{self.name}: {len(missing)} columns are missing ({', '.join(missing[:10])}); the model needs all "
-                f"{len(model.meta.features)} of its features. Give a table that has them."
-            )
 
     def check_metric(self, model: Any, metric: str) -> None:
         """Refuse, by a DataError, a metric that the model has no figure of."""
@@ -245,49 +197,6 @@ class Kind(ABC):
         raise DataError(f"reasons: got {most}; a {self.name} model gives no reasons. Set reasons=0.")
 
     # Drift and outcomes.
-
-    def moments(self, table: Any) -> pd.Series | None:
-        """When each row stands; ``None`` for a table without time."""
-        return None
-
-    def has_cutoffs(self, table: Any) -> bool:
-        """Whether rows stand at a few moments, many at each."""
-        return False
-
-    def reference_rows(self, model: Any, table: Any) -> np.ndarray:
-        """The rows that it has learned from."""
-        return np.setdiff1d(np.arange(len(table.frame)), model.unseen(table))
-
-    def score_rows(self, model: Any, table: Any) -> np.ndarray:
-        """The held-out rows."""
-        return self.test_rows(table, model.training.seed)
-
-    def watched_columns(self, model: Any, table: Any) -> ComparedColumns:
-        """The features, and of texts how many and how long they are."""
-        return feature_columns(table.frame, model.meta)
-
-    def watched_predictions(self, predictions: pd.DataFrame) -> ComparedColumns:
-        """Every column of a prediction."""
-        return {
-            str(name): column.astype(np.float64)
-            if pd.api.types.is_numeric_dtype(column)
-            else as_strings(column)
-            for name, column in predictions.items()
-            if name != self.group
-        }
-
-    def importance(self, model: Any, table: Any, seed: int) -> dict[str, float]:
-        """The same for every feature."""
-        names = model.meta.features
-        return dict.fromkeys(names, 1 / len(names))
-
-    def text_vectors(self, model: Any, frame: pd.DataFrame) -> np.ndarray | None:
-        """Nothing: words are hashed."""
-        return None
-
-    def anonymous(self, model: Any, predictions: Predictions) -> Predictions:
-        """The same with users as codes from 0 on."""
-        return replace(predictions, users=pd.factorize(predictions.users)[0].astype(np.int64))
 
     def current_rows(self, model: Any, table: Any, cutoff: date | None, seed: int) -> Any:
         """The rows that a monitoring job compares: one of each group among those that the model has not learned from.

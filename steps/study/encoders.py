@@ -147,7 +147,7 @@ def _note(path: Path, speed: float) -> float:
 
 def _log(number: int, encoder: StudyEncoder) -> None:
     values = asdict(encoder)
-    tags = {f"encoder.{number}.{name}": str(values[name]) for name in ("asked", "reference", "runtime")}
+    tags = {f"encoder.{number}.{name}": str(values[name]) for name in ("asked", "spec", "runtime")}
     figures = {name: float(values[name]) for name in ("dimension", "size_mb", "texts_per_second")}
     mlflow.set_tags(tags)
     mlflow.log_metrics({f"encoder.{number}.{name}": value for name, value in figures.items()})

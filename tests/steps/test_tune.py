@@ -86,7 +86,7 @@ def test_each_encoder_is_tried_and_compared_beside_no_encoder(tmp_path: Path) ->
     assert run.data.tags["encoder.0.runtime"] == run.data.tags["encoder.1.runtime"] == "onnx-float32"
     assert run.data.metrics["encoder.1.texts_per_second"] > 0 < run.data.metrics["encoder.0.size_mb"]
     tried = {trial.data.params.get("encoder") for trial in children(run, "trial")}
-    assert {run.data.tags["encoder.0.reference"], run.data.tags["encoder.1.reference"]} <= tried
+    assert {run.data.tags["encoder.0.spec"], run.data.tags["encoder.1.spec"]} <= tried
     page = Path(runs.location(f"runs:/{run.info.run_id}/study.html")).read_text()
     assert "<h2>Encoders</h2>" in page and "minilm?pooling=cls" in page
 
