@@ -65,7 +65,7 @@ def test_a_studys_scores_are_taken_over_where_they_are_of_the_same_folds(
     fitted = Collected()
     purchase_training.train(table, options, fitted)
     named = [fitted.metrics[f"cv.fold_{number}.average_precision"] for number in range(2)]
-    validation = CrossValidation(table, folds(table, split(table, 0).known, 2, 0), "tier", "auto", 0)
+    validation = CrossValidation(table, folds(table, split(table, 0).known, 2, 0), "tier", "auto", seed=0)
     assert validation.scores(params) == named
     told = replace(validation.fold_scores(params, named), scores=(0.5, 0.7), **changes)
     (tmp_path / "fold_scores.json").write_text(told.to_json())

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from before import unpacked
 
 from purchasing_power.model import bundle
 from purchasing_power.model.purchasing_model import PurchasingModel
@@ -17,18 +17,14 @@ from purchasing_power.snapshot import user_table
 from purchasing_power.text import encoder as encoder_module
 from purchasing_power.text.encoder import Encoder
 
-ARCHIVE = Path(__file__).resolve().parents[1] / "fixtures" / "before_architecture" / "store.tar.xz"
 # Of the model shop: a head on int8 vectors, and a blend with a member on bfloat16 vectors.
 VERSIONS = [("int8", "shop/6"), ("bfloat16", "shop/3")]
 
 
-@pytest.fixture(scope="module")
-def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def before() -> Path:
     """The store of the commit before, unpacked."""
-    folder = tmp_path_factory.mktemp("before")
-    with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(folder, filter="data")
-    return folder / "fixture"
+    return unpacked()
 
 
 @pytest.fixture(autouse=True)
