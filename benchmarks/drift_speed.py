@@ -97,7 +97,7 @@ def ours(current: Path, reference: Path, out: Path) -> None:
     from monitoring.evidence import detect
     from monitoring.performance.results import Performance
     from monitoring.reports import evidently_report
-    from monitoring.reports.synthetic_sample import synthetic_samples
+    from monitoring.reports.job_report import synthetic_samples
     from purchasing_power.reference import files
     from purchasing_power.reference.measure import count_column
 

@@ -1,12 +1,22 @@
-"""The report of a job: its records and pages, Prometheus text, the alert, and the result of a retraining."""
+"""The report of a job: its records, pages and picture, Prometheus text, the alert, and the result of a retraining.
+
+Columns are drawn from synthetic samples, spread as the counts of either sample are, in place of users.
+"""
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 
@@ -18,14 +28,28 @@ from monitoring.policy.retraining import RetrainingResult
 from monitoring.policy.window_history import WindowHistory
 from monitoring.reports import alerts, details, prometheus, record, stakeholder_report
 from monitoring.reports.details import DetailsPage
-from monitoring.reports.pictures import scores_then_and_now
 from monitoring.reports.stakeholder_report import StakeholderReport
-from monitoring.reports.synthetic_sample import synthetic_samples
+from purchasing_power.pages.pictures import BLUE, MUTED, PALE, percent, picture
+from purchasing_power.reference.columns import OTHER, PREDICTED, SCORE, TIER, ComparedColumns
+from purchasing_power.reference.sketch import (
+    CategoryCounts,
+    CategorySketch,
+    Counts,
+    NumericCounts,
+    NumericSketch,
+    Sketch,
+    quantiles,
+)
+from purchasing_power.snapshot.target import TIERS
 from tracking import registry, runs
 
 ALERT = "monitor.alert"
 DELIVERED = "delivered"
 LEAST_SHARE = 1e-9
+# Values of each column in either sample.
+SIZE = 1_000
+BINS = 30
+MOST_CLASSES = 10
 
 
 @dataclass(frozen=True)
@@ -193,3 +217,101 @@ def _lead_back(version: ModelVersion, verdict: str) -> None:
     registry.tag(version, {"monitor.run_id": run.info.run_id, "monitor.verdict": verdict[: runs.LONGEST_TAG]})
     cause = f"Trained because of the verdict of monitoring run `{run.info.run_id}`: {verdict}"
     registry.describe(version, "\n\n".join(part for part in (version.description, cause) if part))
+
+
+def synthetic_samples(
+    sketches: Mapping[str, Sketch], current: Mapping[str, Counts]
+) -> tuple[ComparedColumns, ComparedColumns]:
+    """1,000 values of each column, spread as the counts of the reference are and as the current ones are.
+
+    They are quantiles and not users: values of one row have nothing to do with each other.
+    """
+    reference_sample: ComparedColumns = {}
+    current_sample: ComparedColumns = {}
+    for name, sketch in sketches.items():
+        counts = current.get(name)
+        if isinstance(sketch, NumericSketch) and isinstance(counts, NumericCounts):
+            values = (
+                quantiles(sketch, sketch.counts, sketch.missing, SIZE),
+                quantiles(sketch, counts.counts, counts.missing, SIZE),
+            )
+            reference_sample[name], current_sample[name] = (pd.Series(one, name=name) for one in values)
+        elif isinstance(sketch, CategorySketch) and isinstance(counts, CategoryCounts):
+            stored = dict(zip([*sketch.names, OTHER], sketch.counts, strict=True))
+            reference_sample[name] = _repeated(name, stored)
+            current_sample[name] = _repeated(name, _by_category(sketch, counts))
+    return reference_sample, current_sample
+
+
+def _by_category(sketch: CategorySketch, counts: CategoryCounts) -> dict[str, int]:
+    users = {name: int(count) for name, count in zip(sketch.names, counts.counts, strict=False)}
+    others = int(counts.counts[-1]) - counts.largest_users
+    large = {counts.largest_other: counts.largest_users} if counts.largest_users else {}
+    return users | large | {OTHER: others}
+
+
+def _repeated(name: str, users: dict[str, int]) -> pd.Series:
+    counts = np.array(list(users.values()), np.float64)
+    reached = np.cumsum(counts) / max(counts.sum(), 1)
+    place = np.searchsorted(reached, (np.arange(SIZE) + 0.5) / SIZE)
+    values = np.array(list(users), dtype=object)[np.minimum(place, len(users) - 1)]
+    return pd.Series(np.random.default_rng(0).permutation(values), name=name, dtype=object)
+
+
+def scores_then_and_now(reference: ComparedColumns, current: ComparedColumns) -> Markup:
+    """The distribution of predictions in either sample (see ``synthetic_sample``).
+
+    Scores and tiers, or the likeliest classes of a model that gives no score.
+    """
+    return picture(_draw, 11, 3.8, "Predictions at the time of training and now", reference, current)
+
+
+def _draw(figure: Figure, reference: ComparedColumns, current: ComparedColumns) -> None:
+    if SCORE not in reference:
+        name = next(iter(reference))
+        before, now = reference[name], current[name]
+        axes = figure.subplots()
+        _bars(axes, before, now, list(pd.concat([before, now]).value_counts().index[:MOST_CLASSES]))
+        axes.set_title("The likeliest class" if name == PREDICTED else name)
+        axes.legend(loc="upper right")
+        return
+    count = 2 if TIER in reference else 1
+    panels = figure.subplots(1, count, width_ratios=(1.7, 1)[:count], squeeze=False)[0]
+    _histogram(panels[0], reference[SCORE], current[SCORE])
+    if TIER in reference:
+        _bars(panels[1], reference[TIER], current[TIER], list(TIERS))
+        panels[1].set_title("Purchasing power that the model sees")
+
+
+def _histogram(axes: Axes, before: pd.Series, now: pd.Series) -> None:
+    both = np.concatenate([before, now])
+    is_probability = bool(both.min() >= 0 and both.max() <= 1)
+    # The last percent of amounts would squeeze all others into one bar; they are counted in the last bar.
+    low, high = (0.0, 1.0) if is_probability else (float(both.min()), float(np.quantile(both, 0.99)))
+    edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
+    then: dict[str, Any] = {"color": PALE, "label": "Then", "histtype": "stepfilled", "edgecolor": MUTED}
+    looks: list[dict[str, Any]] = [
+        {**then, "linewidth": 0.8},
+        {"color": BLUE, "label": "Now", "histtype": "step", "linewidth": 2.2},
+    ]
+    for values, look in zip((before, now), looks, strict=True):
+        weights = np.full(len(values), 1 / len(values))
+        axes.hist(np.clip(values, edges[0], edges[-1]), bins=list(edges), weights=weights, **look)
+    axes.set(xlabel="Score", ylabel="Share of users", xlim=(edges[0], edges[-1]))
+    axes.set_title("How users spread over the score")
+    axes.yaxis.set_major_formatter(percent(0))
+    axes.legend(loc="upper right")
+
+
+def _bars(axes: Axes, before: pd.Series, now: pd.Series, names: list[str]) -> None:
+    place = np.arange(len(names))
+    for values, shift, colour, label in ((before, -0.2, PALE, "Then"), (now, 0.2, BLUE, "Now")):
+        shares = values.value_counts(normalize=True).reindex(names, fill_value=0.0).to_numpy()
+        bars = axes.bar(
+            place + shift, shares, 0.38, color=colour, edgecolor=MUTED, linewidth=0.8, label=label
+        )
+        axes.bar_label(bars, [f"{share:.0%}".replace("%", " %") for share in shares], padding=2)
+    axes.set_xticks(place, [textwrap.shorten(name, 18, placeholder="…") for name in names])
+    axes.tick_params(axis="x", length=0)
+    axes.yaxis.set_major_formatter(percent(0))
+    axes.margins(y=0.15)

@@ -16,9 +16,16 @@ from purchasing_power.errors import DataError
 from purchasing_power.text import terms
 from purchasing_power.text.bag import Bag, bag
 from purchasing_power.text.encoder import Encoder
-from purchasing_power.text.projection import mean_vectors, positive_totals, project, projection
 from purchasing_power.text.store import VectorStore, vectors
-from purchasing_power.text.weighting import document_weights, known_rarity, learn_rarity
+from purchasing_power.text.weighting import (
+    document_weights,
+    known_rarity,
+    learn_rarity,
+    mean_vectors,
+    positive_totals,
+    project,
+    projection,
+)
 
 Features = pd.DataFrame | pd.Series
 # A component with less than this share of the first one's variance (of its squared singular value) is rounding noise.

@@ -13,7 +13,7 @@ from monitoring.drift.comparison import compare
 from monitoring.evidence import DriftResult, detect
 from monitoring.performance.results import Performance
 from monitoring.policy.window_history import MonitoredWindow
-from monitoring.reports.synthetic_sample import synthetic_samples
+from monitoring.reports.job_report import synthetic_samples
 from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit

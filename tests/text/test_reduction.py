@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from purchasing_power.text.projection import mean_vectors
 from purchasing_power.text.vectorize import fit_reduction, fit_svd, reduce
+from purchasing_power.text.weighting import mean_vectors
 
 VECTORS = np.random.default_rng(0).normal(size=(200, 8)).astype(np.float32) * np.arange(
     1, 9, dtype=np.float32
@@ -54,7 +54,7 @@ def test_a_mean_on_the_components_is_the_mean_of_vectors_reduced_whatever_the_bl
     assert fitted is not None
     once, whole = reduce(fitted, weights, VECTORS), mean_vectors(weights, VECTORS)
     np.testing.assert_allclose(once, fitted.transform(whole), atol=1e-5)
-    monkeypatch.setattr("purchasing_power.text.projection.BLOCK", 24)
+    monkeypatch.setattr("purchasing_power.text.weighting.BLOCK", 24)
     np.testing.assert_array_equal(mean_vectors(weights, VECTORS), whole)
     np.testing.assert_allclose(reduce(fitted, weights, VECTORS), once, rtol=1e-6)
 

@@ -17,9 +17,8 @@ from purchasing_power.serving.fast.fitted_parts import Fitted, Unsupported, clas
 from purchasing_power.serving.rows import RequestColumns, Rows
 from purchasing_power.text import terms
 from purchasing_power.text.encoder import Encoder
-from purchasing_power.text.projection import project, projection
 from purchasing_power.text.store import VectorStore, digest, vectors
-from purchasing_power.text.weighting import known_rarity
+from purchasing_power.text.weighting import known_rarity, project, projection
 
 Block = Callable[[Rows], Any]
 Step = Callable[[np.ndarray], np.ndarray]

@@ -22,8 +22,7 @@ from monitoring.policy.policy import Policy
 from monitoring.policy.reasons import reasons, verdict
 from monitoring.reports import record
 from monitoring.reports.details import DetailsPage, most_drifted, render
-from monitoring.reports.pictures import scores_then_and_now
-from monitoring.reports.synthetic_sample import synthetic_samples
+from monitoring.reports.job_report import scores_then_and_now, synthetic_samples
 from purchasing_power.kinds.purchase import KIND
 from purchasing_power.reference.held_out import measure_held_out
 from purchasing_power.reference.measure import measure

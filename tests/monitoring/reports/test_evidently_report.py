@@ -15,7 +15,7 @@ from watched import reported
 import monitoring
 from monitoring.evidence import DriftResult
 from monitoring.reports import evidently_report
-from monitoring.reports.synthetic_sample import SIZE, synthetic_samples
+from monitoring.reports.job_report import SIZE, synthetic_samples
 
 MONTH = panel(users=1000, cutoffs=1)
 
