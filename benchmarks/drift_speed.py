@@ -48,9 +48,7 @@ def chunk(size: int, seed: int) -> pd.DataFrame:
     frame = pd.DataFrame({f"n{at:02}": column(KINDS[at % 5], size, rng) for at in range(NUMERIC)})
     for at in range(CATEGORICAL):
         names = np.array([f"kind {number}" for number in range(3 + 2 * at)], dtype=object)
-        frame[f"c{at:02}"] = pd.Categorical.from_codes(
-            rng.integers(0, len(names), size), categories=list(names)
-        )
+        frame[f"c{at:02}"] = pd.Categorical.from_codes(rng.integers(0, len(names), size), categories=list(names))
     return frame
 
 
@@ -71,9 +69,7 @@ def store_reference(rows: Path, folder: Path) -> None:
     from purchasing_power.reference.measure import Reference, sketches
 
     frame = pd.read_parquet(rows)
-    columns = {
-        name: frame[name] if frame[name].dtype == np.float64 else frame[name].astype(object) for name in frame
-    }
+    columns = {name: frame[name] if frame[name].dtype == np.float64 else frame[name].astype(object) for name in frame}
     score = {"score": columns["n04"]}
     importance = {name: 1 / len(columns) for name in columns}
     found = Reference(
@@ -105,9 +101,7 @@ def ours(current: Path, reference: Path, out: Path) -> None:
     for name, sketch in stored.columns.items():
         counts[name] = count_column(sketch, pq.read_table(current, columns=[name]).column(0).to_pandas())
     scores = {
-        "score": count_column(
-            stored.scores["score"], pq.read_table(current, columns=["n04"]).column(0).to_pandas()
-        )
+        "score": count_column(stored.scores["score"], pq.read_table(current, columns=["n04"]).column(0).to_pandas())
     }
     users = pq.ParquetFile(current).metadata.num_rows
     both = WindowComparison(stored, counts, scores, None, None, (), users, None, {})
@@ -168,9 +162,7 @@ def measured(place: Path, sizes: list[int], rounds: int) -> dict[int, dict[str, 
         took: dict[str, list[tuple[float, float]]] = {"ours": [], "evidently": []}
         for _ in range(rounds):
             for side, reference in (("ours", "stored"), ("evidently", "reference.parquet")):
-                took[side].append(
-                    apart(side, place / "current.parquet", place / reference, place / "out.html")
-                )
+                took[side].append(apart(side, place / "current.parquet", place / reference, place / "out.html"))
         found[rows] = {
             side: (float(np.median([one[0] for one in each])), max(one[1] for one in each))
             for side, each in took.items()

@@ -26,23 +26,10 @@ from monitoring.performance.results import Performance
 from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
-from purchasing_power.reference.columns import (
-    ComparedColumns,
-    feature_columns,
-    is_numeric,
-    meanings,
-    score_columns,
-)
+from purchasing_power.reference.columns import ComparedColumns, feature_columns, is_numeric, meanings, score_columns
 from purchasing_power.reference.held_out import HeldOut
 from purchasing_power.reference.measure import Reference, count_column, shap_importance, sketches
-from purchasing_power.reference.texts import (
-    MOST_VECTORS,
-    Vectors,
-    fold_codes,
-    hashed_words,
-    known_terms,
-    projected,
-)
+from purchasing_power.reference.texts import MOST_VECTORS, Vectors, fold_codes, hashed_words, known_terms, projected
 from purchasing_power.shop.intake import ingest
 from purchasing_power.shop.samples import complete_journey
 from purchasing_power.shop.tables import scan
@@ -181,9 +168,7 @@ def evidently_preset_share(before: Population, then: np.ndarray, now: Population
     definition = DataDefinition(
         numerical_columns=numeric, categorical_columns=[name for name in filled if name not in numeric]
     )
-    snapshot = Report([DataDriftPreset()]).run(
-        *(Dataset.from_pandas(frame[filled], definition) for frame in frames)
-    )
+    snapshot = Report([DataDriftPreset()]).run(*(Dataset.from_pandas(frame[filled], definition) for frame in frames))
     counted_columns = [
         metric["value"]["count"]
         for metric in snapshot.dict()["metrics"]
@@ -207,10 +192,7 @@ def _taken(columns: ComparedColumns, rows: np.ndarray) -> ComparedColumns:
 
 
 def _counted(of: Mapping[str, Any], columns: ComparedColumns, rows: np.ndarray) -> dict[str, Any]:
-    return {
-        name: count_column(sketch, columns[name].iloc[rows].reset_index(drop=True))
-        for name, sketch in of.items()
-    }
+    return {name: count_column(sketch, columns[name].iloc[rows].reset_index(drop=True)) for name, sketch in of.items()}
 
 
 def _vectors(side: Population, rows: np.ndarray) -> Vectors:

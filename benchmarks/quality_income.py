@@ -74,9 +74,7 @@ class Income:
 def households(tables: dict[str, ir.Table]) -> UserTable:
     """One row per household of known income, sorted by household, as a flat table."""
     bought = {name: tables[name] for name in ("orders", "products")}
-    settings = SnapshotSettings(
-        LOOKBACK, first_cutoff=CUTOFF_DAY, last_cutoff=CUTOFF_DAY, max_documents=10**6
-    )
+    settings = SnapshotSettings(LOOKBACK, first_cutoff=CUTOFF_DAY, last_cutoff=CUTOFF_DAY, max_documents=10**6)
     built = build(bought, settings, progress=False)
     year = _year(tables["orders"])
     income = tables["users"].select(USER, "income").to_pandas().dropna()
@@ -86,22 +84,15 @@ def households(tables: dict[str, ir.Table]) -> UserTable:
     outcomes = [CUTOFF, str(built.meta.spend_outcome), str(built.meta.orders_outcome)]
     frame = built.frame.drop(columns=outcomes).merge(known, on=USER).merge(year, how="left", on=USER)
     added = [name for name in year if name != USER]
-    meta = UserTableMeta(
-        kind="flat", numeric=(*built.meta.numeric, *added), categorical=(), label=LABEL, task="binary"
-    )
+    meta = UserTableMeta(kind="flat", numeric=(*built.meta.numeric, *added), categorical=(), label=LABEL, task="binary")
     return UserTable(frame.fillna(dict.fromkeys(added, 0.0)), meta)
 
 
 def _year(orders: ir.Table) -> pd.DataFrame:
     """Orders and spend of the whole lookback, which has no window of its own in the user table."""
     since = ibis.timestamp((CUTOFF_DAY - timedelta(LOOKBACK)).isoformat())
-    inside = orders.filter(
-        orders.ordered_at >= since, orders.ordered_at < ibis.timestamp(CUTOFF_DAY.isoformat())
-    )
-    sums = {
-        f"orders_{LOOKBACK}d": inside.order_id.nunique().cast("float64"),
-        f"spend_{LOOKBACK}d": inside.amount.sum(),
-    }
+    inside = orders.filter(orders.ordered_at >= since, orders.ordered_at < ibis.timestamp(CUTOFF_DAY.isoformat()))
+    sums = {f"orders_{LOOKBACK}d": inside.order_id.nunique().cast("float64"), f"spend_{LOOKBACK}d": inside.amount.sum()}
     return inside.group_by(USER).aggregate(**sums).to_pandas()
 
 

@@ -31,13 +31,7 @@ from tqdm import tqdm
 from monitoring.policy.decision import decide
 from monitoring.policy.policy import Policy
 from monitoring.policy.window_history import MonitoredWindow
-from purchasing_power.evaluation.bootstrap import (
-    Resampling,
-    draws,
-    paired_bootstrap,
-    percentiles,
-    weighted_metric,
-)
+from purchasing_power.evaluation.bootstrap import Resampling, draws, paired_bootstrap, percentiles, weighted_metric
 from purchasing_power.evaluation.holdout import held_out
 from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model.purchasing_model import PurchasingModel
@@ -87,9 +81,7 @@ def ours(course: Course, known: UserTable, moment: pd.Timestamp) -> bool:
     """What the monitor decides."""
     at = f"{moment:%Y-%m-%d}"
     past = history_of(course.windows, course.retrained, course.model, at)
-    decision = decide(
-        evidence_of(course.model, course.made_from, known, moment), policy_of_defaults(), past, at
-    )
+    decision = decide(evidence_of(course.model, course.made_from, known, moment), policy_of_defaults(), past, at)
     course.windows.append(decision.window)
     return decision.retrain
 
@@ -97,9 +89,7 @@ def ours(course: Course, known: UserTable, moment: pd.Timestamp) -> bool:
 POLICIES: dict[str, Callable[[Course, UserTable, pd.Timestamp], bool]] = {
     "never": lambda course, known, moment: False,
     "monthly": lambda course, known, moment: True,
-    "evidently": lambda course, known, moment: evidently_drifted(
-        course.model, course.made_from, known, moment
-    ),
+    "evidently": lambda course, known, moment: evidently_drifted(course.model, course.made_from, known, moment),
     "ours": ours,
 }
 
@@ -167,10 +157,7 @@ def difference(
 
     def mean(weights: np.ndarray) -> np.ndarray:
         return np.mean(
-            [
-                first(weights[:, at]) - second(weights[:, at])
-                for (first, second), at in zip(pairs, places, strict=True)
-            ],
+            [first(weights[:, at]) - second(weights[:, at]) for (first, second), at in zip(pairs, places, strict=True)],
             axis=0,
         )
 
@@ -200,11 +187,7 @@ def main() -> None:
             lines.append((name, policy, round(mean, 4), course.retrains, round(course.seconds, 1)))
         gap = difference(by_policy["ours"], by_policy["monthly"], rows, happened)
         figures |= dict(
-            zip(
-                (f"{name}_ours_minus_monthly{end}" for end in ("", "_low", "_high")),
-                np.round(gap, 4),
-                strict=True,
-            )
+            zip((f"{name}_ours_minus_monthly{end}" for end in ("", "_low", "_high")), np.round(gap, 4), strict=True)
         )
         half = by_policy["ours"].retrains <= by_policy["monthly"].retrains / 2
         edges.append((name, gap[2] >= 0, half))
@@ -212,9 +195,7 @@ def main() -> None:
 
 
 def _report(
-    lines: list[tuple[str, str, float, int, float]],
-    figures: dict[str, float],
-    edges: list[tuple[str, bool, bool]],
+    lines: list[tuple[str, str, float, int, float]], figures: dict[str, float], edges: list[tuple[str, bool, bool]]
 ) -> None:
     table = pd.DataFrame(lines, columns=["data", "policy", "average_precision", "retrains", "seconds"])
     print(table.to_string(index=False))

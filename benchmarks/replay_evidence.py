@@ -25,9 +25,7 @@ EVIDENTLY_SHARE = 0.5
 _references: dict[int, tuple[PurchasingModel, Reference]] = {}
 
 
-def evidence_of(
-    model: PurchasingModel, made_from: UserTable, known: UserTable, moment: pd.Timestamp
-) -> Evidence:
+def evidence_of(model: PurchasingModel, made_from: UserTable, known: UserTable, moment: pd.Timestamp) -> Evidence:
     """The monitor's evidence at a month, with the reference performance of the table that the version was made from."""
     current = KIND.current_rows(model, known, moment.date(), 0)
     reference = _reference(model, made_from)
@@ -35,14 +33,11 @@ def evidence_of(
     performance = realised_performance(KIND, model, reference.held_out, known, moment, 0)
     evidence = detect(comparison, meanings(model.meta), performance, 0).evidence
     return replace(
-        evidence,
-        estimates=estimated_performance(KIND, model, reference.held_out, model.outputs(current.frame), 0),
+        evidence, estimates=estimated_performance(KIND, model, reference.held_out, model.outputs(current.frame), 0)
     )
 
 
-def history_of(
-    windows: list[MonitoredWindow], retrained: str, model: PurchasingModel, at: str
-) -> WindowHistory:
+def history_of(windows: list[MonitoredWindow], retrained: str, model: PurchasingModel, at: str) -> WindowHistory:
     """What came before a month, as the monitor reads it from its runs."""
     until = model.training.known_until
     return WindowHistory(
@@ -52,17 +47,13 @@ def history_of(
     )
 
 
-def evidently_drifted(
-    model: PurchasingModel, made_from: UserTable, known: UserTable, moment: pd.Timestamp
-) -> bool:
+def evidently_drifted(model: PurchasingModel, made_from: UserTable, known: UserTable, moment: pd.Timestamp) -> bool:
     """Whether ``DataDriftPreset`` with its defaults calls the month's rows drifted from the training rows."""
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
 
     trained_at = pd.to_datetime(list(model.training.cutoffs))
-    then = one_per_group(
-        made_from, np.flatnonzero(made_from.frame[CUTOFF].isin(trained_at)), "user_id", 0
-    ).frame
+    then = one_per_group(made_from, np.flatnonzero(made_from.frame[CUTOFF].isin(trained_at)), "user_id", 0).frame
     now = known.frame[known.frame[CUTOFF] == moment]
     names = [name for name in model.meta.features if then[name].notna().any() and now[name].notna().any()]
     numeric = [name for name in names if name in model.meta.numeric]

@@ -99,15 +99,11 @@ def worker_mb(server: int) -> float:
 
 
 def report(
-    loads: dict[tuple[str, str], list[dict]],
-    idle: dict[str, float],
-    loaded: dict[str, float],
-    encoder_mb: float,
+    loads: dict[tuple[str, str], list[dict]], idle: dict[str, float], loaded: dict[str, float], encoder_mb: float
 ) -> None:
     """A table for people, then one line of JSON."""
     median = {
-        key: {name: statistics.median(one[name] for one in runs) for name in runs[0]}
-        for key, runs in loads.items()
+        key: {name: statistics.median(one[name] for one in runs) for name in runs[0]} for key, runs in loads.items()
     }
     print(f"{'load':<8}{'model':<36}{'requests/s':>11}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>9}")
     for (kind, name), seen in median.items():

@@ -69,9 +69,7 @@ def trained(folder: Path, users: int, runtime: str) -> Trained:
     warm(encoder, texts, store)
     params = model_params(representation="encoder", head="logistic", encoder=encoder)
     model = fit(table, parts, fit_target("tier", table, parts.train), params, RunSettings(store=store))
-    return Trained(
-        model, table, parts.train, parts.known, bundle.save(model, folder / "bundle", texts, store)
-    )
+    return Trained(model, table, parts.train, parts.known, bundle.save(model, folder / "bundle", texts, store))
 
 
 def new_experiment(folder: Path) -> str:
@@ -88,9 +86,7 @@ def compared_models(folder: Path, users: int, runtime: str) -> tuple[list[Compar
     checked = _checked(made)
     with mlflow.start_run(experiment_id=experiment):
         ours = log_and_register(KIND, made.model, made.bundle, made.example, "ours", {})
-        bare = mlflow.pyfunc.log_model(
-            name="pass_through", python_model=str(HERE / "serve_pass_through.py"), **_BARE
-        )
+        bare = mlflow.pyfunc.log_model(name="pass_through", python_model=str(HERE / "serve_pass_through.py"), **_BARE)
         frame = mlflow.pyfunc.log_model(
             name="frame", python_model=str(HERE / "serve_frame_pass_through.py"), signature=checked, **_BARE
         )

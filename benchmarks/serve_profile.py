@@ -49,9 +49,7 @@ def main() -> None:
         rows = requests(made.table.rows(made.known[-args.requests :]))
         with mlflow.start_run(experiment_id=experiment):
             info = mlflow.pyfunc.log_model(
-                name="pass_through",
-                python_model=str(HERE / "serve_pass_through.py"),
-                pip_requirements=["mlflow"],
+                name="pass_through", python_model=str(HERE / "serve_pass_through.py"), pip_requirements=["mlflow"]
             )
         bare = mlflow.pyfunc.load_model(info.model_uri)
         table = [*libraries(made, rows), *ours(bundle.load(made.bundle), rows), *pass_through(bare, rows)]
@@ -91,16 +89,10 @@ def libraries(made, rows: list[dict]) -> list[tuple[str, str, float]]:
     raws = [model.scorer.scores(matrix) for matrix in matrices]
     figures.append((who, "head", spent_ms(model.scorer.scores, matrices)))
     figures.append(
-        (
-            who,
-            "calibration",
-            spent_ms(model.calibrator.predict_proba, [raw.reshape(len(raw), -1) for raw in raws]),
-        )
+        (who, "calibration", spent_ms(model.calibrator.predict_proba, [raw.reshape(len(raw), -1) for raw in raws]))
     )
     predictions = [model.predict(frame) for frame in frames]
-    figures.append(
-        (who, "frame to JSON", spent_ms(lambda one: json.dumps(one.to_dict("records")), predictions))
-    )
+    figures.append((who, "frame to JSON", spent_ms(lambda one: json.dumps(one.to_dict("records")), predictions)))
     return figures
 
 

@@ -95,9 +95,7 @@ def main() -> None:
     for name in ("DuckDB SQL by hand", "pandas by hand"):
         check_equal(ours.frame, found[name], columns, name)
     report(
-        {name: float(np.median(each)) for name, each in took.items()},
-        found["purchasing_power, all columns"],
-        columns,
+        {name: float(np.median(each)) for name, each in took.items()}, found["purchasing_power, all columns"], columns
     )
 
 

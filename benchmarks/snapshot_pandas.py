@@ -16,9 +16,7 @@ OUTCOMES = ["spend_next_28d", "orders_next_28d"]
 MONEY = ["quantity", "amount", "discount", "coupon_discount"]
 
 
-def build(
-    folder: Path, cutoffs: Sequence[date], mix: dict[str, dict[str, str]], zeros: Sequence[str]
-) -> pd.DataFrame:
+def build(folder: Path, cutoffs: Sequence[date], mix: dict[str, dict[str, str]], zeros: Sequence[str]) -> pd.DataFrame:
     """Features and outcomes of every cutoff; ``mix`` maps category and brand to {column name: value}."""
     lines, people, since = read_lines(folder)
     orders = make_orders(lines)
@@ -39,9 +37,7 @@ def build(
         part.insert(0, "cutoff", cutoff)
         part.insert(0, "user_id", people[known])
         if cutoff + 28 * DAY <= end:
-            part[["spend_next_28d", "orders_next_28d"]] = part[["spend_next_28d", "orders_next_28d"]].fillna(
-                0.0
-            )
+            part[["spend_next_28d", "orders_next_28d"]] = part[["spend_next_28d", "orders_next_28d"]].fillna(0.0)
         else:
             part[["spend_next_28d", "orders_next_28d"]] = np.nan
         parts.append(part)
@@ -50,9 +46,7 @@ def build(
 
 def read_lines(folder: Path) -> tuple[pd.DataFrame, pd.Index, pd.Series]:
     """Order lines in order of time, the users in order of their ids and when each is first known."""
-    lines = pd.read_parquet(folder / "orders.parquet").sort_values(
-        "ordered_at", kind="stable", ignore_index=True
-    )
+    lines = pd.read_parquet(folder / "orders.parquet").sort_values("ordered_at", kind="stable", ignore_index=True)
     users = pd.read_parquet(folder / "users.parquet", columns=["user_id"])["user_id"]
     people = pd.Index(np.sort(pd.unique(pd.concat([lines["user_id"], users]))))
     lines["user"] = people.get_indexer(lines["user_id"])
@@ -87,11 +81,7 @@ def read_timed(folder: Path, name: str, time: str, people: pd.Index) -> pd.DataF
 
 
 def spend_by(lines: pd.DataFrame, by: str) -> pd.DataFrame:
-    rows = (
-        lines.groupby(["time", "user", by], sort=True, dropna=False, observed=True)["amount"]
-        .sum()
-        .reset_index()
-    )
+    rows = lines.groupby(["time", "user", by], sort=True, dropna=False, observed=True)["amount"].sum().reset_index()
     return rows.rename(columns={by: "value"})
 
 
@@ -107,10 +97,7 @@ def order_features(rows: pd.DataFrame) -> pd.DataFrame:
     gap = ((rows["time"] - rows["previous"]) / DAY).where(rows["previous"] >= opens)
     rows = rows.assign(gap=gap)
     by = rows.groupby("user")
-    found: dict[str, pd.Series] = {
-        "days_since_order": by["age"].min(),
-        "days_since_first_order": by["age"].max(),
-    }
+    found: dict[str, pd.Series] = {"days_since_order": by["age"].min(), "days_since_first_order": by["age"].max()}
     spend = {}
     for days in WINDOWS:
         sums = rows[rows["age"] <= days].groupby("user")[["amount", "lines", "quantity"]].agg("sum")
@@ -125,9 +112,7 @@ def order_features(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def rhythm(
-    rows: pd.DataFrame, by: pd.api.typing.DataFrameGroupBy, found: dict[str, pd.Series]
-) -> dict[str, pd.Series]:
+def rhythm(rows: pd.DataFrame, by: pd.api.typing.DataFrameGroupBy, found: dict[str, pd.Series]) -> dict[str, pd.Series]:
     gaps = by["gap"].agg(["mean", "std", "max", "last"])
     result = {f"gap_days_{name}": gaps[name] for name in gaps}
     result["overdue_ratio"] = found["days_since_order"] / gaps["mean"].clip(lower=1)
@@ -140,17 +125,11 @@ def rhythm(
     spends = spends.reindex(columns=range(1, 7), fill_value=0.0)
     for n in range(2, 7):
         result[f"spend_{28 * (n - 1)}_{28 * n}d_ago"] = spends[n]
-    counts = (
-        rows.groupby(["user", number]).size().unstack(fill_value=0).reindex(columns=range(1, 7), fill_value=0)
-    )
+    counts = rows.groupby(["user", number]).size().unstack(fill_value=0).reindex(columns=range(1, 7), fill_value=0)
     result["spend_growth_28d"] = np.log((spends[1] + 1) / (spends[2] + 1))
     result["orders_growth_28d"] = np.log((counts[1] + 1) / (counts[2] + 1))
-    result["spend_growth_84d"] = np.log(
-        (spends[[1, 2, 3]].sum(axis=1) + 1) / (spends[[4, 5, 6]].sum(axis=1) + 1)
-    )
-    result["orders_growth_84d"] = np.log(
-        (counts[[1, 2, 3]].sum(axis=1) + 1) / (counts[[4, 5, 6]].sum(axis=1) + 1)
-    )
+    result["spend_growth_84d"] = np.log((spends[[1, 2, 3]].sum(axis=1) + 1) / (spends[[4, 5, 6]].sum(axis=1) + 1))
+    result["orders_growth_84d"] = np.log((counts[[1, 2, 3]].sum(axis=1) + 1) / (counts[[4, 5, 6]].sum(axis=1) + 1))
     result["spend_slope_168d"] = spends @ np.array([2.5, 1.5, 0.5, -0.5, -1.5, -2.5]) / 17.5
     result["spend_std_168d"] = spends.std(axis=1)
     result["active_periods_168d"] = (spends > 0).sum(axis=1)
@@ -207,11 +186,7 @@ def product_features(lines: pd.DataFrame) -> pd.DataFrame:
     by = rows.groupby("user")
     spend, recent = by["amount"].sum(), (rows["min"] <= 28).groupby("user").sum()
     repeated = rows["amount"].where(rows["size"] > 1, 0.0).groupby("user").sum()
-    found = {
-        "products_28d": recent,
-        "products_168d": by.size(),
-        "repeat_product_share_168d": repeated / spend,
-    }
+    found = {"products_28d": recent, "products_168d": by.size(), "repeat_product_share_168d": repeated / spend}
     found["new_product_share_28d"] = (rows["max"] <= 28).groupby("user").sum() / recent
     return pd.DataFrame({**found, "top_product_share_168d": by["amount"].max() / spend})
 
@@ -223,9 +198,7 @@ def mix_features(spend: pd.DataFrame, by: str, columns: dict[str, str]) -> pd.Da
     whole = rows.groupby("user")["amount"].sum()
     known = rows[rows["value"].notna()]
     table = known.pivot(index="user", columns="value", values="amount").reindex(whole.index).fillna(0.0)
-    found = {
-        name: (table[value] if value in table else 0.0 * whole) / whole for name, value in columns.items()
-    }
+    found = {name: (table[value] if value in table else 0.0 * whole) / whole for name, value in columns.items()}
     found[f"{stem}_28d"] = (known["youngest"] <= 28).groupby(known["user"]).sum()
     found[f"{stem}_168d"] = known.groupby("user").size()
     if by == "category":

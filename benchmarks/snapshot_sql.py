@@ -147,9 +147,7 @@ ORDER BY cutoff, user_id
 
 def shares(by: str, values: Sequence[str], names: Sequence[str]) -> str:
     """Spend shares of values as SQL columns."""
-    return "".join(
-        SHARE.format(by=by, value=value, name=name) for value, name in zip(values, names, strict=True)
-    )
+    return "".join(SHARE.format(by=by, value=value, name=name) for value, name in zip(values, names, strict=True))
 
 
 def script(folder: Path, cutoffs: Sequence[date], mix: dict[str, dict[str, str]]) -> str:
@@ -163,10 +161,7 @@ def script(folder: Path, cutoffs: Sequence[date], mix: dict[str, dict[str, str]]
             PREPARE.format(folder=folder, cutoffs=", ".join(f"DATE '{day}'" for day in cutoffs)),
             ORDERS.format(windows=windows, periods=periods),
             MIX.format(
-                category_shares=category,
-                brand_shares=brand,
-                category_rows=rows["category"],
-                brand_rows=rows["brand"],
+                category_shares=category, brand_shares=brand, category_rows=rows["category"], brand_rows=rows["brand"]
             ),
             CAMPAIGNS.format(folder=folder, name="campaigns", one="campaign", time="sent_at"),
             CAMPAIGNS.format(folder=folder, name="redemptions", one="redemption", time="redeemed_at"),
@@ -175,9 +170,7 @@ def script(folder: Path, cutoffs: Sequence[date], mix: dict[str, dict[str, str]]
     )
 
 
-def build(
-    folder: Path, cutoffs: Sequence[date], mix: dict[str, dict[str, str]], zeros: Sequence[str]
-) -> pd.DataFrame:
+def build(folder: Path, cutoffs: Sequence[date], mix: dict[str, dict[str, str]], zeros: Sequence[str]) -> pd.DataFrame:
     """Run the script; the columns of ``zeros`` are 0 where a user has no rows."""
     with duckdb.connect(config={"threads": len(os.sched_getaffinity(0))}) as connection:
         frame = connection.execute(script(folder, cutoffs, mix)).df()

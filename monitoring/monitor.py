@@ -42,9 +42,7 @@ class JobOptions(ModelOptions):
 
     users: str = parameter("user table with a later cutoff: a folder, a runs:/ URI, or latest")
     cutoff: date | None = parameter("cutoff to compare, YYYY-MM-DD; auto is the latest", optional_date)
-    drift_share: float = parameter(
-        "share of drifted columns above which the features count as drifted", number
-    )
+    drift_share: float = parameter("share of drifted columns above which the features count as drifted", number)
     drift_importance: float = parameter(
         "share of feature importance on what drifted that makes drift important", number
     )
@@ -77,9 +75,7 @@ class JobOptions(ModelOptions):
 class Options(JobOptions):
     """Parameters of ``monitor``."""
 
-    exit_code: str = parameter(
-        "whether the exit code is that of the state that was found", choice("off", "on")
-    )
+    exit_code: str = parameter("whether the exit code is that of the state that was found", choice("off", "on"))
 
 
 @dataclass(frozen=True)
@@ -175,19 +171,12 @@ def _report(job: Job, result: DriftResult, policy: Policy, earlier: list[Run], l
 
 def _retrain(options: JobOptions, job: Job, users: str, report: JobReport, url: str | None) -> None:
     """Retrain, write the result where people look, and raise where it failed."""
-    shared = {
-        "model": options.model,
-        "kind": options.kind,
-        "workspace": options.workspace,
-        "seed": str(options.seed),
-    }
+    shared = {"model": options.model, "kind": options.kind, "workspace": options.workspace, "seed": str(options.seed)}
     own = job.kind.retraining_parameters(job.model, users, options.tables)
     retraining = retrain({**own, **shared})
     job_report.close_loop(report, retraining, url, Path(options.workspace))
     if retraining.status == "failed":
-        raise DataError(
-            f"monitor: {retraining.sentence} Look at that run's output above, and start retrain by itself."
-        )
+        raise DataError(f"monitor: {retraining.sentence} Look at that run's output above, and start retrain by itself.")
 
 
 def main() -> None:

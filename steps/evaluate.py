@@ -67,9 +67,7 @@ def run(options: Options) -> Outputs:
     return _log(version, figures, len(predictions.y), kind.report(title, _made(kind, version, model), found))
 
 
-def _intervals(
-    kind: Kind, model: Any, predictions: Predictions, resampling: Resampling
-) -> dict[str, Interval]:
+def _intervals(kind: Kind, model: Any, predictions: Predictions, resampling: Resampling) -> dict[str, Interval]:
     """Of the figures after the first, which has its own."""
     return {
         name: measured(name, kind.measure(model, name, predictions), predictions.users, resampling)
@@ -95,9 +93,7 @@ def _log(version: ModelVersion, figures: dict[str, dict[str, float]], rows: int,
         mlflow.log_metrics({f"{name}.{key}": value for key, value in values.items() if math.isfinite(value)})
     shown = {key: value for key, value in figures["model"].items() if key in SHOWN}
     registry.tag(version, {f"evaluation.{key}": f"{value:.6f}" for key, value in shown.items()})
-    written = {
-        name: {key: _json_number(value) for key, value in values.items()} for name, values in figures.items()
-    }
+    written = {name: {key: _json_number(value) for key, value in values.items()} for name, values in figures.items()}
     text = json.dumps({**written, "rows": rows}, indent=1)
     return {
         "evaluation_report": runs.write_text(report, "evaluation.html"),

@@ -37,9 +37,7 @@ class Options(ModelOptions):
 
     users: str = parameter("user table: a folder, a runs:/ URI, or latest")
     version: str = parameter("version number or stage")
-    user: str = parameter(
-        "user_id (a pseudonym) as in the user table, kept by MLflow as a parameter; none for no user"
-    )
+    user: str = parameter("user_id (a pseudonym) as in the user table, kept by MLflow as a parameter; none for no user")
     cutoff: date | None = parameter("cutoff of the rows, YYYY-MM-DD; auto is the latest", optional_date)
     language: str = parameter("en or zh", choice(*LANGUAGES))
     top: int = parameter("how many reasons of the user's score are given", count)
@@ -50,9 +48,7 @@ def run(options: Options) -> Outputs:
     """Explain the version, and the user's score where one is named, as a page and as JSON."""
     kind = kinds.kind(options.kind)
     if kind.name != kinds.PURCHASE:
-        raise DataError(
-            f"explain: got kind={kind.name}; reasons in words are given for kind={kinds.PURCHASE}."
-        )
+        raise DataError(f"explain: got kind={kind.name}; reasons in words are given for kind={kinds.PURCHASE}.")
     version = registry.find(options.registered, options.version)
     model = registry.open_model(version, kind)
     table = user_table.read(runs.fetch(options.users, "users")[0])

@@ -47,11 +47,7 @@ def run(options: Options) -> Outputs:
     _print(options.registered, known, found, faults)
     mlflow.log_metric("ledger.faults", len(faults))
     mlflow.log_dict(
-        {
-            "records": [asdict(one) for one in known],
-            "gains": [asdict(one) for one in found],
-            "faults": faults,
-        },
+        {"records": [asdict(one) for one in known], "gains": [asdict(one) for one in found], "faults": faults},
         "history.json",
     )
     page = _page(options, known, found, faults)
@@ -90,9 +86,7 @@ def _cells(record: Record) -> tuple[object, ...]:
         (record.time[:16].replace("T", " "), record.who),
         verdict(what, good=False) if record.forced or record.action == "refuse" else what,
         (record.version, f"instead of {record.before}" if record.before else ""),
-        f"{record.from_stage or ''} → {record.to_stage or ''}"
-        if record.from_stage or record.to_stage
-        else "",
+        f"{record.from_stage or ''} → {record.to_stage or ''}" if record.from_stage or record.to_stage else "",
         (record.reason, "; ".join(part for part in source if part)),
     )
 

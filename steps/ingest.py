@@ -26,9 +26,7 @@ class Options:
     text: str = parameter("flat file: the column of texts, or several separated by commas")
     label: str = parameter("flat file: the column to predict")
     user: str = parameter("flat file: the column of user ids, rows of one user stay together")
-    task: str = parameter(
-        "flat file: what the label is", choice("auto", "binary", "multiclass", "regression")
-    )
+    task: str = parameter("flat file: what the label is", choice("auto", "binary", "multiclass", "regression"))
     max_amount: float = parameter("shop: order lines above this amount are quarantined", number)
     workspace: str = parameter("folder for the pseudonym key and caches")
 
@@ -37,23 +35,15 @@ def run(options: Options) -> Outputs:
     """Take in a shop or a flat file and log the tables."""
     key = read_key(Path(options.workspace), sample=options.data in SAMPLES)
     with tempfile.TemporaryDirectory() as scratch:
-        source = (
-            SAMPLES[options.data](Path(scratch) / "sample") if options.data in SAMPLES else Path(options.data)
-        )
+        source = SAMPLES[options.data](Path(scratch) / "sample") if options.data in SAMPLES else Path(options.data)
         flat = source.is_file()
-        return (
-            _flat(options, source, key, Path(scratch)) if flat else _shop(options, source, key, Path(scratch))
-        )
+        return _flat(options, source, key, Path(scratch)) if flat else _shop(options, source, key, Path(scratch))
 
 
 def _shop(options: Options, source: Path, key: bytes, scratch: Path) -> Outputs:
     report = ingest(source, scratch / "tables", key=key, max_amount=options.max_amount)
     mlflow.log_metrics(
-        {
-            f"{name}.{what}": getattr(counts, what)
-            for name, counts in report.tables.items()
-            for what in COUNTED
-        }
+        {f"{name}.{what}": getattr(counts, what) for name, counts in report.tables.items() for what in COUNTED}
     )
     runs.write_text(report.summary(), "intake.txt")
     return {"tables": runs.hand_over(scratch / "tables", "tables")}

@@ -39,11 +39,7 @@ def summary(model: str, outputs: dict[str, str]) -> str:
     ]
     if "monitor_verdict" in outputs:
         lines.append(f"Monitoring: {outputs['monitor_verdict']}")
-    lines += [
-        f"{name.replace('_', ' ').capitalize()}: {_short(outputs[name])}"
-        for name in REPORTS
-        if name in outputs
-    ]
+    lines += [f"{name.replace('_', ' ').capitalize()}: {_short(outputs[name])}" for name in REPORTS if name in outputs]
     if "predictions" in outputs:
         lines.append(f"Predictions: {outputs['predictions']}")
     return "\n".join([*lines, *_next(model, production is not None, "monitor_report" in outputs)])
@@ -81,11 +77,7 @@ def _figures(uri: str) -> str:
 
 def _short(uri: str) -> str:
     where = runs.location(uri)
-    return (
-        os.path.relpath(where)
-        if os.path.exists(where) and not os.path.relpath(where).startswith("..")
-        else where
-    )
+    return os.path.relpath(where) if os.path.exists(where) and not os.path.relpath(where).startswith("..") else where
 
 
 @dataclass(frozen=True)

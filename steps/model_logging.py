@@ -47,8 +47,7 @@ LIBRARY = runs.ROOT / "purchasing_power"
 def requirements(more: tuple[str, ...] = ()) -> list[str]:
     """The serving environment of a model, pinned to the versions at hand."""
     return [
-        f"{name}{EXTRAS.get(name, '')}=={version(name).partition('+')[0]}"
-        for name in sorted({*REQUIREMENTS, *more})
+        f"{name}{EXTRAS.get(name, '')}=={version(name).partition('+')[0]}" for name in sorted({*REQUIREMENTS, *more})
     ]
 
 
@@ -61,9 +60,7 @@ def signature(kind: Kind, model: Model, example: pd.DataFrame) -> ModelSignature
         inputs += [ColSpec(Array(DataType.string), DOCUMENTS, required=False)]
     predictions = model.predict(example)
     outputs: list[ColSpec | TensorSpec] = [
-        ColSpec(
-            DataType.double if pd.api.types.is_numeric_dtype(predictions[name]) else DataType.string, name
-        )
+        ColSpec(DataType.double if pd.api.types.is_numeric_dtype(predictions[name]) else DataType.string, name)
         for name in map(str, predictions.columns)
     ]
     outputs += [ColSpec(DataType.string, name) for name in Deployed.__annotations__]

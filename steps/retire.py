@@ -57,9 +57,7 @@ def _alias(options: Options) -> Outputs:
         )
     version = registry.find(options.registered, options.alias)
     registry.leave(options.registered, options.alias)
-    ledger.append(
-        options.registered, "retire", str(version.version), from_stage=options.alias, reason=_reason(options)
-    )
+    ledger.append(options.registered, "retire", str(version.version), from_stage=options.alias, reason=_reason(options))
     return {"retired": options.alias}
 
 

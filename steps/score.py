@@ -16,12 +16,7 @@ from purchasing_power.errors import DataError
 from purchasing_power.kinds import registry as kinds
 from purchasing_power.kinds.kind import Kind
 from purchasing_power.pages.page import LANGUAGES
-from purchasing_power.serving.batch.parts import (
-    join_parts,
-    run_digest,
-    score_parts,
-    value_counts,
-)
+from purchasing_power.serving.batch.parts import join_parts, run_digest, score_parts, value_counts
 from tracking import registry, runs
 from tracking.entry import Outputs, choice, count, execute, optional_date, parameter
 from tracking.registry import ModelOptions
@@ -36,9 +31,7 @@ class Options(ModelOptions):
     cutoff: date | None = parameter("cutoff to score, YYYY-MM-DD; auto is the latest", optional_date)
     reasons: int = parameter("how many reasons each score gets, in words; 0 leaves them out", count)
     language: str = parameter("language of the reasons: en or zh", choice(*LANGUAGES))
-    batch: int = parameter(
-        "most users scored at once; a run that was stopped goes on after the last batch", count
-    )
+    batch: int = parameter("most users scored at once; a run that was stopped goes on after the last batch", count)
     seed: int = parameter("seed of reasons that are sampled", count)
     output: str = parameter("Parquet file to write")
 

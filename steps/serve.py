@@ -80,9 +80,7 @@ def _deploy(options: Options, where: Path, version: ModelVersion) -> Deployment:
     port = options.port or free_port()
     check_free(port)
     inner = port if options.proxy == NONE else free_port()
-    return deploy(
-        where, version, ServerSettings(options.stage, port, inner, options.workers, asked, options.variables)
-    )
+    return deploy(where, version, ServerSettings(options.stage, port, inner, options.workers, asked, options.variables))
 
 
 @contextmanager
@@ -94,9 +92,7 @@ def _around(options: Options, deployment: Deployment) -> Iterator[Watch]:
         records.write_or_wait(where)
         watch = stack.enter_context(watching(options.registered, stages, options.poll_s, where))
         if options.webhook_port:
-            listens = receiving(
-                options.webhook_port, webhook.secret(), options.registered, stages, watch.wake.set
-            )
+            listens = receiving(options.webhook_port, webhook.secret(), options.registered, stages, watch.wake.set)
             stack.enter_context(listens)
         mirror = None
         if options.shadow != NONE:

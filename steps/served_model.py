@@ -38,9 +38,7 @@ JSON = "application/json"
 # UTF-8 has no surrogates: they stand in JSON's escapes alone, in pairs.
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 TABLES = (scoring_server.CONTENT_TYPE_CSV, scoring_server.CONTENT_TYPE_PARQUET)
-FAILED = (
-    "The model failed on this request; the server's log says how. Report it with the time of the request."
-)
+FAILED = "The model failed on this request; the server's log says how. Report it with the time of the request."
 
 
 class Refused(MlflowException):
@@ -63,9 +61,7 @@ class ServedModel(PythonModel):
         folder, config = Path(context.artifacts["bundle"]), context.model_config or {}
         here, limits = deployed(folder.parents[1]), read_limits()
         if config.get("responder") is None:
-            self.responder: Responder = BatchResponder(
-                import_module(config["kind_module"]).KIND.load(folder), here
-            )
+            self.responder: Responder = BatchResponder(import_module(config["kind_module"]).KIND.load(folder), here)
         else:
             self.responder = import_module(config["responder"]).open_responder(folder, here, limits)
         if scoring_server._SERVER_MODEL_PATH in os.environ:
@@ -169,9 +165,7 @@ def _place(error: BaseException) -> str:
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next
-    return (
-        f"{Path(last.tb_frame.f_code.co_filename).name}:{last.tb_lineno}" if last is not None else "unknown"
-    )
+    return f"{Path(last.tb_frame.f_code.co_filename).name}:{last.tb_lineno}" if last is not None else "unknown"
 
 
 mlflow.models.set_model(ServedModel())

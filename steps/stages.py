@@ -32,10 +32,7 @@ def run(options: Options) -> Outputs:
             "Train a model first, or name one that exists (-P model=NAME)."
         )
     faults = [one.problem for one in found if one.problem] + problems(known, ledger.head(options.registered))
-    lines = [
-        f"Stages of {options.registered}",
-        table(HEADER, [_row(options.registered, one, known) for one in found]),
-    ]
+    lines = [f"Stages of {options.registered}", table(HEADER, [_row(options.registered, one, known) for one in found])]
     lines += [f"! {fault}" for fault in faults]
     text = "\n".join(lines) + "\n"
     sys.stdout.write(text)

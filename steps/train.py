@@ -34,12 +34,8 @@ class Options(ModelOptions):
     params: str = parameter("model parameters: a JSON file, a runs:/ URI, latest (of tune), or default")
     target: str = parameter("what to predict", choice(*TARGETS))
     positive: str = parameter("class whose probability is the score, or auto")
-    folds: int = parameter(
-        "folds of the cross-validation that is logged beside the model; 0 leaves it out", count
-    )
-    fold_scores: str = parameter(
-        "scores of the parameters that a study measured on the same folds, a URI, or none"
-    )
+    folds: int = parameter("folds of the cross-validation that is logged beside the model; 0 leaves it out", count)
+    fold_scores: str = parameter("scores of the parameters that a study measured on the same folds, a URI, or none")
     workspace: str = parameter("folder for the vector store and the checkpoints of long fits")
     seed: int = parameter("seed of everything random", count)
 
@@ -75,9 +71,7 @@ def run(options: Options) -> Outputs:
         folds=options.folds,
         seed=options.seed,
         workspace=Path(options.workspace),
-        fold_scores=None
-        if options.fold_scores == "none"
-        else runs.fetch(options.fold_scores, "fold_scores")[0],
+        fold_scores=None if options.fold_scores == "none" else runs.fetch(options.fold_scores, "fold_scores")[0],
     )
     _log_inputs(table, uri)
     with tqdm(total=options.folds + 2, desc="train", unit="part") as bar:
@@ -99,9 +93,7 @@ def _log_inputs(table: Table, uri: str) -> None:
     mlflow.log_input(dataset, context="training")
 
 
-def _register(
-    options: Options, kind: Kind, model: Model, table: Table, uri: str, asked: FitOptions
-) -> Outputs:
+def _register(options: Options, kind: Kind, model: Model, table: Table, uri: str, asked: FitOptions) -> Outputs:
     with tempfile.TemporaryDirectory() as scratch:
         folder = kind.save(model, Path(scratch) / "bundle", table, asked)
         tags = {
@@ -114,9 +106,7 @@ def _register(
             **log_reference(measure(kind, model, table, options.seed)),
             **runs.commit_tags(),
         }
-        registered = log_and_register(
-            kind, model, folder, kind.example(model, table), options.registered, tags
-        )
+        registered = log_and_register(kind, model, folder, kind.example(model, table), options.registered, tags)
     return {"version": str(registered.version), "candidate": str(registered.version)}
 
 

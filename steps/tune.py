@@ -57,31 +57,16 @@ def _encoders(options: Options, texts: list[str]) -> list[StudyEncoder]:
     """The encoders of a study that reads frozen vectors; others only name a model to start from."""
     if not space_of(options, options.encoder, False).frozen:
         return []
-    return study_encoders.prepare(
-        options.encoder, texts, options.runtime, options.device, Path(options.workspace)
-    )
+    return study_encoders.prepare(options.encoder, texts, options.runtime, options.device, Path(options.workspace))
 
 
 def _search(
-    options: Options,
-    folder: Path,
-    table: UserTable,
-    validation: CrossValidation,
-    target: Target,
-    encoders: list[str],
+    options: Options, folder: Path, table: UserTable, validation: CrossValidation, target: Target, encoders: list[str]
 ) -> optuna.Study:
     asked = space_of(options, encoders, target.task == "regression")
     made_of = _made_of(options, table.digest(), encoders)
-    name = (
-        f"study-{hashlib.sha256(made_of.encode()).hexdigest()[:12]}"
-        if options.study == "auto"
-        else options.study
-    )
-    storage = (
-        f"sqlite:///{Path(options.workspace) / 'studies.db'}"
-        if options.storage == "auto"
-        else options.storage
-    )
+    name = f"study-{hashlib.sha256(made_of.encode()).hexdigest()[:12]}" if options.study == "auto" else options.study
+    storage = f"sqlite:///{Path(options.workspace) / 'studies.db'}" if options.storage == "auto" else options.storage
     first = space.starting_points(asked)
     study = open_study(name, storage, options.seed, first, made_of, shared=options.workers > 1)
     active = mlflow.active_run()
@@ -100,11 +85,7 @@ def _made_of(options: Options, digest: str, encoders: list[str]) -> str:
 
 
 def _log(
-    options: Options,
-    study: optuna.Study,
-    validation: CrossValidation,
-    target: Target,
-    encoders: list[StudyEncoder],
+    options: Options, study: optuna.Study, validation: CrossValidation, target: Target, encoders: list[StudyEncoder]
 ) -> Outputs:
     metric = primary_metric(target)
     chosen = best(study)

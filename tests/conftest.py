@@ -35,9 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         path = _file_of(item.nodeid)
         slow[path] += item.get_closest_marker("slow") is not None
         if "lived" in getattr(item, "fixturenames", ()) and path not in LIVED:
-            raise pytest.UsageError(
-                f"{path} asks for the fixture lived: name it in LIVED of tests/conftest.py."
-            )
+            raise pytest.UsageError(f"{path} asks for the fixture lived: name it in LIVED of tests/conftest.py.")
     items.sort(key=lambda item: (_file_of(item.nodeid) not in LIVED, -slow[_file_of(item.nodeid)]))
 
 

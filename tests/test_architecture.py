@@ -64,9 +64,7 @@ def body_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 @pytest.mark.parametrize(
-    "path",
-    [path for path in MODULES if path.name == "__init__.py"],
-    ids=lambda path: str(path.relative_to(ROOT)),
+    "path", [path for path in MODULES if path.name == "__init__.py"], ids=lambda path: str(path.relative_to(ROOT))
 )
 def test_a_package_says_what_it_is_for_what_it_imports_and_where_to_start(path: Path) -> None:
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""

@@ -30,9 +30,7 @@ def test_an_error_leaves_the_old_folder_as_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("remove_stale", [True, False])
-def test_drafts_of_stopped_processes_go_only_where_that_is_asked_for(
-    tmp_path: Path, remove_stale: bool
-) -> None:
+def test_drafts_of_stopped_processes_go_only_where_that_is_asked_for(tmp_path: Path, remove_stale: bool) -> None:
     stopped = os.fork()
     if stopped == 0:
         os._exit(0)
@@ -43,9 +41,7 @@ def test_drafts_of_stopped_processes_go_only_where_that_is_asked_for(
     assert len(list(tmp_path.glob(".folder.draft-*"))) == (not remove_stale)
 
 
-def test_a_file_is_replaced_when_its_draft_is_written_and_an_error_leaves_it_as_it_was(
-    tmp_path: Path,
-) -> None:
+def test_a_file_is_replaced_when_its_draft_is_written_and_an_error_leaves_it_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "file"
     with atomic_file(path) as draft:
         draft.write_text("old")

@@ -57,9 +57,7 @@ def headings(path: Path) -> list[str]:
 
 def fenced(path: Path) -> list[str]:
     """Command lines of the bash blocks, comments left out and continued lines joined."""
-    lines = [
-        line for block in blocks(path, "bash") for line in block.replace("\\\n", " ").strip().splitlines()
-    ]
+    lines = [line for block in blocks(path, "bash") for line in block.replace("\\\n", " ").strip().splitlines()]
     return [line for line in lines if line and not line.startswith("#")]
 
 

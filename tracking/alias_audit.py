@@ -72,11 +72,7 @@ def replay(records: list[Record]) -> dict[str, tuple[str | None, Record]]:
             continue
         if one.action in ("promote", "rollback") and one.to_stage is not None:
             state[one.to_stage] = (one.version, one)
-        if (
-            one.action == "promote"
-            and one.to_stage == registry.PRODUCTION
-            and one.before not in (None, one.version)
-        ):
+        if one.action == "promote" and one.to_stage == registry.PRODUCTION and one.before not in (None, one.version):
             state[registry.PREVIOUS] = (one.before, one)
         if one.action == "rollback":
             left = one.data.get(LEFT_PREVIOUS, NOBODY)
@@ -99,7 +95,5 @@ def came_after(version: str, records: list[Record]) -> str | None:
 def aliases_of(model: str, version: str) -> list[str]:
     """Aliases that point at a version, in order."""
     return sorted(
-        alias
-        for alias, number in MlflowClient().get_registered_model(model).aliases.items()
-        if str(number) == version
+        alias for alias, number in MlflowClient().get_registered_model(model).aliases.items() if str(number) == version
     )

@@ -33,9 +33,7 @@ class EntryPoint:
     def arguments(self, parameters: dict[str, str]) -> list[str]:
         """Command-line arguments, with the given parameters in place of the defaults."""
         values = {**self.defaults, **parameters}
-        return shlex.split(self.command.format(**{key: shlex.quote(text) for key, text in values.items()}))[
-            3:
-        ]
+        return shlex.split(self.command.format(**{key: shlex.quote(text) for key, text in values.items()}))[3:]
 
 
 def entry_points() -> dict[str, EntryPoint]:

@@ -42,9 +42,7 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, options: type[Any], prog: str) -> None:
-        super().__init__(
-            prog=prog, description=options.__doc__, formatter_class=argparse.RawTextHelpFormatter
-        )
+        super().__init__(prog=prog, description=options.__doc__, formatter_class=argparse.RawTextHelpFormatter)
         self.names = [one.name for one in fields(options)]
         self.renamed: dict[str, str] = getattr(options, "RENAMED", {})
         for one in fields(options):
@@ -138,19 +136,14 @@ def subset(*allowed: str) -> Callable[[str], list[str]]:
         wrong = [word for word in chosen if word not in allowed]
         if wrong or not chosen:
             got = repr(wrong[0]) if wrong else "nothing"
-            raise argparse.ArgumentTypeError(
-                f"got {got}; allowed are {', '.join(allowed)}, separated by commas"
-            )
+            raise argparse.ArgumentTypeError(f"got {got}; allowed are {', '.join(allowed)}, separated by commas")
         return chosen
 
     return parse
 
 
 def execute(
-    name: str,
-    options: type[Options],
-    work: Callable[[Options], Outputs | None],
-    argv: Sequence[str] | None = None,
+    name: str, options: type[Options], work: Callable[[Options], Outputs | None], argv: Sequence[str] | None = None
 ) -> None:
     """Run one entry point in its own process: parse, open the run, work, print the outputs.
 

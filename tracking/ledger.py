@@ -54,9 +54,7 @@ def append(model: str, action: str, version: str, **facts: Any) -> Record:
                 return record
             MlflowClient().set_terminated(run_id, "KILLED")
             if time.monotonic() > deadline:
-                raise lock.Busy(
-                    f"ledger of {model}: other commands write to it without a pause. Try again later."
-                )
+                raise lock.Busy(f"ledger of {model}: other commands write to it without a pause. Try again later.")
             time.sleep(random.uniform(0, RETRY_S))
 
 
@@ -82,9 +80,7 @@ def _next(model: str, action: str, version: str, facts: dict[str, Any]) -> Recor
 
 def _is_first(record: Record, run_id: str) -> bool:
     """Whether no other writer has the record's number: where no lock keeps two apart, both then draw another."""
-    same = mlflow.search_runs(
-        [_experiment(record.model)], f"tags.`{NUMBER}` = '{record.number}'", output_format="list"
-    )
+    same = mlflow.search_runs([_experiment(record.model)], f"tags.`{NUMBER}` = '{record.number}'", output_format="list")
     # A writer that died half-way blocks its number for a while, not for ever.
     recent = 1000 * (time.time() - WAIT_S)
     return not [

@@ -87,9 +87,7 @@ def problems(found: list[Record], head: int) -> list[str]:
         elif one.number != (before.number + 1 if before is not None else 1):
             said.append(f"Records before number {one.number} are missing.")
         elif one.previous != (before.digest if before is not None else FIRST):
-            said.append(
-                f"Record {one.number} does not follow the record before it: one of them was replaced."
-            )
+            said.append(f"Record {one.number} does not follow the record before it: one of them was replaced.")
     if head > (found[-1].number if found else 0):
         said.append(f"The newest records are missing: the registry says there were {head}.")
     return said

@@ -116,9 +116,7 @@ def fetch(uri: str, output: str) -> tuple[Path, str]:
             return Path(location(uri)), uri
         return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri)), uri
     except Exception as error:
-        raise DataError(
-            f"{output}: cannot fetch {uri} ({error}). Give a path, a runs:/ URI or latest."
-        ) from error
+        raise DataError(f"{output}: cannot fetch {uri} ({error}). Give a path, a runs:/ URI or latest.") from error
 
 
 def location(uri: str) -> str:

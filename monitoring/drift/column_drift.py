@@ -49,9 +49,7 @@ def columns_drift(
     for name, sketch in reference.columns.items():
         if name not in now:
             continue
-        drift = column_drift(
-            name, sketch, now[name], meanings.get(name, ""), reference.importance.get(name, 0.0)
-        )
+        drift = column_drift(name, sketch, now[name], meanings.get(name, ""), reference.importance.get(name, 0.0))
         found.append(drift if season is None else _beside_season(drift, sketch, now[name], season, reference))
     return tuple(sorted(found, key=lambda column: (-column.weighted_effect, -column.effect, column.column)))
 
@@ -107,9 +105,7 @@ def same_weeks(cutoffs: tuple[str, ...], moment: date | None) -> int | None:
     return None
 
 
-def category_changes(
-    reference: Reference, now: Mapping[str, Counts], level: float
-) -> tuple[ShareChange, ...]:
+def category_changes(reference: Reference, now: Mapping[str, Counts], level: float) -> tuple[ShareChange, ...]:
     """Categories that rose or fell at a false discovery rate, those that changed most first; 10 users have each."""
     found = []
     for name, sketch in reference.columns.items():
@@ -130,14 +126,10 @@ def category_changes(
 
 
 def _drift(name: str, found: dict[str, Any], meaning: str, importance: float) -> ColumnDrift:
-    return ColumnDrift(
-        column=name, meaning=meaning, importance=importance, training_effect=found["effect"], **found
-    )
+    return ColumnDrift(column=name, meaning=meaning, importance=importance, training_effect=found["effect"], **found)
 
 
-def _beside_season(
-    drift: ColumnDrift, sketch: Sketch, now: Counts, season: int, reference: Reference
-) -> ColumnDrift:
+def _beside_season(drift: ColumnDrift, sketch: Sketch, now: Counts, season: int, reference: Reference) -> ColumnDrift:
     at = sketch.by_cutoff[season]
     if isinstance(sketch, NumericSketch):
         assert isinstance(now, NumericCounts), "a sketch counts its own kind"
@@ -161,8 +153,7 @@ def _numeric(sketch: NumericSketch, counts: np.ndarray, missing: int, now: Numer
     place = f"{AT_MOST}{_number(sketch.cuts[at])}" if at < len(sketch.cuts) else ABOVE_ALL
     if missing or now.missing:
         with_and_without = [
-            np.array([int(values.sum()), gone])
-            for values, gone in ((counts, missing), (now.counts, now.missing))
+            np.array([int(values.sum()), gone]) for values, gone in ((counts, missing), (now.counts, now.missing))
         ]
         p_missing, moved = sample_tests.homogeneity(*with_and_without)
         p_values, test = [*p_values, p_missing], f"{test}, and {CHI_SQUARE} of the missing share"

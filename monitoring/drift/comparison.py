@@ -64,9 +64,7 @@ def compare(kind: Kind, model: Model, reference: Reference, current: Table, seed
     features, shape = kind.watched_columns(model, current), schema(current, model.meta)
     # A table without documents has no text descriptors: what is not there is not compared.
     columns = {
-        name: count_column(sketch, features[name])
-        for name, sketch in reference.columns.items()
-        if name in features
+        name: count_column(sketch, features[name]) for name, sketch in reference.columns.items() if name in features
     }
     moment, users = kind.moment(current), len(current.frame)
     vectors = documents = None

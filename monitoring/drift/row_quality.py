@@ -11,13 +11,7 @@ from monitoring.drift.results import QualityCheck
 from monitoring.drift.sample_tests import homogeneity
 from purchasing_power.model.protocol import Table, TableMeta
 from purchasing_power.reference.measure import Reference
-from purchasing_power.reference.sketch import (
-    CategoryCounts,
-    CategorySketch,
-    Counts,
-    NumericCounts,
-    NumericSketch,
-)
+from purchasing_power.reference.sketch import CategoryCounts, CategorySketch, Counts, NumericCounts, NumericSketch
 
 GOOD, LOOK, BAD = "good", "look", "bad"
 # Shares of users from which a column is named, and from which it is bad.
@@ -60,9 +54,7 @@ def schema(table: Table, meta: TableMeta) -> QualityCheck:
     kinds = [name for name in meta.numeric if name in table.meta.categorical]
     kinds += [name for name in meta.categorical if name in table.meta.numeric]
     if lacking:
-        return QualityCheck(
-            "schema", BAD, f"{len(lacking)} columns are missing{_names(lacking)}.", float(len(lacking))
-        )
+        return QualityCheck("schema", BAD, f"{len(lacking)} columns are missing{_names(lacking)}.", float(len(lacking)))
     if kinds:
         return QualityCheck(
             "schema", BAD, f"{len(kinds)} columns changed their kind{_names(kinds)}.", float(len(kinds))
@@ -86,9 +78,7 @@ def _nulls(reference: Reference, now: Mapping[str, Counts]) -> QualityCheck:
         rise = after[1] / max(after.sum(), 1) - before[1] / max(before.sum(), 1)
         if rise >= NAMED and homogeneity(before, after)[0] <= LEVEL / len(reference.columns):
             found.append((name, float(rise)))
-    return _shares(
-        "nulls", "miss more values than at training", "No column misses more values than it used to", found
-    )
+    return _shares("nulls", "miss more values than at training", "No column misses more values than it used to", found)
 
 
 def _ranges(reference: Reference, now: Mapping[str, Counts]) -> QualityCheck:
@@ -134,9 +124,7 @@ def _freshness(reference: Reference, now: Mapping[str, Counts], moment: date) ->
         newest = _tenth(sketch.cuts, counts.counts)
         later = newest - float(sketch.cuts[0])
         if later > STALE_DAYS:
-            message += (
-                f"; the newest orders are {later:.0f} days older than they were then: has the intake stopped?"
-            )
+            message += f"; the newest orders are {later:.0f} days older than they were then: has the intake stopped?"
     status = BAD if later > STALE_DAYS else LOOK if age > OLD_DAYS else GOOD
     return QualityCheck(
         "freshness", status, message.removesuffix("?") + ("?" if message.endswith("?") else "."), float(age)
@@ -157,9 +145,7 @@ def _shares(name: str, what: str, nothing: str, found: list[tuple[str, float]]) 
     largest = ", ".join(f"{column} {share:.0%}" for column, share in ordered[:MOST_NAMED])
     further = f" and {len(ordered) - MOST_NAMED} more" if len(ordered) > MOST_NAMED else ""
     status = BAD if ordered[0][1] >= SERIOUS else LOOK
-    return QualityCheck(
-        name, status, f"{len(ordered)} columns {what}: {largest} of users{further}.", ordered[0][1]
-    )
+    return QualityCheck(name, status, f"{len(ordered)} columns {what}: {largest} of users{further}.", ordered[0][1])
 
 
 def _names(names: list[str]) -> str:

@@ -36,11 +36,7 @@ def text_drift(
         Of the current users, as ``reference.texts`` makes them.
     """
     before, terms = reference
-    if (
-        before is None
-        or terms is None
-        or min(len(before.values), len(vectors.values)) < FOLDS * LEAST_IN_FOLD
-    ):
+    if before is None or terms is None or min(len(before.values), len(vectors.values)) < FOLDS * LEAST_IN_FOLD:
         return None
     mmd, p_value = discrepancy(before.values, vectors.values, seed)
     words, words_p_value, effect = words_drift(terms, documents)
@@ -92,9 +88,7 @@ def discrepancy(before: np.ndarray, now: np.ndarray, seed: int) -> tuple[float, 
     some = rng.permutation(len(X))[:FOR_WIDTH]
     width = np.median(apart[np.ix_(some, some)][np.triu_indices(len(some), 1)])
     kernel = np.exp(-apart / (width if width > 0 else 1.0)).astype(np.float32)
-    weights = np.repeat([1 / len(samples[0]), -1 / len(samples[1])], [len(one) for one in samples]).astype(
-        np.float32
-    )
+    weights = np.repeat([1 / len(samples[0]), -1 / len(samples[1])], [len(one) for one in samples]).astype(np.float32)
     return float(weights @ kernel @ weights), _permuted(kernel, weights, rng)
 
 
@@ -150,9 +144,7 @@ def _words_to_test(
     users = shares.getnnz(axis=0)
     # Where the list at training was cut off, what is not on it may have been common.
     stored = set(names if len(terms.names) == MOST_TERMS else terms.names)
-    new = [
-        name for name, count in zip(names, users, strict=True) if count >= LEAST_USERS and name not in stored
-    ]
+    new = [name for name, count in zip(names, users, strict=True) if count >= LEAST_USERS and name not in stored]
     rare = len(new)
     return (
         [*terms.names, *new],

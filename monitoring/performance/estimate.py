@@ -108,9 +108,7 @@ def _estimate(
 
 
 def _shifted(interval: Interval, error: float) -> Interval:
-    value, low, high = (
-        float(np.clip(one + error, 0.0, 1.0)) for one in (interval.value, interval.low, interval.high)
-    )
+    value, low, high = (float(np.clip(one + error, 0.0, 1.0)) for one in (interval.value, interval.low, interval.high))
     return Interval(interval.metric, value, low, high, interval.replicates, interval.level)
 
 

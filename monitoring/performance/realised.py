@@ -42,17 +42,13 @@ def realised_performance(
         Reference performance that the gate recorded, by metric, see ``reference_performance.recorded_performance``.
     """
     if not kind.metrics(model):
-        return Performance(
-            (), f"A {kind.name} model learns without labels: no outcome can tell how right it is.", 0
-        )
+        return Performance((), f"A {kind.name} model learns without labels: no outcome can tell how right it is.", 0)
     rows = matured_rows(kind, model, held, table, latest)
     if not len(rows.frame):
         why = f"No label has matured since the model was promoted: {kind.matures(table, latest)}"
         return Performance((), why, 0)
     try:
-        figures = _figures(
-            kind, model, kind.predictions(model, rows, held.constants), held, seed, recorded or {}
-        )
+        figures = _figures(kind, model, kind.predictions(model, rows, held.constants), held, seed, recorded or {})
     except DataError as error:
         return Performance((), f"The rows cannot be evaluated: {error}", 0)
     if not np.isfinite(figures[0].figure.low):
@@ -82,6 +78,4 @@ def _figures(
             before = figure(name, held.predictions)
             known[name] = ReferencePerformance(before.figure, before.against_baseline)
     now = {name: figure(name, predictions) for name in kind.metrics(model)}
-    return tuple(
-        RealisedFigure(one.figure, one.against_baseline, known.get(name)) for name, one in now.items()
-    )
+    return tuple(RealisedFigure(one.figure, one.against_baseline, known.get(name)) for name, one in now.items())

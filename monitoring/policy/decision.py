@@ -132,11 +132,7 @@ def evaluated_figure(evidence: Evidence, policy: Policy) -> RealisedFigure | Non
 
 
 def _cause(
-    window: MonitoredWindow,
-    poor: tuple[int, int],
-    dropped: tuple[int, int],
-    policy: Policy,
-    history: WindowHistory,
+    window: MonitoredWindow, poor: tuple[int, int], dropped: tuple[int, int], policy: Policy, history: WindowHistory
 ) -> str:
     if window.poor and poor[0] >= policy.poor_windows:
         return PERFORMANCE

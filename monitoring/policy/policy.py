@@ -48,9 +48,7 @@ class Policy:
                     f"{name}: got {getattr(self, name):g}; a share from 0 to 1 is allowed. Set one of them."
                 )
         if self.retrain not in RETRAIN:
-            raise DataError(
-                f"retrain: got {self.retrain!r}; allowed are {', '.join(RETRAIN)}. Set one of them."
-            )
+            raise DataError(f"retrain: got {self.retrain!r}; allowed are {', '.join(RETRAIN)}. Set one of them.")
         if not 1 <= self.poor_windows <= self.windows:
             raise DataError(
                 f"poor_windows: got {self.poor_windows} of {self.windows} windows; allowed are 1 to windows. "

@@ -50,9 +50,7 @@ class RetrainingResult:
         if self.status == "failed":
             return f"Retraining failed (run {self.run_id or 'not started'}); production stays as it was."
         after = (
-            "is now in production"
-            if self.gate == "promoted"
-            else "was refused by the gate; production stays as it was"
+            "is now in production" if self.gate == "promoted" else "was refused by the gate; production stays as it was"
         )
         return f"Retraining made version {self.version}, which {after} (run {self.run_id})."
 

@@ -40,9 +40,7 @@ def webhook_url(given: str) -> str | None:
     url = os.environ.get(name, "") if given.startswith(FROM_ENVIRONMENT) else given
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
         what = f"variable {name}" if given.startswith(FROM_ENVIRONMENT) else "the value given"
-        raise DataError(
-            f"webhook: {what} holds no http(s) URL; allowed are a URL, env:NAME and none. Set one of them."
-        )
+        raise DataError(f"webhook: {what} holds no http(s) URL; allowed are a URL, env:NAME and none. Set one of them.")
     return url
 
 

@@ -148,8 +148,7 @@ def report(
     _register({one.column: one.p_value for one in (*evidence.columns, *scores.values())})
     metrics = _our_figures(evidence, window) + _preset(features, methods, thresholds, drift_share)
     metrics += [
-        ValueDrift(column=name, method=methods[name], threshold=thresholds[name])
-        for name in names[len(features) :]
+        ValueDrift(column=name, method=methods[name], threshold=thresholds[name]) for name in names[len(features) :]
     ]
     definition = DataDefinition(
         numerical_columns=numeric, categorical_columns=[name for name in names if name not in numeric]
@@ -319,11 +318,7 @@ def _opened(folder: Path) -> Iterator[Workspace]:
 def _known(workspace: Workspace, project: Any) -> dict[tuple[Any, Any], tuple[Any, Any]]:
     """Id and content of each run, by its version and window."""
     found = [(one, workspace.get_run(project, one)) for one in workspace.list_runs(project)]
-    return {
-        (run.metadata.get(VERSION), run.metadata.get(WINDOW)): (one, run)
-        for one, run in found
-        if run is not None
-    }
+    return {(run.metadata.get(VERSION), run.metadata.get(WINDOW)): (one, run) for one, run in found if run is not None}
 
 
 def _cut_down(workspace: Workspace, project: Any, earlier: Iterable[tuple[Any, Any]]) -> None:
@@ -336,11 +331,7 @@ def _cut_down(workspace: Workspace, project: Any, earlier: Iterable[tuple[Any, A
 
 def _figures_of(run: Any) -> dict[str, float]:
     metrics = [(one.metric_value_location.metric.params, one) for one in run.metric_results.values()]
-    return {
-        params["name"]: one.value
-        for params, one in metrics
-        if params["type"].endswith(WatchedFigure.__name__)
-    }
+    return {params["name"]: one.value for params, one in metrics if params["type"].endswith(WatchedFigure.__name__)}
 
 
 def _project(workspace: Workspace, model: str) -> Any:

@@ -86,13 +86,7 @@ def log(report: JobReport, prometheus_folder: str, workspace: Path) -> str:
     evidence, decision, name = report.result.evidence, report.decision, report.version.name
     snapshot = _log_evidently(report)
     record.log(
-        evidence,
-        report.result.scores,
-        decision,
-        report.policy,
-        report.verdict,
-        report.reasons,
-        report.history.windows,
+        evidence, report.result.scores, decision, report.policy, report.verdict, report.reasons, report.history.windows
     )
     page = log_pages(report, None)
     window, figures = decision.window, record.metrics(evidence)
@@ -307,9 +301,7 @@ def _bars(axes: Axes, before: pd.Series, now: pd.Series, names: list[str]) -> No
     place = np.arange(len(names))
     for values, shift, colour, label in ((before, -0.2, PALE, "Then"), (now, 0.2, BLUE, "Now")):
         shares = values.value_counts(normalize=True).reindex(names, fill_value=0.0).to_numpy()
-        bars = axes.bar(
-            place + shift, shares, 0.38, color=colour, edgecolor=MUTED, linewidth=0.8, label=label
-        )
+        bars = axes.bar(place + shift, shares, 0.38, color=colour, edgecolor=MUTED, linewidth=0.8, label=label)
         axes.bar_label(bars, [f"{share:.0%}".replace("%", " %") for share in shares], padding=2)
     axes.set_xticks(place, [textwrap.shorten(name, 18, placeholder="…") for name in names])
     axes.tick_params(axis="x", length=0)

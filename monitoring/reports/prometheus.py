@@ -41,10 +41,7 @@ def gauges(
     gauge("retrain", "Whether the latest job started a retraining.", float(retrain))
     # Alert rules go by the name and the labels of this gauge.
     verdict = Gauge(
-        f"{PREFIX}_verdict",
-        "The state that the latest job found.",
-        ["model", "version", "word"],
-        registry=registry,
+        f"{PREFIX}_verdict", "The state that the latest job found.", ["model", "version", "word"], registry=registry
     )
     for one in STATES:
         verdict.labels(model, version, one).set(float(one == state))

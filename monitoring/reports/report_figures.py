@@ -61,9 +61,7 @@ def report_figures(evidence: Evidence) -> list[ReportFigure]:
 def in_order(evidence: Evidence) -> list[ColumnDrift]:
     """Columns in the order of a report: drifted ones first, and of each the largest importance-weighted drift."""
     drifted = evidence.window.columns if evidence.window is not None else ()
-    return sorted(
-        evidence.columns, key=lambda one: (one.column not in drifted, -one.weighted_effect, -one.effect)
-    )
+    return sorted(evidence.columns, key=lambda one: (one.column not in drifted, -one.weighted_effect, -one.effect))
 
 
 def _importance(evidence: Evidence) -> list[ReportFigure]:
@@ -106,9 +104,7 @@ def _texts(evidence: Evidence, text: TextDrift) -> list[ReportFigure]:
         ("p-value of the words", f"{text.words_p_value:.2g}"),
     )
     changes = (*evidence.categories, *text.words)
-    rows = tuple(
-        (one.name, f"{one.reference_share:.1%}", f"{one.current_share:.1%}") for one in changes[:MOST_CHANGES]
-    )
+    rows = tuple((one.name, f"{one.reference_share:.1%}", f"{one.current_share:.1%}") for one in changes[:MOST_CHANGES])
     heads = ("Word or category", "Users then", "Users now")
     return [
         ReportFigure("Texts separated from those at training (AUC)", text.auc, ("Test", "Value"), tests),

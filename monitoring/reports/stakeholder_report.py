@@ -119,9 +119,7 @@ def reasons(
     if evidence.estimates:
         now = evidence.estimates[0].current
         error = _estimate_error(past, decision.window, evidence, now.metric, words)
-        sentences.append(
-            words["estimate_is"].format(name=words[now.metric], value=f"{now.value:.2f}", error=error)
-        )
+        sentences.append(words["estimate_is"].format(name=words[now.metric], value=f"{now.value:.2f}", error=error))
     if evidence.window is not None and evidence.window.drifted:
         sentences.append(words["importance"].format(share=_share(evidence.window.importance)))
     bad = [check.message for check in evidence.quality if check.status == "bad"]
@@ -152,9 +150,7 @@ def campaign(evidence: Evidence, words: Words) -> list[str]:
     if found is None:
         return [words["list_none"]]
     expected = next((one.expected for one in evidence.tiers if one.tier == LISTED), 0.0)
-    sentences = [
-        words["list_now"].format(users=f"{found.users:,}", expected=f"{expected * evidence.users:,.0f}")
-    ]
+    sentences = [words["list_now"].format(users=f"{found.users:,}", expected=f"{expected * evidence.users:,.0f}")]
     if found.before:
         moves = {"entered": f"{found.entered:,}", "left": f"{found.left:,}"}
         sentences.append(words["list_moves"].format(before=found.before, **moves))

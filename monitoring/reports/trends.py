@@ -37,17 +37,12 @@ class Line:
     def drawn(self) -> list[tuple[float, float]]:
         """Seconds and value of the points that have one."""
         return [
-            (datetime.fromisoformat(moment).timestamp(), value)
-            for moment, value in self.points
-            if math.isfinite(value)
+            (datetime.fromisoformat(moment).timestamp(), value) for moment, value in self.points if math.isfinite(value)
         ]
 
 
 def trends(
-    past: Sequence[MonitoredWindow],
-    window: MonitoredWindow,
-    figures: Mapping[str, float],
-    words: Mapping[str, str],
+    past: Sequence[MonitoredWindow], window: MonitoredWindow, figures: Mapping[str, float], words: Mapping[str, str]
 ) -> list[tuple[str, Markup]]:
     """Title and picture of each trend that has a point; none for a first window."""
     windows = [*((one, one.figures) for one in past), (window, figures)]
@@ -61,9 +56,7 @@ def trends(
         (words["trend_list"], listed, "{:,.0f}".format),
     )
     return [
-        (title, picture(lines, text_of, title))
-        for title, lines, text_of in panels
-        if any(line.drawn for line in lines)
+        (title, picture(lines, text_of, title)) for title, lines, text_of in panels if any(line.drawn for line in lines)
     ]
 
 

@@ -110,11 +110,7 @@ def measured(
 
 
 def compare_measures(
-    metric: str,
-    challenger: Measure,
-    champion: Measure,
-    users: np.ndarray | pd.Series,
-    resampling: Resampling = DEFAULT,
+    metric: str, challenger: Measure, champion: Measure, users: np.ndarray | pd.Series, resampling: Resampling = DEFAULT
 ) -> tuple[Interval, Comparison]:
     """The challenger's figure with its interval, and what it is more than the champion's on the same draws.
 
@@ -191,9 +187,7 @@ def _on_all(measure: Measure, rows: int) -> float:
     return float(measure(np.ones((1, rows)))[0])
 
 
-def _ranked(
-    y: np.ndarray, score: np.ndarray, measure: Callable[[np.ndarray, np.ndarray], np.ndarray]
-) -> Measure:
+def _ranked(y: np.ndarray, score: np.ndarray, measure: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Measure:
     """Weights of positives and negatives summed over each distinct score, highest first, then measured."""
     order = np.argsort(-score, kind="stable")
     starts = np.flatnonzero(np.append(True, np.diff(score[order]) != 0))
@@ -225,8 +219,7 @@ def _lift(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
     """Share of positives among the tenth ranked highest, over their share among all; ties count in part."""
     found, users = np.cumsum(positive, axis=1), np.cumsum(positive + negative, axis=1)
     lifts = [
-        np.interp(LIFT_SHARE * ranked[-1], np.append(0.0, ranked), np.append(0.0, held))
-        / (LIFT_SHARE * held[-1])
+        np.interp(LIFT_SHARE * ranked[-1], np.append(0.0, ranked), np.append(0.0, held)) / (LIFT_SHARE * held[-1])
         if held[-1] > 0
         else np.nan
         for ranked, held in zip(users, found, strict=True)
@@ -315,9 +308,7 @@ def replicates_for(level: float, asked: int) -> int:
 
 def _checked(metric: str, y: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if metric not in get_args(MetricName):
-        raise DataError(
-            f"comparison: metric {metric!r}; allowed are {', '.join(get_args(MetricName))}. Choose one."
-        )
+        raise DataError(f"comparison: metric {metric!r}; allowed are {', '.join(get_args(MetricName))}. Choose one.")
     y, score = np.asarray(y, dtype=np.float64), np.asarray(score, dtype=np.float64)
     if metric in OF_ALL_CLASSES and score.ndim == 1:
         score = np.column_stack([1 - score, score])

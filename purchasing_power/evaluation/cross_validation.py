@@ -102,9 +102,7 @@ class CrossValidation(RunSettings):
         """Scores of parameters on these folds, as another run may take them over."""
         # What JSON gives back is compared with what was never written.
         flat = json.loads(json.dumps(params.to_dict()))
-        return FoldScores(
-            self.table.digest(), self.target_name, self.positive, self.seed, flat, tuple(scores)
-        )
+        return FoldScores(self.table.digest(), self.target_name, self.positive, self.seed, flat, tuple(scores))
 
     def score(self, number: int, outputs: np.ndarray) -> float:
         """The primary metric of outputs on a fold's scored rows."""
@@ -128,9 +126,7 @@ class CrossValidation(RunSettings):
 
         They are remembered up to ``OUTPUT_BYTES``, so that a blend of models that were tried before costs nothing.
         """
-        return cached(
-            self._outputs, (number, params), lambda: self._fresh_outputs(number, params), OUTPUT_BYTES
-        )
+        return cached(self._outputs, (number, params), lambda: self._fresh_outputs(number, params), OUTPUT_BYTES)
 
     def _fresh_outputs(self, number: int, params: ModelParams) -> np.ndarray:
         if params.members:

@@ -121,9 +121,7 @@ def gain_curve(value: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.nda
         Share of users and share of value, both rising from 0 to 1; value is NaN where the total is 0.
     """
     order = np.argsort(-score, kind="stable")
-    ends = (
-        np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1) if len(score) else np.array([], int)
-    )
+    ends = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1) if len(score) else np.array([], int)
     held = np.cumsum(value[order], dtype=np.float64)
     if not len(ends) or held[-1] <= 0:
         return np.array([0.0, 1.0]), np.array([NAN, NAN])
@@ -204,9 +202,7 @@ def _decision_metrics(actual: np.ndarray, predicted: np.ndarray) -> dict[str, fl
 def _macro_metrics(y: np.ndarray, proba: np.ndarray) -> dict[str, float]:
     classes = range(proba.shape[1])
     each = [ranking_metrics((y == code).astype(np.int64), proba[:, code]) for code in classes]
-    figures = {
-        f"{name}_macro": float(np.mean([f[name] for f in each])) for name in ("auc", "average_precision")
-    }
+    figures = {f"{name}_macro": float(np.mean([f[name] for f in each])) for name in ("auc", "average_precision")}
     figures["accuracy"] = NAN
     per_class = np.full((3, len(classes)), NAN)
     if len(y):

@@ -117,11 +117,7 @@ def _confusion(figure: Figure, evaluation: Evaluation) -> None:
     few, axes = len(names) <= 4, figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), count in np.ndenumerate(counts if len(names) <= MAX_CLASSES else np.empty((0, 0))):
-        look: dict[str, Any] = {
-            "color": "white" if shares[row, column] > 0.65 else INK,
-            "ha": "center",
-            "va": "center",
-        }
+        look: dict[str, Any] = {"color": "white" if shares[row, column] > 0.65 else INK, "ha": "center", "va": "center"}
         share = f"{shares[row, column]:.0%}".replace("%", " %")
         axes.text(column, row - 0.08, share, fontsize=14, fontweight="bold", **look)
         axes.text(column, row + 0.14, f"{count:,} {evaluation.counted}", fontsize=9, **look)

@@ -29,46 +29,30 @@ class MetricText:
 
 METRICS = {
     "gain_5": MetricText("Gain at 5 %", "share of all positives, or of the amount, in the top 5 %", "share"),
-    "gain_10": MetricText(
-        "Gain at 10 %", "share of all positives, or of the amount, in the top 10 %", "share"
-    ),
-    "gain_20": MetricText(
-        "Gain at 20 %", "share of all positives, or of the amount, in the top 20 %", "share"
-    ),
+    "gain_10": MetricText("Gain at 10 %", "share of all positives, or of the amount, in the top 10 %", "share"),
+    "gain_20": MetricText("Gain at 20 %", "share of all positives, or of the amount, in the top 20 %", "share"),
     "lift_5": MetricText("Lift at 5 %", "times more than by chance in the top 5 %", "times"),
     "lift_10": MetricText("Lift at 10 %", "times more than by chance in the top 10 %", "times"),
     "lift_20": MetricText("Lift at 20 %", "times more than by chance in the top 20 %", "times"),
     "auc": MetricText("AUC", "chance that a positive ranks above a negative; 0.5 is a coin"),
-    "average_precision": MetricText(
-        "Average precision", "purity of the ranking, weighted to its top; 1 is perfect"
-    ),
+    "average_precision": MetricText("Average precision", "purity of the ranking, weighted to its top; 1 is perfect"),
     "auc_macro": MetricText("AUC, mean over classes", "each class against the rest"),
-    "average_precision_macro": MetricText(
-        "Average precision, mean over classes", "each class against the rest"
-    ),
+    "average_precision_macro": MetricText("Average precision, mean over classes", "each class against the rest"),
     "accuracy": MetricText("Accuracy", "users put in the right class", "share"),
     "precision": MetricText("Precision", "of those predicted positive, how many are", "share"),
     "recall": MetricText("Recall", "of those who are, how many were predicted positive", "share"),
     "f1": MetricText("F1", "harmonic mean of precision and recall"),
-    "precision_macro": MetricText(
-        "Precision, mean over classes", "of those put in a class, how many belong", "share"
-    ),
-    "recall_macro": MetricText(
-        "Recall, mean over classes", "of those in a class, how many were put there", "share"
-    ),
+    "precision_macro": MetricText("Precision, mean over classes", "of those put in a class, how many belong", "share"),
+    "recall_macro": MetricText("Recall, mean over classes", "of those in a class, how many were put there", "share"),
     "f1_macro": MetricText("F1, mean over classes", "harmonic mean of precision and recall"),
     "log_loss": MetricText("Log loss", "surprise at what happened; 0 is perfect", lower_is_better=True),
-    "brier": MetricText(
-        "Brier score", "squared error of the probability; 0 is perfect", lower_is_better=True
-    ),
+    "brier": MetricText("Brier score", "squared error of the probability; 0 is perfect", lower_is_better=True),
     "calibration_error": MetricText(
         "Calibration error", "mean distance of predicted and observed rate, ten bins", lower_is_better=True
     ),
     "r2": MetricText("R²", "share of the differences explained; 1 is perfect"),
     "mae": MetricText("Mean absolute error", "in the unit of the amount", "amount", lower_is_better=True),
-    "rmse": MetricText(
-        "Root mean squared error", "in the unit of the amount", "amount", lower_is_better=True
-    ),
+    "rmse": MetricText("Root mean squared error", "in the unit of the amount", "amount", lower_is_better=True),
     "spearman": MetricText("Rank correlation", "Spearman; 1 is the right order throughout"),
 }
 # Of more than two classes both names hold the same figure: one is enough.

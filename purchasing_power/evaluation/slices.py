@@ -9,13 +9,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from purchasing_power.evaluation.bootstrap import (
-    Comparison,
-    Measure,
-    Resampling,
-    compare_measures,
-    replicates_for,
-)
+from purchasing_power.evaluation.bootstrap import Comparison, Measure, Resampling, compare_measures, replicates_for
 from purchasing_power.snapshot.user_table import USER, UserTable
 
 UNKNOWN = "not known"
@@ -82,9 +76,7 @@ def _groups(table: UserTable, least_users: int) -> list[tuple[str, str, np.ndarr
     groups = []
     for column in profile_columns(table):
         values = table.frame[column].astype("object").where(table.frame[column].notna(), UNKNOWN)
-        for value, rows in sorted(
-            pd.Series(range(len(values))).groupby(values.to_numpy()), key=lambda g: str(g[0])
-        ):
+        for value, rows in sorted(pd.Series(range(len(values))).groupby(values.to_numpy()), key=lambda g: str(g[0])):
             if table.frame[USER].iloc[rows].nunique() >= least_users:
                 groups.append((column, str(value), rows.to_numpy()))
     return groups

@@ -32,11 +32,7 @@ def primary_score(target: Target, y: np.ndarray, outputs: np.ndarray) -> float:
         present = [code for code in range(outputs.shape[1]) if 0 < (y == code).sum() < len(y)]
         return float(np.mean([roc_auc_score(y == code, outputs[:, code]) for code in present]))
     positive = y == target.positive
-    return (
-        float(average_precision_score(positive, outputs[:, int(target.positive or 0)]))
-        if positive.any()
-        else np.nan
-    )
+    return float(average_precision_score(positive, outputs[:, int(target.positive or 0)])) if positive.any() else np.nan
 
 
 def target_metrics(target: Target) -> tuple[str, ...]:

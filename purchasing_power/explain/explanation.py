@@ -46,9 +46,7 @@ class Explanation:
 
 
 @one_blas_thread
-def explain(
-    model: PurchasingModel, frame: pd.DataFrame, seed: int = 0, progress: bool = False
-) -> Explanation:
+def explain(model: PurchasingModel, frame: pd.DataFrame, seed: int = 0, progress: bool = False) -> Explanation:
     """Take the scores of rows apart by user-table column.
 
     The score is what users are ranked by: the probability of the positive class or the amount, and the
@@ -73,9 +71,7 @@ def explain(
         done.append(score_parts(model, margins, [part.weight for part in members]))
         widths = tuple(len(one.base) for one in margins)
     return Explanation(
-        parts=pd.DataFrame(
-            np.concatenate([one.parts for one in done]), index=frame.index, columns=columns(model.meta)
-        ),
+        parts=pd.DataFrame(np.concatenate([one.parts for one in done]), index=frame.index, columns=columns(model.meta)),
         base=np.concatenate([one.base for one in done]),
         slopes=np.concatenate([one.slopes for one in done]),
         classes=None if done[0].classes is None else np.concatenate([one.classes for one in done]),

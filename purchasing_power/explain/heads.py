@@ -169,11 +169,7 @@ def _sampled(
 
 
 def sampled_shapley(
-    evaluate: Callable[[np.ndarray], np.ndarray],
-    players: int,
-    seed: int,
-    draws: int = 2,
-    progress: bool = False,
+    evaluate: Callable[[np.ndarray], np.ndarray], players: int, seed: int, draws: int = 2, progress: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean change of the score as each column goes from the reference to the row, over random orders.
 

@@ -102,12 +102,7 @@ def explanation_page(
         What ``permutation_importance`` gave; ``None`` where no outcomes are known.
     """
     words = WORDS[language]
-    head = [
-        words["column"],
-        words["shap"],
-        *([] if permuted is None else [words["drop"]]),
-        words["direction"],
-    ]
+    head = [words["column"], words["shap"], *([] if permuted is None else [words["drop"]]), words["direction"]]
     return render_page(
         "purchasing_power.explain",
         "page.html.j2",

@@ -116,12 +116,7 @@ def reasons(
 
 
 def reason_columns(
-    model: PurchasingModel,
-    frame: pd.DataFrame,
-    most: int,
-    language: str,
-    seed: int = 0,
-    progress: bool = False,
+    model: PurchasingModel, frame: pd.DataFrame, most: int, language: str, seed: int = 0, progress: bool = False
 ) -> pd.DataFrame:
     """The strongest reasons of each row, in words and numbers.
 

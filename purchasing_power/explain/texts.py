@@ -61,9 +61,7 @@ def read_texts(documents: pd.Series, shared: int = SHARED_ROWS) -> Texts:
     ones = np.ones(len(codes), np.float32)
     has = sparse.csr_matrix((ones, codes, offsets), shape=(len(offsets) - 1, len(texts))) @ holds
     rows_with = has.getnnz(axis=0)
-    named = {
-        word: at for word, at in columns.items() if rows_with[at] >= shared and not _LONG_NUMBER.search(word)
-    }
+    named = {word: at for word, at in columns.items() if rows_with[at] >= shared and not _LONG_NUMBER.search(word)}
     kept = list(named.values())
     rarity = np.log1p(has.shape[0] / np.maximum(rows_with[kept], 1)).astype(np.float32)
     return Texts(

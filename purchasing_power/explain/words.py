@@ -62,9 +62,7 @@ def word_parts(
     if exact is not None:
         return exact
     words = {row: foremost(texts, row, most) for row in rows.tolist()}
-    variants = [
-        (row, texts.words[word], _without(texts, row, [word])) for row in words for word in words[row]
-    ]
+    variants = [(row, texts.words[word], _without(texts, row, [word])) for row in words for word in words[row]]
     variants += [(row, OTHER, _without_others(texts, row, words[row])) for row in words]
     return _shared_out(model, frame, explanation, variants, "words", progress)
 
@@ -107,9 +105,7 @@ def named_words(words: pd.DataFrame, explanation: Explanation, most: int) -> dic
     totals = explanation.parts[DOCUMENTS].to_numpy()
     known = words[words["term"] != OTHER]
     pull = known["part"].to_numpy() * np.sign(totals[known["row"].to_numpy(np.int64)])
-    ranked = known.assign(pull=pull)[pull > 0].sort_values(
-        ["row", "pull"], ascending=[True, False], kind="stable"
-    )
+    ranked = known.assign(pull=pull)[pull > 0].sort_values(["row", "pull"], ascending=[True, False], kind="stable")
     return {int(str(row)): part["term"].head(most).tolist() for row, part in ranked.groupby("row")}
 
 
@@ -227,9 +223,7 @@ def _coefficients(scorer: TableScorer, block: Any, text: Any) -> np.ndarray:
 
 
 def _shares(terms: dict[str, Any], texts: Texts, rows: np.ndarray, totals: np.ndarray) -> pd.DataFrame:
-    names, places = np.unique(
-        np.concatenate([np.asarray(one) for one in terms["names"]]), return_inverse=True
-    )
+    names, places = np.unique(np.concatenate([np.asarray(one) for one in terms["names"]]), return_inverse=True)
     merge = sparse.csr_matrix((np.ones(len(places)), (np.arange(len(places)), places)))
     effects = (sparse.hstack(terms["effects"]) @ merge).tocsr()
     weights = (sparse.hstack(terms["weights"]) @ merge).tocsr()

@@ -34,9 +34,7 @@ class CalibrationEvidence:
     rows: int
 
 
-def calibration_evidence(
-    target: Target, y: np.ndarray, outputs: np.ndarray, seed: int
-) -> CalibrationEvidence | None:
+def calibration_evidence(target: Target, y: np.ndarray, outputs: np.ndarray, seed: int) -> CalibrationEvidence | None:
     """Calibration of the positive class, or of the likeliest class where none is positive; ``None`` for amounts.
 
     Parameters
@@ -55,13 +53,8 @@ def calibration_evidence(
     else:
         probability, came = outputs[:, target.positive], (y == target.positive).astype(np.int64)
     rng = np.random.default_rng(seed)
-    drawn = [
-        calibration_error((rng.random(len(y)) < probability).astype(np.int64), probability)
-        for _ in range(DRAWS)
-    ]
-    return CalibrationEvidence(
-        calibration_error(came, probability), float(np.quantile(drawn, QUANTILE)), len(y)
-    )
+    drawn = [calibration_error((rng.random(len(y)) < probability).astype(np.int64), probability) for _ in range(DRAWS)]
+    return CalibrationEvidence(calibration_error(came, probability), float(np.quantile(drawn, QUANTILE)), len(y))
 
 
 def calibration_check(found: CalibrationEvidence | None, ceiling: float) -> Check:
@@ -75,18 +68,14 @@ def calibration_check(found: CalibrationEvidence | None, ceiling: float) -> Chec
     if found.error <= ceiling:
         return Check("calibration", True, f"{figures}.")
     if found.error <= found.by_chance:
-        return Check(
-            "calibration", True, f"{figures}: above the ceiling, but no more than chance on so few rows."
-        )
+        return Check("calibration", True, f"{figures}: above the ceiling, but no more than chance on so few rows.")
     return Check("calibration", False, f"{figures}: the probabilities do not come true.")
 
 
 def slices_check(slices: tuple[SliceComparison, ...] | None, margin: float) -> Check:
     """Refuses a version that is worse in a slice by more than the margin, with an interval wholly below 0."""
     if slices is None:
-        return Check(
-            "slices", True, "No slice is compared: the user table has no categorical profile column."
-        )
+        return Check("slices", True, "No slice is compared: the user table has no categorical profile column.")
     worse = [one for one in slices if one.comparison.difference < -margin and one.comparison.high < 0]
     if worse:
         named = "; ".join(

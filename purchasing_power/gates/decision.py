@@ -30,9 +30,7 @@ class Decision:
 
 def decided(summary: str, checks: list[Check]) -> Decision:
     """Passed when every check held; the summary comes before the reasons."""
-    return Decision(
-        all(check.held for check in checks), (summary, *(check.reason for check in checks)), tuple(checks)
-    )
+    return Decision(all(check.held for check in checks), (summary, *(check.reason for check in checks)), tuple(checks))
 
 
 def corrected_level(level: float, attempt: int) -> float:

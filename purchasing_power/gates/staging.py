@@ -9,12 +9,7 @@ from typing import Any
 from purchasing_power.evaluation.bootstrap import Comparison, Interval, metric_name
 from purchasing_power.gates.decision import Check, Decision, corrected_level, decided
 
-ADVANTAGES = {
-    "better": (),
-    "cheaper": ("cheaper",),
-    "newer": ("newer",),
-    "cheaper_or_newer": ("cheaper", "newer"),
-}
+ADVANTAGES = {"better": (), "cheaper": ("cheaper",), "newer": ("newer",), "cheaper_or_newer": ("cheaper", "newer")}
 
 
 @dataclass(frozen=True)
@@ -134,10 +129,7 @@ def decide(evidence: GateEvidence, policy: GatePolicy) -> Decision:
     if evidence.baseline is not None:
         checks.append(_better(evidence.baseline_name, evidence.baseline, policy.floor_margin, policy.level))
     if evidence.production is not None:
-        checks += [
-            _enough_users(evidence, policy),
-            _against_production(evidence, evidence.production, policy),
-        ]
+        checks += [_enough_users(evidence, policy), _against_production(evidence, evidence.production, policy)]
     elif evidence.baseline is not None:
         size = f"{evidence.rows:,} evaluation rows of {evidence.users:,} users"
         text = f"{size}. No version is in production yet: {evidence.baseline_name} alone is the bar."
@@ -166,13 +158,10 @@ def _untouched_rows(evidence: GateEvidence) -> Check:
     seen = {name: count for name, count in evidence.overlap.items() if count}
     if seen:
         counts = " and ".join(
-            f"{name} was trained on {count:,} of the {evidence.rows:,} evaluation rows"
-            for name, count in seen.items()
+            f"{name} was trained on {count:,} of the {evidence.rows:,} evaluation rows" for name, count in seen.items()
         )
         return Check("unseen rows", False, f"{counts}; evaluate on a cutoff that no compared model has seen.")
-    left = (
-        f" {evidence.left_out:,} held-back rows that one has seen were left out." if evidence.left_out else ""
-    )
+    left = f" {evidence.left_out:,} held-back rows that one has seen were left out." if evidence.left_out else ""
     text = f"The compared models were trained on 0 of the {evidence.rows:,} evaluation rows.{left}"
     return Check("unseen rows", True, text)
 
@@ -181,9 +170,7 @@ def _against_production(evidence: GateEvidence, against: Comparison, policy: Gat
     level = corrected_level(policy.level, evidence.attempt)
     ahead = [one for one in evidence.advantages if one.kind in ADVANTAGES[policy.accept]]
     tried = (
-        f" Try {evidence.attempt} against this version, so at a level of {level:.2%}."
-        if evidence.attempt > 1
-        else ""
+        f" Try {evidence.attempt} against this version, so at a level of {level:.2%}." if evidence.attempt > 1 else ""
     )
     bar = min(policy.margin, -policy.tolerance) if ahead else policy.margin
     check = _better("production", against, bar, level)

@@ -129,18 +129,10 @@ class Kind(ReferenceKind):
         of_model, metrics = evaluated.figures["model"], self.metrics(evaluated.model)
         against = evaluated.against_baseline
         rows = [
-            (
-                metric_name(name),
-                (_figure(of_model[name]), _interval(evaluated.intervals.get(name))),
-                _figure(naive),
-            )
+            (metric_name(name), (_figure(of_model[name]), _interval(evaluated.intervals.get(name))), _figure(naive))
             for name, naive in ((name, evaluated.figures["naive"][name]) for name in metrics)
         ]
-        facts = {
-            "Rows tested": f"{len(evaluated.predictions.y):,}",
-            "Unit": self.unit,
-            "Held out": self.holdout,
-        }
+        facts = {"Rows tested": f"{len(evaluated.predictions.y):,}", "Unit": self.unit, "Held out": self.holdout}
         return render_page(
             "purchasing_power.kinds",
             "evaluation.html.j2",

@@ -20,11 +20,7 @@ from purchasing_power.evaluation.holdout import Constants, Predictions
 from purchasing_power.evaluation.metrics import classification_metrics, ranking_metrics, regression_metrics
 from purchasing_power.evaluation.report import evaluation_report
 from purchasing_power.evaluation.slices import SliceComparison, profile_columns, slice_comparisons
-from purchasing_power.evaluation.target_metrics import (
-    check_metric,
-    target_measure,
-    target_metrics,
-)
+from purchasing_power.evaluation.target_metrics import check_metric, target_measure, target_metrics
 from purchasing_power.explain.model_explanation import explain_model
 from purchasing_power.explain.reasons import reason_columns
 from purchasing_power.gates.checks import calibration_check, calibration_evidence, slices_check
@@ -43,14 +39,7 @@ from purchasing_power.reference.texts import text_block
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.cutoffs import chosen_cutoff
 from purchasing_power.snapshot.target import Target
-from purchasing_power.snapshot.user_table import (
-    CUTOFF,
-    DOCUMENTS,
-    USER,
-    UserTable,
-    UserTableFile,
-    distinct_texts,
-)
+from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, USER, UserTable, UserTableFile, distinct_texts
 from purchasing_power.text.encoder_spec import parse
 from purchasing_power.text.store import store_folder
 
@@ -163,9 +152,7 @@ class Purchase(Kind):
         values = predictions.baseline(NAIVE if ranked else PRIOR)
         return target_measure(model.target, metric, predictions.y, values)
 
-    def fitted_baselines(
-        self, model: PurchasingModel, table: UserTable, rows: UserTable
-    ) -> dict[str, np.ndarray]:
+    def fitted_baselines(self, model: PurchasingModel, table: UserTable, rows: UserTable) -> dict[str, np.ndarray]:
         """Recency-frequency-money regression."""
         target, train = model.target, model.training_rows(table)
         classes = _classes(target)
@@ -254,9 +241,7 @@ class Purchase(Kind):
         """By default the latest; all rows of a flat table."""
         return chosen_cutoff(rows, cutoff)
 
-    def reasons(
-        self, model: PurchasingModel, frame: pd.DataFrame, most: int, language: str, seed: int
-    ) -> pd.DataFrame:
+    def reasons(self, model: PurchasingModel, frame: pd.DataFrame, most: int, language: str, seed: int) -> pd.DataFrame:
         """By Shapley values."""
         return reason_columns(model, frame, most, language, seed, progress=True)
 
@@ -296,9 +281,7 @@ class Purchase(Kind):
         ranks = np.unique(predictions.baselines[NAIVE], return_inverse=True)[1].astype(np.float64)
         return replace(predictions, baselines={**predictions.baselines, NAIVE: ranks})
 
-    def current_rows(
-        self, model: PurchasingModel, table: UserTable, cutoff: date | None, seed: int
-    ) -> UserTable:
+    def current_rows(self, model: PurchasingModel, table: UserTable, cutoff: date | None, seed: int) -> UserTable:
         """Of one later cutoff, by default the last; of a flat table one row per user that is new."""
         self.check_table(model, table)
         return current_rows(model, table, cutoff, seed)

@@ -93,7 +93,5 @@ def _scores_of_study(validation: CrossValidation, params: ModelParams, path: Pat
     if path is None:
         return []
     given = FoldScores.read(path)
-    same = given == validation.fold_scores(params, given.scores) and len(given.scores) == len(
-        validation.folds
-    )
+    same = given == validation.fold_scores(params, given.scores) and len(given.scores) == len(validation.folds)
     return list(given.scores) if same else []

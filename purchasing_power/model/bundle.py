@@ -19,9 +19,7 @@ SEEN = "seen_rows.safetensors"
 LIBRARIES = ("lightgbm", "numpy", "pandas", "scikit-learn", "skops", "torch", "transformers")
 
 
-def save(
-    model: PurchasingModel, folder: Path, warm_texts: list[str] | None = None, store: str | None = None
-) -> Path:
+def save(model: PurchasingModel, folder: Path, warm_texts: list[str] | None = None, store: str | None = None) -> Path:
     """Write a bundle: to a temporary folder first, then renamed.
 
     Parameters

@@ -131,9 +131,7 @@ def _spelling(seed: int) -> BaseEstimator:
 
 
 def _filled() -> SimpleImputer:
-    return SimpleImputer(
-        strategy="constant", fill_value="missing", missing_values=None, keep_empty_features=True
-    )
+    return SimpleImputer(strategy="constant", fill_value="missing", missing_values=None, keep_empty_features=True)
 
 
 def _groups(fitted: ColumnTransformer, names: list[str], many: list[str]) -> dict[str, list[int]]:

@@ -46,9 +46,7 @@ def blocks(
     return chosen
 
 
-def transformer(
-    params: ModelParams, meta: UserTableMeta, seed: int, store: str | None = None
-) -> ColumnTransformer:
+def transformer(params: ModelParams, meta: UserTableMeta, seed: int, store: str | None = None) -> ColumnTransformer:
     """An unfitted ColumnTransformer of :func:`blocks`.
 
     Its output has shape (n_rows, n_columns), sparse where :func:`wide` says so, else dense.
@@ -124,9 +122,7 @@ def prepare(frame: pd.DataFrame, meta: UserTableMeta) -> pd.DataFrame:
         numeric = numeric.apply(_as_numbers)
     numeric = numeric.replace([np.inf, -np.inf], np.nan)
     prepared = pd.concat([numeric, as_objects(frame.loc[:, list(meta.categorical)])], axis=1)
-    prepared[DOCUMENTS] = (
-        frame[DOCUMENTS] if DOCUMENTS in frame else pd.Series([[]] * len(frame), index=frame.index)
-    )
+    prepared[DOCUMENTS] = frame[DOCUMENTS] if DOCUMENTS in frame else pd.Series([[]] * len(frame), index=frame.index)
     return prepared
 
 
@@ -154,9 +150,7 @@ def _numeric(scaled: bool, seed: int) -> BaseEstimator | str:
         return "passthrough"
     return make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True),
-        QuantileTransformer(
-            n_quantiles=QUANTILES, output_distribution="normal", subsample=50_000, random_state=seed
-        ),
+        QuantileTransformer(n_quantiles=QUANTILES, output_distribution="normal", subsample=50_000, random_state=seed),
         StandardScaler(),
     )
 

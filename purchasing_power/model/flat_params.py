@@ -72,9 +72,7 @@ def read_params(path: Path) -> ModelParams:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(
-            f"model parameters: cannot read {path} ({error}). Give a JSON file of parameters."
-        ) from error
+        raise DataError(f"model parameters: cannot read {path} ({error}). Give a JSON file of parameters.") from error
     if not isinstance(values, dict):
         raise DataError(f"model parameters: {path} holds a {type(values).__name__}; a JSON object is needed.")
     return model_params(values)

@@ -112,9 +112,7 @@ def read_value(one: Field, value: Any) -> Any:
     try:
         cast = _CASTS[str(one.type)](value)
     except (TypeError, ValueError) as error:
-        raise DataError(
-            f"model {one.name}: got {value!r} ({error}). Give numbers where numbers are due."
-        ) from error
+        raise DataError(f"model {one.name}: got {value!r} ({error}). Give numbers where numbers are due.") from error
     _check(one, cast)
     return cast
 
@@ -138,11 +136,7 @@ class Settings:
 
     def changed(self) -> dict[str, Any]:
         """Values that are not the default, by name."""
-        return {
-            one.name: getattr(self, one.name)
-            for one in fields(self)
-            if getattr(self, one.name) != one.default
-        }
+        return {one.name: getattr(self, one.name) for one in fields(self) if getattr(self, one.name) != one.default}
 
 
 @dataclass(frozen=True)
@@ -344,9 +338,7 @@ class ModelParams(Settings):
                 "no other head has any. Set head to blend, or leave members away."
             )
         if any(one.params.members or not one.weight > 0 for one in self.members):
-            raise DataError(
-                "model members: each needs a weight above 0 and a head that is no blend. Correct them."
-            )
+            raise DataError("model members: each needs a weight above 0 and a head that is no blend. Correct them.")
 
 
 @dataclass(frozen=True)

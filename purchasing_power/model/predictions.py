@@ -7,9 +7,7 @@ import numpy as np
 from purchasing_power.snapshot.target import TIERS, Target
 
 
-def prediction_columns(
-    target: Target, score_levels: tuple[float, ...], outputs: np.ndarray
-) -> dict[str, np.ndarray]:
+def prediction_columns(target: Target, score_levels: tuple[float, ...], outputs: np.ndarray) -> dict[str, np.ndarray]:
     """Columns of a prediction, without the user; shape (n_rows,) each.
 
     Parameters

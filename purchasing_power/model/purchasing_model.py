@@ -178,9 +178,7 @@ def _row_keys(table: UserTable) -> np.ndarray:
         chosen = table.frame[[USER, CUTOFF]]
     else:
         names = [*table.meta.features, str(table.meta.label)]
-        chosen = table.frame[names].assign(
-            documents=table.frame["documents"].map(lambda texts: "\n".join(texts))
-        )
+        chosen = table.frame[names].assign(documents=table.frame["documents"].map(lambda texts: "\n".join(texts)))
     return pd.util.hash_pandas_object(chosen, index=False).to_numpy(np.uint64)
 
 

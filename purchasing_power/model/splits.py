@@ -52,9 +52,7 @@ def split(table: UserTable, seed: int = 0) -> Split:
     return found
 
 
-def folds(
-    table: UserTable, rows: np.ndarray, count: int, seed: int = 0
-) -> list[tuple[np.ndarray, np.ndarray]]:
+def folds(table: UserTable, rows: np.ndarray, count: int, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
     """Pairs of (fitted, scored) row positions within ``rows``.
 
     Panel: each of the last ``count`` possible cutoffs is scored by a model fitted on cutoffs whose
@@ -71,10 +69,7 @@ def folds(
             f"folds: {len(moments)} cutoffs of known outcome within one horizon; at least two a horizon apart are "
             "needed. Take an earlier first_cutoff, a smaller step or a shorter horizon."
         )
-    return [
-        (rows[(times + horizon <= moment).to_numpy()], rows[(times == moment).to_numpy()])
-        for moment in usable
-    ]
+    return [(rows[(times + horizon <= moment).to_numpy()], rows[(times == moment).to_numpy()]) for moment in usable]
 
 
 def known_outcomes(table: UserTable) -> np.ndarray:

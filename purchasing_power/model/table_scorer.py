@@ -16,14 +16,7 @@ from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
 from purchasing_power.model import skops_files
-from purchasing_power.model.bundle_files import (
-    ENCODER,
-    ESTIMATOR,
-    FEATURES,
-    WARM,
-    encoder_block,
-    open_encoder_block,
-)
+from purchasing_power.model.bundle_files import ENCODER, ESTIMATOR, FEATURES, WARM, encoder_block, open_encoder_block
 from purchasing_power.model.imbalance import check_imbalance, resampled
 from purchasing_power.model.params import MATRIX, Head, ModelParams
 from purchasing_power.model.scorer import Curve, Fitting

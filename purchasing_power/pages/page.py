@@ -38,9 +38,7 @@ def render_page(
     toolkit = ("layout.html.j2", "parts.html.j2")
     sources = {name: files(__package__).joinpath(name).read_text("utf-8") for name in toolkit}
     sources[template] = files(package).joinpath(template).read_text("utf-8")
-    environment = Environment(
-        loader=DictLoader(sources), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = Environment(loader=DictLoader(sources), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.globals["parts"] = environment.get_template("parts.html.j2").module
     return environment.get_template(template).render(
         title=title, html_language=LANGUAGES[language], colour=colour, **values

@@ -59,9 +59,7 @@ def load(folder: Path) -> Reference:
         )
     parts: dict[str, Any] = {part: _sketches(part, content[part], arrays) for part in PARTS}
     values = {name: content[_stored(name)] for name in PLAIN}
-    plain: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-    }
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     vectors = Vectors(arrays["vectors"], arrays["folds"]) if "vectors" in arrays else None
     return Reference(
         **parts,
@@ -88,11 +86,7 @@ def _write(reference: Reference, folder: Path) -> None:
         content["terms"] = {"names": reference.terms.names, "total": reference.terms.total}
         arrays |= {f"terms.{_stored(key)}": value for key, value in _arrays(reference.terms).items()}
     held = reference.held_out
-    content[HELD_OUT] = {
-        "until": held.until,
-        "constants": sorted(held.constants),
-        "baselines": _baselines(held),
-    }
+    content[HELD_OUT] = {"until": held.until, "constants": sorted(held.constants), "baselines": _baselines(held)}
     arrays |= {f"{HELD_OUT}.{key}": value for key, value in _held_out_arrays(held).items()}
     (folder / JSON_FILE).write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
     save_file({key: np.ascontiguousarray(value) for key, value in arrays.items()}, folder / ARRAYS_FILE)
@@ -133,9 +127,7 @@ def _sketches(part: str, content: list[dict[str, Any]], arrays: Arrays) -> dict[
         values: dict[str, Any] = _of_part(f"{part}.{at}", arrays)
         plain = {key: value for key, value in one.items() if key not in ("column", "numeric")}
         if one["numeric"]:
-            numbers: dict[str, Any] = {
-                key: float("nan") if value is None else value for key, value in plain.items()
-            }
+            numbers: dict[str, Any] = {key: float("nan") if value is None else value for key, value in plain.items()}
             found[one["column"]] = NumericSketch(**values, **numbers)
         else:
             found[one["column"]] = CategorySketch(**values, names=tuple(plain["names"]))

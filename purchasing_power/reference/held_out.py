@@ -69,9 +69,7 @@ def later_rows(kind: ReferenceKind, held: HeldOut, table: Table) -> np.ndarray:
     return np.flatnonzero(moments > pd.Timestamp(str(held.until)))
 
 
-def matured_rows(
-    kind: ReferenceKind, model: Model, held: HeldOut, table: Table, latest: pd.Timestamp | None
-) -> Table:
+def matured_rows(kind: ReferenceKind, model: Model, held: HeldOut, table: Table, latest: pd.Timestamp | None) -> Table:
     """The newest rows of known outcome that neither training nor the reference performance has used.
 
     Parameters

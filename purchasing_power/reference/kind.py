@@ -55,9 +55,7 @@ class ReferenceKind(EvaluatedKind):
     def watched_predictions(self, predictions: pd.DataFrame) -> ComparedColumns:
         """Columns of predictions that are watched, the one that the verdict on the scores rests on first."""
         return {
-            str(name): column.astype(np.float64)
-            if pd.api.types.is_numeric_dtype(column)
-            else as_strings(column)
+            str(name): column.astype(np.float64) if pd.api.types.is_numeric_dtype(column) else as_strings(column)
             for name, column in predictions.items()
             if name != self.group
         }

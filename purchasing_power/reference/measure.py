@@ -98,9 +98,7 @@ def measure(kind: ReferenceKind, model: Model, trained_on: Table, seed: int) -> 
     )
 
 
-def text_statistics(
-    kind: ReferenceKind, model: Model, rows: Table, seed: int
-) -> tuple[Vectors | None, Terms | None]:
+def text_statistics(kind: ReferenceKind, model: Model, rows: Table, seed: int) -> tuple[Vectors | None, Terms | None]:
     """What users' texts are like; nothing for a table without documents."""
     if DOCUMENTS not in rows.frame:
         return None, None

@@ -142,9 +142,7 @@ def sketch_numbers(
     )
 
 
-def count_numbers(
-    values: np.ndarray, cuts: np.ndarray, low: float = -np.inf, high: float = np.inf
-) -> NumericCounts:
+def count_numbers(values: np.ndarray, cuts: np.ndarray, low: float = -np.inf, high: float = np.inf) -> NumericCounts:
     """Count numbers on cuts in one pass: n log k steps, and no copy is sorted."""
     finite = np.isfinite(values)
     present = values if finite.all() else values[finite]
@@ -164,9 +162,7 @@ def sketch_categories(
     counts = count_categories(values, names, known).counts
     places = [] if every is None or cutoffs is None else [every[cutoffs == n] for n in _codes(cutoffs)]
     at_each = [count_categories(one, names, known).counts for one in places]
-    return CategorySketch(
-        names, counts, known, np.array(at_each, np.int64).reshape(len(at_each), len(counts))
-    )
+    return CategorySketch(names, counts, known, np.array(at_each, np.int64).reshape(len(at_each), len(counts)))
 
 
 def count_categories(values: pd.Series, names: tuple[str, ...], known: np.ndarray) -> CategoryCounts:

@@ -123,9 +123,7 @@ def known_terms(documents: Bag) -> Terms:
     order = np.argsort(-users, kind="stable")[:MOST_TERMS]
     kept = np.sort(order[users[order] >= LEAST_USERS])
     chosen = shares[:, kept].tocsc()
-    median_share = np.array(
-        [np.median(chosen.data[chosen.indptr[n] : chosen.indptr[n + 1]]) for n in range(len(kept))]
-    )
+    median_share = np.array([np.median(chosen.data[chosen.indptr[n] : chosen.indptr[n + 1]]) for n in range(len(kept))])
     return Terms(
         names=tuple(names[place] for place in kept),
         users=users[kept].astype(np.int64),

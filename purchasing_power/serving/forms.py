@@ -26,16 +26,12 @@ def rows_of(body: Any) -> list[Any]:
         If the body is no object with exactly one of ``FORMS``, or its rows are not as wide as its columns.
     """
     if not isinstance(body, dict):
-        raise RequestError(
-            f"body: got {json_type(body)}; an object with one of {', '.join(FORMS)} is allowed."
-        )
+        raise RequestError(f"body: got {json_type(body)}; an object with one of {', '.join(FORMS)} is allowed.")
     named = [name for name in FORMS if name in body]
     others = sum(name not in FORMS and not (name == "params" and not body[name]) for name in body)
     if len(named) != 1 or others:
         got = " and ".join([*named, *([f"{others} other names"] if others else [])]) or "none of them"
-        raise RequestError(
-            f"body: got {got}; exactly one of {', '.join(FORMS)} is allowed. Send one of them."
-        )
+        raise RequestError(f"body: got {got}; exactly one of {', '.join(FORMS)} is allowed. Send one of them.")
     name, content = named[0], body[named[0]]
     if name == "dataframe_split":
         return _split(content)
@@ -56,9 +52,7 @@ def frame_rows(frame: pd.DataFrame) -> list[Any]:
     """Rows of a frame that came as a CSV or Parquet body, as a JSON body would hold them; NaN is null."""
     plain = as_objects(frame).rename(columns=str)
     if DOCUMENTS in plain:
-        plain[DOCUMENTS] = [
-            list(texts) if isinstance(texts, np.ndarray) else texts for texts in plain[DOCUMENTS]
-        ]
+        plain[DOCUMENTS] = [list(texts) if isinstance(texts, np.ndarray) else texts for texts in plain[DOCUMENTS]]
     return plain.to_dict("records")
 
 

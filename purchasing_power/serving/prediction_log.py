@@ -66,12 +66,7 @@ class PredictionLog:
     """
 
     def __init__(
-        self,
-        folder: Path,
-        deployed: Deployed,
-        key: bytes,
-        seconds: float = SECONDS,
-        most_waiting: int = MOST_WAITING,
+        self, folder: Path, deployed: Deployed, key: bytes, seconds: float = SECONDS, most_waiting: int = MOST_WAITING
     ) -> None:
         self.folder, self.deployed, self.key = folder, deployed, key
         self.seconds = seconds
@@ -161,14 +156,8 @@ def _frame(requests: Sequence[LoggedRequest], deployed: Deployed, key: bytes) ->
     return pd.DataFrame(
         {TIME: times, USER: users.where(pseudonyms, pseudonymise(users, key)), CUTOFF: cutoffs}
         | dict(zip(columns.numeric, numeric.T, strict=True))
-        | {
-            name: pd.Series(values, dtype="str")
-            for name, values in zip(columns.categorical, categories, strict=True)
-        }
+        | {name: pd.Series(values, dtype="str") for name, values in zip(columns.categorical, categories, strict=True)}
         | {DOCUMENT_COUNT: np.asarray(counts, np.int64)}
-        | {
-            name: np.concatenate([one.predictions[name] for one in requests])
-            for name in requests[0].predictions
-        }
+        | {name: np.concatenate([one.predictions[name] for one in requests]) for name in requests[0].predictions}
         | {"model_version": deployed.model_version, "stage": deployed.stage}
     )

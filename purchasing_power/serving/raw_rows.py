@@ -49,9 +49,7 @@ def read_raw_rows(sent: list[Any], columns: RequestColumns, meta: UserTableMeta,
     return rows_of_frame(rows.astype(dict.fromkeys(meta.numeric, "float64")), columns)
 
 
-def read_tables(
-    sent: list[Any], meta: UserTableMeta, limits: Limits
-) -> tuple[dict[str, pd.DataFrame], list[date]]:
+def read_tables(sent: list[Any], meta: UserTableMeta, limits: Limits) -> tuple[dict[str, pd.DataFrame], list[date]]:
     """Tables of the small shop that a request is, and each row's cutoff.
 
     A table that the model was trained without is refused; one that it knows is there, with no rows if none came.
@@ -73,9 +71,7 @@ def read_tables(
     rules.check_characters(sum(len(text) for text in texts if isinstance(text, str)), limits)
     # A follow between two users of a request stands with both.
     follows = [*lines["follows"], *lines.pop("followers")]
-    lines["follows"] = list(
-        {(str(row.get(USER)), str(row.get("friend_id"))): row for row in follows}.values()
-    )
+    lines["follows"] = list({(str(row.get(USER)), str(row.get("friend_id"))): row for row in follows}.values())
     trained_on = _tables_of(meta)
     others = [name for name, rows in lines.items() if rows and name not in trained_on]
     if others:
@@ -149,9 +145,7 @@ def _table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
     if not rows:
         return pd.DataFrame({column: pd.Series(dtype=kind) for column, kind in types.items()})
     if any(isinstance(value, list | dict) for row in rows for value in row.values()):
-        raise RequestError(
-            f"{name}: an entry holds a list or an object; texts, numbers and null are allowed."
-        )
+        raise RequestError(f"{name}: an entry holds a list or an object; texts, numbers and null are allowed.")
     try:
         checked = check_table(name, pd.DataFrame(rows), SCHEMAS[name])
     except OverflowError:
@@ -160,9 +154,7 @@ def _table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
         raise RequestError(str(error)) from error
     if checked.counts.quarantined:
         reasons = "; ".join(checked.counts.reasons)
-        raise RequestError(
-            f"{name}: {checked.counts.quarantined} entries break a rule: {reasons}. Correct them."
-        )
+        raise RequestError(f"{name}: {checked.counts.quarantined} entries break a rule: {reasons}. Correct them.")
     absent = {column: kind for column, kind in types.items() if column not in checked.good}
     return checked.good.reindex(columns=[*checked.good, *absent]).astype(absent)
 
@@ -177,12 +169,8 @@ def _profiles(sent: list[Any], meta: UserTableMeta) -> pd.DataFrame:
         place, profile = f"row {position}, {PROFILE}", row.get(PROFILE)
         profile = {} if profile is None else profile
         if rules.check_object(place, profile, {*numeric, *categorical}, rule, faults):
-            numbers = {
-                name: rules.read_number(f"{place}.{name}", profile.get(name), faults) for name in numeric
-            }
-            texts = {
-                name: rules.read_text(f"{place}.{name}", profile.get(name), faults) for name in categorical
-            }
+            numbers = {name: rules.read_number(f"{place}.{name}", profile.get(name), faults) for name in numeric}
+            texts = {name: rules.read_text(f"{place}.{name}", profile.get(name), faults) for name in categorical}
             rows.append(numbers | texts)
     faults.check()
     users = _table("users", [{USER: row[USER], PROFILE_TIME: row.get(PROFILE_TIME)} for row in sent])
@@ -193,7 +181,5 @@ def _profiles(sent: list[Any], meta: UserTableMeta) -> pd.DataFrame:
 def _arrow(frame: pd.DataFrame) -> pa.Table:
     """The frame with its types stated: a column of nothing but nulls has none that could be seen."""
     kinds = {"f": pa.float64(), "M": pa.timestamp("us")}
-    schema = pa.schema(
-        [(str(name), kinds.get(kind.kind, pa.string())) for name, kind in frame.dtypes.items()]
-    )
+    schema = pa.schema([(str(name), kinds.get(kind.kind, pa.string())) for name, kind in frame.dtypes.items()])
     return pa.Table.from_pandas(frame, schema=schema, preserve_index=False)

@@ -138,9 +138,7 @@ def _numbers(position: int, row: dict[str, Any], columns: RequestColumns, faults
     )
 
 
-def _texts(
-    position: int, names: tuple[str, ...], row: dict[str, Any], faults: Faults
-) -> tuple[str | None, ...]:
+def _texts(position: int, names: tuple[str, ...], row: dict[str, Any], faults: Faults) -> tuple[str | None, ...]:
     values = tuple(map(row.get, names))
     if rules.are_texts(values):
         return values

@@ -130,10 +130,7 @@ def numbers(values: list[Any]) -> np.ndarray | None:
 
 def are_texts(values: Sequence[Any]) -> bool:
     """Whether every value is a text of up to ``LONGEST_TEXT`` characters or null."""
-    return (
-        _TEXTS.issuperset(map(type, values))
-        and max(map(len, filter(None, values)), default=0) <= LONGEST_TEXT
-    )
+    return _TEXTS.issuperset(map(type, values)) and max(map(len, filter(None, values)), default=0) <= LONGEST_TEXT
 
 
 def days(value: Any) -> float | None:
@@ -170,9 +167,7 @@ def read_text(place: str, value: Any, faults: Faults, needed: bool = False) -> s
 def read_list(place: str, value: Any, entries: str, most: int, faults: Faults) -> list[Any]:
     """A list of up to some entries; null is an empty one."""
     if not isinstance(value, list | None):
-        faults.add(
-            place, json_type(value), f"a list of {entries} is allowed", "Send [] where there are none."
-        )
+        faults.add(place, json_type(value), f"a list of {entries} is allowed", "Send [] where there are none.")
     elif value and len(value) > most:
         rule = f"up to {most:,} of a user are allowed"
         faults.add(place, f"{len(value):,} {entries}", rule, "Send the newest ones alone.")

@@ -91,9 +91,7 @@ def _refuse_unusable(name: str, raw: pd.DataFrame, schema: pa.DataFrameSchema) -
         )
 
 
-def _typed(
-    name: str, raw: pd.DataFrame, schema: pa.DataFrameSchema
-) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+def _typed(name: str, raw: pd.DataFrame, schema: pa.DataFrameSchema) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Give each column its contract type; what cannot be read becomes missing and a fault."""
     columns, faults, notes = {}, [], []
     for column, part in schema.columns.items():
@@ -188,9 +186,7 @@ def _bad_rows(name: str, raw: pd.DataFrame, schema: pa.DataFrameSchema, faults: 
     # Joining is slow, and nearly every bad row has one fault.
     several = faults["row"].duplicated(keep=False)
     joined = text[several].groupby(faults["row"][several]).agg("; ".join)
-    reasons = pd.concat(
-        [pd.Series(text[~several].to_numpy(), index=faults["row"][~several]), joined]
-    ).sort_index()
+    reasons = pd.concat([pd.Series(text[~several].to_numpy(), index=faults["row"][~several]), joined]).sort_index()
     rows = reasons.index.to_numpy()
     bad = raw.loc[rows].drop(columns=[] if name in OPEN_TABLES else _extras(raw, schema))
     return bad.assign(row=rows + 1, reason=reasons.astype("str").to_numpy()).reset_index(drop=True)

@@ -12,14 +12,7 @@ from purchasing_power.errors import DataError
 from purchasing_power.shop.pseudonym import pseudonymise
 from purchasing_power.shop.tables import read_table
 from purchasing_power.shop.values import DATED, MISSING_WORDS, as_numbers, as_text, feature_column
-from purchasing_power.snapshot.user_table import (
-    CUTOFF,
-    DOCUMENTS,
-    USER,
-    UserTable,
-    UserTableMeta,
-    documents_array,
-)
+from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, USER, UserTable, UserTableMeta, documents_array
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +23,7 @@ _NUMERIC_SHARE = 0.95
 
 
 def read_flat(
-    path: Path,
-    *,
-    text: str = "text",
-    label: str = "label",
-    user: str = "user_id",
-    key: bytes,
-    task: str = "auto",
+    path: Path, *, text: str = "text", label: str = "label", user: str = "user_id", key: bytes, task: str = "auto"
 ) -> tuple[UserTable, pd.DataFrame]:
     """A CSV or Parquet file as a user table of kind ``"flat"``, and the rows that were set aside.
 
@@ -116,14 +103,10 @@ def _refuse_unusable(path: Path, raw: pd.DataFrame, texts: list[str], label: str
     if not len(raw):
         raise DataError(f"{path.name}: the table has no rows; at least two are needed. Fill it.")
     if len({*texts, label, user}) < len(texts) + 2:
-        raise DataError(
-            f"{path.name}: text={','.join(texts)}, label={label}, user={user}; name different columns."
-        )
+        raise DataError(f"{path.name}: text={','.join(texts)}, label={label}, user={user}; name different columns.")
     taken = [column for column in (CUTOFF, DOCUMENTS, USER) if column in raw and column != user]
     if taken:
-        raise DataError(
-            f"{path.name}: a column is named {taken[0]}, which is reserved here. Rename the column."
-        )
+        raise DataError(f"{path.name}: a column is named {taken[0]}, which is reserved here. Rename the column.")
 
 
 def _label_column(values: pd.Series, task: str) -> tuple[pd.Series, str, pd.Series]:
@@ -135,17 +118,13 @@ def _label_column(values: pd.Series, task: str) -> tuple[pd.Series, str, pd.Seri
         If the task is unknown, or the label has no value, a single one, or does not fit the task.
     """
     if task not in TASKS:
-        raise DataError(
-            f"task: got {task}; allowed are {', '.join(TASKS)}. Set the parameter task to one of them."
-        )
+        raise DataError(f"task: got {task}; allowed are {', '.join(TASKS)}. Set the parameter task to one of them.")
     text = as_text(values)
     text = text.mask(text.isin(MISSING_WORDS))
     numbers = as_numbers(text)
     numbers = numbers.where(np.isfinite(numbers))
     if text.isna().all():
-        raise DataError(
-            f"{values.name}: the label is missing in all {len(values)} rows. Name another column."
-        )
+        raise DataError(f"{values.name}: the label is missing in all {len(values)} rows. Name another column.")
     task = _task_of(text, numbers) if task == "auto" else task
     if task == "regression":
         target = numbers
@@ -173,9 +152,7 @@ def _refuse_unlearnable(name: str, target: pd.Series, task: str) -> None:
             "Add rows of another class, or name another column with the parameter label."
         )
     if task == "binary" and distinct != 2:
-        raise DataError(
-            f"{name}: {distinct} classes; task=binary needs 2. Set task=multiclass, or merge classes."
-        )
+        raise DataError(f"{name}: {distinct} classes; task=binary needs 2. Set task=multiclass, or merge classes.")
     if task == "multiclass" and distinct > max(MOST_NUMERIC_CLASSES, len(target) / 2):
         raise DataError(
             f"{name}: {distinct} classes in {len(target)} rows; a class needs rows to learn from. "
@@ -216,9 +193,7 @@ def _feature(values: pd.Series) -> tuple[pd.Series | None, str]:
 
 def _documents(raw: pd.DataFrame, names: list[str]) -> tuple[pd.Series, str]:
     if names[0] not in raw:
-        return documents_array(
-            np.zeros(len(raw) + 1), np.array([]), []
-        ), f"off: there is no column {names[0]}"
+        return documents_array(np.zeros(len(raw) + 1), np.array([]), []), f"off: there is no column {names[0]}"
     columns = pd.concat([as_text(raw[name]) for name in names], axis=1)
     codes, texts = pd.factorize(columns.to_numpy(object).ravel())
     counts = (codes >= 0).reshape(columns.shape).sum(axis=1)

@@ -15,18 +15,8 @@ _NOUNS = ["tea", "cream", "headphones", "jacket", "puzzle", "novel", "yoga mat",
 _NOUNS_ZH = ["茶叶", "面霜", "耳机", "外套", "拼图", "小说", "瑜伽垫", "台灯"]
 _GRADES = ["budget", "classic", "premium"]
 _GRADES_ZH = ["实惠", "经典", "高端"]
-_PRAISE = [
-    "Love this {}, buying again!",
-    "{}很好用，下次还会买 😀",
-    "Great {} ❤️ fast parcel",
-    "物流很快，{}不错 👍",
-]
-_BLAME = [
-    "The {} is too dear for me.",
-    "{}太贵了，不会再买 😞",
-    "Returned the {}, not worth it",
-    "{}等打折再说 🤔",
-]
+_PRAISE = ["Love this {}, buying again!", "{}很好用，下次还会买 😀", "Great {} ❤️ fast parcel", "物流很快，{}不错 👍"]
+_BLAME = ["The {} is too dear for me.", "{}太贵了，不会再买 😞", "Returned the {}, not worth it", "{}等打折再说 🤔"]
 _SEARCH = ["cheap {}", "{} 优惠券", "best {}", "{} 推荐"]
 
 
@@ -225,9 +215,7 @@ def _campaigns(random: np.random.Generator, people: _People, days: int) -> pd.Da
     return pd.DataFrame({"user_id": people.ids[user], "campaign_id": ids[sent], "sent_at": at})
 
 
-def _redemptions(
-    random: np.random.Generator, people: _People, campaigns: pd.DataFrame, days: int
-) -> pd.DataFrame:
+def _redemptions(random: np.random.Generator, people: _People, campaigns: pd.DataFrame, days: int) -> pd.DataFrame:
     user = campaigns["user_id"].str[1:].astype("int64").to_numpy()
     used = random.random(len(user)) < people.coupons[user] * (people.rate[user] > 0)
     redeemed = campaigns[used]

@@ -125,9 +125,7 @@ def _parse_csv(path: Path, header: list[str], on_invalid: Callable[[pacsv.Invali
         read_options=pacsv.ReadOptions(use_threads=False, block_size=_LONGEST_ROW),
         parse_options=pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=on_invalid),
         convert_options=pacsv.ConvertOptions(
-            column_types={name: pa.large_string() for name in header},
-            null_values=[""],
-            strings_can_be_null=True,
+            column_types={name: pa.large_string() for name in header}, null_values=[""], strings_can_be_null=True
         ),
     )
 

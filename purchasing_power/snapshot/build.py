@@ -14,17 +14,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from purchasing_power.errors import DataError
-from purchasing_power.snapshot.blocks import (
-    basket,
-    behaviour,
-    habits,
-    mix,
-    money,
-    promotions,
-    rhythm,
-    social,
-    writing,
-)
+from purchasing_power.snapshot.blocks import basket, behaviour, habits, mix, money, promotions, rhythm, social, writing
 from purchasing_power.snapshot.cutoffs import cutoffs, end_of_data
 from purchasing_power.snapshot.documents import documents, missing
 from purchasing_power.snapshot.feature import Block, Feature
@@ -136,9 +126,7 @@ def _frame(history: History, progress: bool) -> tuple[pd.DataFrame, dict[str, st
 def _block(block: Block, history: History, population: pd.DataFrame) -> pd.DataFrame:
     """One block's columns for the population's rows, in their order, float64."""
     rows, features = block.rows(history), block.features(history.plan)
-    values = rows.group_by("user", "cutoff").aggregate(
-        **{each.name: each.expression(rows) for each in features}
-    )
+    values = rows.group_by("user", "cutoff").aggregate(**{each.name: each.expression(rows) for each in features})
     frame = population[["user", "cutoff"]].merge(values.to_pandas(), how="left", on=["user", "cutoff"])
     frame = frame[[each.name for each in features]].astype("float64").round(DECIMALS)
     return frame.fillna({each.name: each.empty for each in features if not np.isnan(each.empty)})

@@ -73,11 +73,7 @@ def markdown() -> str:
     """The dictionary as Markdown: one table per block, then profile, documents and outcomes."""
     settings = SnapshotSettings()
     head = HEAD.format(
-        lookback=settings.lookback,
-        horizon=settings.horizon,
-        categories=CATEGORIES,
-        brands=BRANDS,
-        events=EVENTS,
+        lookback=settings.lookback, horizon=settings.horizon, categories=CATEGORIES, brands=BRANDS, events=EVENTS
     )
     return "\n".join([head, *(_block(block) for block in BLOCKS), _rest(settings.horizon)])
 

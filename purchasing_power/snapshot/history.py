@@ -145,8 +145,7 @@ class History:
 def _take(table: ir.Table, optional: dict[str, str], *required: str) -> ir.Table:
     """Columns of a table, an optional one that it lacks as nulls of the given type."""
     present = {
-        name: table[name].cast(kind) if name in table.columns else ibis.null(kind)
-        for name, kind in optional.items()
+        name: table[name].cast(kind) if name in table.columns else ibis.null(kind) for name, kind in optional.items()
     }
     return table.select(*required, **present)
 

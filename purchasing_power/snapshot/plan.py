@@ -88,10 +88,7 @@ def reuse_plan(earlier: dict[str, Any], tables: dict[str, ir.Table], settings: S
         If the users table has lost a profile column.
     """
     plan = replace(
-        Plan(**earlier),
-        lookback=settings.lookback,
-        horizon=settings.horizon,
-        max_documents=settings.max_documents,
+        Plan(**earlier), lookback=settings.lookback, horizon=settings.horizon, max_documents=settings.max_documents
     )
     had = [*plan.profile_numeric, *plan.profile_categorical]
     lost = [name for name in had if "users" not in tables or name not in tables["users"].columns]

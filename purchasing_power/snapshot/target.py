@@ -118,9 +118,7 @@ def fit_target(name: str, table: UserTable, rows: np.ndarray, positive: str = "a
     name = ("label" if flat else "tier") if name == "auto" else name
     if flat != (name == "label"):
         allowed = "label" if flat else "intent, spend, tier"
-        raise DataError(
-            f"target: got {name!r} for a {table.meta.kind} user table; allowed are auto, {allowed}."
-        )
+        raise DataError(f"target: got {name!r} for a {table.meta.kind} user table; allowed are auto, {allowed}.")
     frame = table.frame.iloc[rows]
     target = _label_target(table, frame) if flat else _outcome_target(name, table, frame)
     target = _with_positive(target, positive)

@@ -80,9 +80,7 @@ class UserTableMeta:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> UserTableMeta:
         """Build from what ``json.load`` gives."""
-        return cls(
-            **{**values, "numeric": tuple(values["numeric"]), "categorical": tuple(values["categorical"])}
-        )
+        return cls(**{**values, "numeric": tuple(values["numeric"]), "categorical": tuple(values["categorical"])})
 
 
 @dataclass(frozen=True)
@@ -190,9 +188,7 @@ def _codes_of_arrow(array: pa.ListArray) -> tuple[np.ndarray, np.ndarray, list[s
 def write(table: UserTable, folder: Path) -> Path:
     """Write a user table to a folder: under a temporary name first, then renamed."""
     with atomic_folder(folder) as draft:
-        arrow = pa.Table.from_pandas(
-            table.frame.drop(columns=DOCUMENTS, errors="ignore"), preserve_index=False
-        )
+        arrow = pa.Table.from_pandas(table.frame.drop(columns=DOCUMENTS, errors="ignore"), preserve_index=False)
         if DOCUMENTS in table.frame:
             arrow = arrow.append_column(DOCUMENTS, _arrow(table.frame[DOCUMENTS]))
         pq.write_table(arrow, draft / ROWS_FILE, compression="zstd")
@@ -265,14 +261,10 @@ class UserTableFile:
     def cutoffs(self) -> list[pd.Timestamp]:
         """Cutoffs of a panel, ascending."""
         with pq.ParquetFile(self.folder / ROWS_FILE) as file:
-            moments = {
-                moment for batch in file.iter_batches(columns=[CUTOFF]) for moment in pc.unique(batch[CUTOFF])
-            }
+            moments = {moment for batch in file.iter_batches(columns=[CUTOFF]) for moment in pc.unique(batch[CUTOFF])}
         return sorted(pd.Timestamp(moment.as_py()) for moment in moments)
 
-    def batches(
-        self, group: int, size: int, cutoff: pd.Timestamp | None
-    ) -> Iterator[tuple[int, pd.DataFrame]]:
+    def batches(self, group: int, size: int, cutoff: pd.Timestamp | None) -> Iterator[tuple[int, pd.DataFrame]]:
         """Rows of a cutoff in each batch of a row group, and how many rows the batch has with those of other cutoffs.
 
         Frames are as :func:`read` gives them, of at most ``size`` rows; ``None`` takes the rows of every cutoff.

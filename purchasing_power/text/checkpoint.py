@@ -32,9 +32,7 @@ _DECODERS = """
 """
 DECODER_TYPES = frozenset(_DECODERS.split())
 # Their position numbers begin after the padding id, so fewer tokens fit than the table has rows.
-OFFSET_POSITIONS = frozenset(
-    {"camembert", "data2vec-text", "mpnet", "roberta", "xlm-roberta", "xlm-roberta-xl"}
-)
+OFFSET_POSITIONS = frozenset({"camembert", "data2vec-text", "mpnet", "roberta", "xlm-roberta", "xlm-roberta-xl"})
 MINILM = "minilm"
 # Everything that decides a vector; read-me files and other formats of the same weights do not.
 CONTENT = (
@@ -102,9 +100,7 @@ def sentence_transformers_settings(name: str, folder: Path, pooling: str | None)
 def _modes(config: Any) -> list[str]:
     """Poolings that are on, in either spelling: a ``pooling_mode``, or one flag for each."""
     stated = config.get("pooling_mode") or [
-        key.removeprefix("pooling_mode_")
-        for key, on in config.items()
-        if key.startswith("pooling_mode_") and on
+        key.removeprefix("pooling_mode_") for key, on in config.items() if key.startswith("pooling_mode_") and on
     ]
     names = [stated] if isinstance(stated, str) else stated
     return list(dict.fromkeys(_MODES.get(name, name) for name in names))
@@ -141,12 +137,8 @@ def find_folder(spec: EncoderSpec) -> Path:
         return folder.resolve()
     if folder.is_absolute() or name.startswith((".", "~")):
         # str() of a spec with options holds a question mark, which may have been meant as part of a path.
-        asked = (
-            " (the options begin at the question mark, so no path may hold one)" if "?" in str(spec) else ""
-        )
-        raise DataError(
-            f"encoder {name}: there is no such folder{asked}. Give {MINILM}, a model folder or a hub name."
-        )
+        asked = " (the options begin at the question mark, so no path may hold one)" if "?" in str(spec) else ""
+        raise DataError(f"encoder {name}: there is no such folder{asked}. Give {MINILM}, a model folder or a hub name.")
     return _download(name)
 
 
@@ -267,9 +259,7 @@ def find(spec: str | EncoderSpec) -> Checkpoint:
 
 def _check_files(name: str, folder: Path, config: dict[str, Any]) -> None:
     if not config:
-        raise DataError(
-            f"encoder {name}: no config.json in {folder}. Give a folder that save_pretrained wrote."
-        )
+        raise DataError(f"encoder {name}: no config.json in {folder}. Give a folder that save_pretrained wrote.")
     if not list(folder.glob("model*.safetensors")):
         raise DataError(
             f"encoder {name}: no model*.safetensors in {folder}; weights are read from safetensors alone, since "
@@ -347,6 +337,4 @@ def _dimension(name: str, config: dict[str, Any]) -> int:
     for key in ("hidden_size", "n_embd", "d_model", "dim"):
         if isinstance(config.get(key), int):
             return config[key]
-    raise DataError(
-        f"encoder {name}: config.json states no hidden_size. Name a BERT-like or GPT-like text model."
-    )
+    raise DataError(f"encoder {name}: config.json states no hidden_size. Name a BERT-like or GPT-like text model.")

@@ -68,18 +68,14 @@ class Encoder:
         What decides a text's vector: the fingerprint and the runtime.
     """
 
-    def __init__(
-        self, source: Checkpoint, fingerprint: str, precision: str = FLOAT32, device: str = "auto"
-    ) -> None:
+    def __init__(self, source: Checkpoint, fingerprint: str, precision: str = FLOAT32, device: str = "auto") -> None:
         self.source = source
         self.fingerprint = fingerprint
         self.precision = precision
         self.device = device
         self.runtime = successor(precision)
         own = source.folder / GRAPHS / fingerprint
-        self._graph = (
-            self.runtime if (own / self.runtime).is_dir() else RECIPES.get(self.runtime, self.runtime)
-        )
+        self._graph = self.runtime if (own / self.runtime).is_dir() else RECIPES.get(self.runtime, self.runtime)
         self.store_key = f"{fingerprint}-{precision if precision in RETIRED else self._graph}"
         self._lock = threading.Lock()
         self._loaded: _Loaded | None = None

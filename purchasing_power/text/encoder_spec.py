@@ -94,9 +94,7 @@ def _check_option(text: str, option: str, repeated: bool) -> None:
     if option not in OPTIONS:
         near = get_close_matches(option, OPTIONS, n=1)
         meant = f" Did you mean {near[0]}?" if near else " Correct the spelling."
-        raise DataError(
-            f"encoder {text}: got unknown option {option!r}; allowed are {', '.join(OPTIONS)}.{meant}"
-        )
+        raise DataError(f"encoder {text}: got unknown option {option!r}; allowed are {', '.join(OPTIONS)}.{meant}")
     if repeated:
         raise DataError(f"encoder {text}: got {option} twice; each option may stand once. Remove one.")
 
@@ -105,14 +103,10 @@ def _value(text: str, option: str, value: str) -> str | int:
     allowed = {"pooling": POOLINGS, "runtime": RUNTIME_CHOICES, "device": DEVICES}.get(option)
     retired = option == "runtime" and value in RETIRED
     if allowed is not None and value not in allowed and not retired:
-        raise DataError(
-            f"encoder {text}: {option}: got {value!r}; allowed are {', '.join(allowed)}. Set one of them."
-        )
+        raise DataError(f"encoder {text}: {option}: got {value!r}; allowed are {', '.join(allowed)}. Set one of them.")
     if option not in NUMBERS:
         return value
     least, of = NUMBERS[option]
     if not (value.isascii() and value.isdigit()) or int(value) < least:
-        raise DataError(
-            f"encoder {text}: {option}: got {value!r}; a whole number of {of}, {least} or more, is needed."
-        )
+        raise DataError(f"encoder {text}: {option}: got {value!r}; a whole number of {of}, {least} or more, is needed.")
     return int(value)

@@ -61,11 +61,7 @@ class RuntimeChoice:
 
 
 def resolve(
-    spec: str,
-    texts: Sequence[str],
-    runtime: str = EXACT,
-    device: str = "auto",
-    cache: Path | str | None = None,
+    spec: str, texts: Sequence[str], runtime: str = EXACT, device: str = "auto", cache: Path | str | None = None
 ) -> RuntimeChoice:
     """Name the runtime of an encoder.
 
@@ -100,9 +96,7 @@ def resolve(
     wanted = replace(wanted, device=None if device == "auto" else device)
     if wanted.runtime in RETIRED:
         taken = successor(wanted.runtime)
-        return _choice(
-            wanted, taken, f"{taken}, in place of {wanted.runtime}, which this release no longer has"
-        )
+        return _choice(wanted, taken, f"{taken}, in place of {wanted.runtime}, which this release no longer has")
     runtime = wanted.runtime or runtime
     if runtime not in LEAST_COSINE:
         check(runtime)

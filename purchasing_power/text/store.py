@@ -44,9 +44,7 @@ class VectorStore:
 
     def __init__(self, folder: Path | str | None, dtype: str = "float32") -> None:
         if dtype not in DTYPES:
-            raise DataError(
-                f"vector store: dtype: got {dtype!r}; allowed are {', '.join(DTYPES)}. Set one of them."
-            )
+            raise DataError(f"vector store: dtype: got {dtype!r}; allowed are {', '.join(DTYPES)}. Set one of them.")
         self.folder = None if folder is None else Path(folder).resolve()
         self.dtype = dtype
 
@@ -200,9 +198,7 @@ def vectors(
     result, left = _look_up(encoder, distinct, [(warm, False), (store, True)])
     # The same texts in another order make the same chunks, and so the same vectors to the last digit.
     left = np.asarray(sorted(left, key=lambda row: (len(distinct[row]), distinct[row])), np.int64)
-    with tqdm(
-        total=len(left), desc="encode texts", unit="text", disable=not progress or not len(left)
-    ) as bar:
+    with tqdm(total=len(left), desc="encode texts", unit="text", disable=not progress or not len(left)) as bar:
         step = _chunk(encoder) if len(left) else 1
         for start in range(0, len(left), step):
             rows = left[start : start + step]

@@ -32,9 +32,7 @@ def columns(lines: str) -> dict[str, int]:
     return {term: column for column, term in enumerate(lines.split("\n"))} if lines else {}
 
 
-def count(
-    texts: Sequence[str], known: dict[str, int], ngram_max: int, all_words: bool = False
-) -> sparse.csr_matrix:
+def count(texts: Sequence[str], known: dict[str, int], ngram_max: int, all_words: bool = False) -> sparse.csr_matrix:
     """Count known terms, float32, shape (n_texts, n_terms); unknown terms count as nothing."""
     places: list[int] = []
     ends = [0]

@@ -103,9 +103,7 @@ def documents_column(X: Features) -> pd.Series:
     if isinstance(X, pd.DataFrame) and X.shape[1] == 1:
         return X.iloc[:, 0]
     got = f"{X.shape[1]} columns" if isinstance(X, pd.DataFrame) else type(X).__name__
-    raise DataError(
-        f"documents: got {got}; one column is allowed. Give `documents` as a Series or one-column frame."
-    )
+    raise DataError(f"documents: got {got}; one column is allowed. Give `documents` as a Series or one-column frame.")
 
 
 def column_names(stem: str, count: int) -> np.ndarray:

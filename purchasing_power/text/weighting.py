@@ -37,9 +37,7 @@ def document_weights(documents: Bag, weighting: str, rarity: np.ndarray | None =
         If the weighting is not known.
     """
     if weighting not in WEIGHTINGS:
-        raise DataError(
-            f"weighting: got {weighting!r}; allowed are {', '.join(WEIGHTINGS)}. Set one of them."
-        )
+        raise DataError(f"weighting: got {weighting!r}; allowed are {', '.join(WEIGHTINGS)}. Set one of them.")
     if weighting == "recency":
         return documents.recency
     weights = documents.counts.astype(np.float64)
@@ -100,9 +98,7 @@ def projection(pca: Any) -> tuple[np.ndarray, np.ndarray]:
 def project(vectors: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Give ``vectors @ matrix`` in float64, shape (n_texts, n_components)."""
     rows = max(BLOCK // max(vectors.shape[1], 1), 1)
-    parts = [
-        vectors[start : start + rows].astype(np.float64) @ matrix for start in range(0, len(vectors), rows)
-    ]
+    parts = [vectors[start : start + rows].astype(np.float64) @ matrix for start in range(0, len(vectors), rows)]
     return np.concatenate([*parts, np.zeros((0, matrix.shape[1]))])
 
 

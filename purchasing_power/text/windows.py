@@ -29,12 +29,7 @@ class Windows:
 
 
 def split(
-    texts: Sequence[list[int]],
-    before: list[int],
-    after: list[int],
-    max_length: int,
-    overlap: int,
-    empty: list[int],
+    texts: Sequence[list[int]], before: list[int], after: list[int], max_length: int, overlap: int, empty: list[int]
 ) -> Windows:
     """Cut token ids into windows of at most ``max_length``, special tokens included, losing none.
 

@@ -93,9 +93,7 @@ def search(validation: CrossValidation, members: Sequence[ModelParams]) -> Blend
     )
 
 
-def choose(
-    candidates: Sequence[np.ndarray], score: Callable[[np.ndarray], float], rounds: int = ROUNDS
-) -> np.ndarray:
+def choose(candidates: Sequence[np.ndarray], score: Callable[[np.ndarray], float], rounds: int = ROUNDS) -> np.ndarray:
     """Weights of the candidates, by greedy forward selection with replacement; zeros for those left out.
 
     Each round adds the candidate whose addition gives the best score of the mean so far, and the weights
@@ -125,9 +123,7 @@ def choose(
 
 
 def choose_on(
-    candidates: Sequence[Sequence[np.ndarray]],
-    parts: Sequence[int],
-    score: Callable[[int, np.ndarray], float],
+    candidates: Sequence[Sequence[np.ndarray]], parts: Sequence[int], score: Callable[[int, np.ndarray], float]
 ) -> np.ndarray:
     """Weights that :func:`choose` gives for the mean score over some parts of the rows.
 
@@ -151,9 +147,7 @@ def choose_on(
     return choose(joined, over_parts)
 
 
-def nested_scores(
-    candidates: Sequence[Sequence[np.ndarray]], score: Callable[[int, np.ndarray], float]
-) -> list[float]:
+def nested_scores(candidates: Sequence[Sequence[np.ndarray]], score: Callable[[int, np.ndarray], float]) -> list[float]:
     """Score of a blend on each part of the rows, with weights that the other parts alone have chosen.
 
     Parameters as in :func:`choose_on`; there must be two parts or more.

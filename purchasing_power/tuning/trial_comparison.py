@@ -53,9 +53,7 @@ def compare_trials(
 
     def figures(weights: np.ndarray) -> np.ndarray:
         parts = np.split(weights, ends, axis=1)
-        return np.stack(
-            [np.mean([of(w) for of, w in zip(each, parts, strict=True)], axis=0) for each in measures]
-        )
+        return np.stack([np.mean([of(w) for of, w in zip(each, parts, strict=True)], axis=0) for each in measures])
 
     whole = figures(np.ones((1, len(scored))))[:, 0]
     resampling = Resampling(replicates, validation.seed, LEVEL)
@@ -72,6 +70,4 @@ def _measure(validation: CrossValidation, fold: int, params: ModelParams) -> Mea
 def _interval(whole: np.ndarray, drawn: np.ndarray, place: int, best: int) -> TrialInterval:
     low, high, _ = percentiles([drawn[place]], LEVEL)
     behind_low, behind_high, _ = percentiles([drawn[place] - drawn[best]], LEVEL)
-    return TrialInterval(
-        float(whole[place]), low, high, float(whole[place] - whole[best]), behind_low, behind_high
-    )
+    return TrialInterval(float(whole[place]), low, high, float(whole[place] - whole[best]), behind_low, behind_high)

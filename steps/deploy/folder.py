@@ -38,9 +38,7 @@ def holding(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DataError(
-                f"serve: another deployer works in {folder}. Stop it, or give another workspace."
-            ) from None
+            raise DataError(f"serve: another deployer works in {folder}. Stop it, or give another workspace.") from None
         yield
 
 

@@ -31,9 +31,7 @@ class Options(ModelOptions):
     max_rows: int = parameter("most users in one request", count)
     max_body_mb: int = parameter("largest request body in MB", count)
     docs: str = parameter("on leaves /docs, /redoc and /openapi.json open in nginx", choice("off", "on"))
-    shadow: str = parameter(
-        "staging has that version answer copies of the requests", choice("none", "staging")
-    )
+    shadow: str = parameter("staging has that version answer copies of the requests", choice("none", "staging"))
     log: str = parameter("folder of the prediction log, or none")
     workspace: str = parameter("folder in which the deployment lies")
 
@@ -88,11 +86,7 @@ class Options(ModelOptions):
     @property
     def limits(self) -> dict[str, str]:
         """What the workers are told about the size of a request, and that they keep no log."""
-        return {
-            MAX_ROWS_VARIABLE: str(self.max_rows),
-            MAX_BODY_VARIABLE: str(self.max_body_mb),
-            LOG_VARIABLE: "",
-        }
+        return {MAX_ROWS_VARIABLE: str(self.max_rows), MAX_BODY_VARIABLE: str(self.max_body_mb), LOG_VARIABLE: ""}
 
     @property
     def variables(self) -> dict[str, str]:

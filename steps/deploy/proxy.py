@@ -56,9 +56,7 @@ def binary() -> str:
     return found
 
 
-def config(
-    folder: Path, port: int, upstream: int, *, max_body_mb: int, docs: bool, mirror: int | None
-) -> str:
+def config(folder: Path, port: int, upstream: int, *, max_body_mb: int, docs: bool, mirror: int | None) -> str:
     """The text of nginx's configuration.
 
     Parameters
@@ -73,9 +71,7 @@ def config(
         Whether the pages /docs, /redoc and /openapi.json are open.
     """
     files = FileSystemLoader(Path(__file__).parent)
-    template = Environment(loader=files, undefined=StrictUndefined, autoescape=False).get_template(
-        f"{CONFIG}.j2"
-    )
+    template = Environment(loader=files, undefined=StrictUndefined, autoescape=False).get_template(f"{CONFIG}.j2")
     return template.render(
         folder=folder.resolve(),
         # A process of root gives its workers another account, which may not read a private folder.

@@ -115,15 +115,11 @@ def wait_healthy(server: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + HEALTHY_WITHIN_S
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise DataError(
-                f"serve: the server ended with exit code {server.returncode}. Read its log above."
-            )
+            raise DataError(f"serve: the server ended with exit code {server.returncode}. Read its log above.")
         if healthy(port):
             return
         time.sleep(0.2)
-    raise DataError(
-        f"serve: not healthy after {HEALTHY_WITHIN_S} s. Read its log above; fewer workers may help."
-    )
+    raise DataError(f"serve: not healthy after {HEALTHY_WITHIN_S} s. Read its log above; fewer workers may help.")
 
 
 def healthy(port: int) -> bool:
@@ -175,9 +171,7 @@ def check_free(port: int) -> None:
     """
     with socket.socket() as probe:
         if probe.connect_ex((HOST, port)) == 0:
-            raise DataError(
-                f"port: {port} is taken by another server. Stop it, or choose another port (0 finds one)."
-            )
+            raise DataError(f"port: {port} is taken by another server. Stop it, or choose another port (0 finds one).")
 
 
 def _raise_stopped(number: int, frame: object) -> None:

@@ -126,10 +126,7 @@ class Shadow:
 
 @contextmanager
 def shadowing(
-    shadow: Shadow,
-    held: Mirrored,
-    staging: Callable[[], ModelVersion | None],
-    production: Callable[[], Path],
+    shadow: Shadow, held: Mirrored, staging: Callable[[], ModelVersion | None], production: Callable[[], Path]
 ) -> Iterator[None]:
     """Have both versions answer the mirrored requests, one after another, and write their scores.
 
@@ -157,10 +154,7 @@ def shadowing(
 
 
 def _work(
-    shadow: Shadow,
-    held: Mirrored,
-    staging: Callable[[], ModelVersion | None],
-    production: Callable[[], Path],
+    shadow: Shadow, held: Mirrored, staging: Callable[[], ModelVersion | None], production: Callable[[], Path]
 ) -> None:
     while not shadow.ended.is_set():
         try:

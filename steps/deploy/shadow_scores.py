@@ -51,12 +51,7 @@ def ask(port: int, body: bytes, kind: str) -> list[dict[str, Any]]:
 
 
 def pairs(
-    ours: list[dict[str, Any]],
-    theirs: list[dict[str, Any]],
-    production: str,
-    staging: str,
-    key: bytes,
-    now: datetime,
+    ours: list[dict[str, Any]], theirs: list[dict[str, Any]], production: str, staging: str, key: bytes, now: datetime
 ) -> list[dict[str, Any]]:
     """One row a user with both scores; none where production did not answer with scores.
 

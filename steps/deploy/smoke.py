@@ -81,12 +81,7 @@ def problem(home: Path) -> str | None:
     variables = {LOG_VARIABLE: ""}
     try:
         done = subprocess.run(
-            command,
-            env=environment(variables),
-            capture_output=True,
-            text=True,
-            timeout=WITHIN_S,
-            cwd=runs.ROOT,
+            command, env=environment(variables), capture_output=True, text=True, timeout=WITHIN_S, cwd=runs.ROOT
         )
     except subprocess.TimeoutExpired:
         return f"the smoke test did not end within {WITHIN_S} s"

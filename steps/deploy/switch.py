@@ -27,11 +27,7 @@ def takeover(where: Path, stage: str, asked: dict[str, object]) -> Deployment | 
     The link is put back to what its workers hold: the killed one may have died in a switch.
     """
     left = processes.noted(where, SERVER)
-    if (
-        left is None
-        or left["asked"] != asked
-        or not any(server_process.healthy(left["inner"]) for _ in range(LOOKS))
-    ):
+    if left is None or left["asked"] != asked or not any(server_process.healthy(left["inner"]) for _ in range(LOOKS)):
         processes.end(where, SERVER)
         return None
     home = Path(left["home"])

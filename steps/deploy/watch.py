@@ -69,9 +69,7 @@ def _look(watch: Watch, folder: Path) -> None:
             if found is not None:
                 watch.seen[stage] = found
             elif watch.seen.pop(stage, None) is not None:
-                log.warning(
-                    "%s of %s stands on no version any more: what is loaded stays", stage, watch.model
-                )
+                log.warning("%s of %s stands on no version any more: what is loaded stays", stage, watch.model)
         records.write(folder)
     except Exception as error:  # any client, store or network error: serving goes on
         if not watch.away:

@@ -84,9 +84,7 @@ def concerns(body: bytes, model: str, stages: tuple[str, ...]) -> bool:
 
 
 @contextmanager
-def receiving(
-    port: int, key: str, model: str, stages: tuple[str, ...], wake: Callable[[], None]
-) -> Iterator[None]:
+def receiving(port: int, key: str, model: str, stages: tuple[str, ...], wake: Callable[[], None]) -> Iterator[None]:
     """Listen on 127.0.0.1; a true notice calls ``wake``, whose listener asks the registry what stands where.
 
     The version in the notice is not believed: notices may come late and out of order.

@@ -34,9 +34,7 @@ def alive(uvicorn: psutil.Process) -> set[int]:
     for child in uvicorn.children():
         try:
             # Beside the workers uvicorn has the resource tracker of multiprocessing.
-            if child.status() != psutil.STATUS_ZOMBIE and any(
-                "spawn_main" in word for word in child.cmdline()
-            ):
+            if child.status() != psutil.STATUS_ZOMBIE and any("spawn_main" in word for word in child.cmdline()):
                 found.add(child.pid)
         except psutil.NoSuchProcess:
             continue

@@ -121,10 +121,7 @@ def _resampling(options: Options) -> Resampling:
 def _overlap(kind: Kind, rows: Table, models: Models) -> dict[str, int]:
     """How many rows each model has learned from; counted anew on what is compared, whatever was left out before."""
     names = ("the challenger", "production")
-    return {
-        name: len(rows.frame) - len(model.unseen(rows))
-        for name, model in zip(names, models.both, strict=False)
-    }
+    return {name: len(rows.frame) - len(model.unseen(rows)) for name, model in zip(names, models.both, strict=False)}
 
 
 def _advantages(accept: str, models: Models, rows: Table) -> tuple[Advantage, ...]:

@@ -193,6 +193,4 @@ def _passed(version: str, against: str | None, known: list[Record]) -> bool:
 
 
 def _there_already(number: str, model: str, where: str) -> str:
-    return (
-        f"promote: version {number} of {model} is {where} already. Train a new version, or name another one."
-    )
+    return f"promote: version {number} of {model} is {where} already. Train a new version, or name another one."

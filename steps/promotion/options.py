@@ -18,9 +18,7 @@ class Options(ModelOptions):
     to: str = parameter("stage to reach: staging or production", choice("staging", "production"))
     to_model: str = parameter("registered model to copy the version into and move the stages of, or none")
     gate: str = parameter("enforce, or dry_run to show what would happen", choice("enforce", "dry_run"))
-    force: str = parameter(
-        "reason for moving the stage although the gate refuses, or none; it goes to the ledger"
-    )
+    force: str = parameter("reason for moving the stage although the gate refuses, or none; it goes to the ledger")
     approval: str = parameter("required asks for the version tag approved_by", choice("none", "required"))
     metric: str = parameter("figure the versions are compared by", str)
     level: float = parameter("level of the bootstrap intervals at the first try, such as 0.95", number)

@@ -25,9 +25,7 @@ def write(case: Case, placed: ModelVersion | None, steps: list[Step]) -> Outputs
     """Write what came of the steps, and give the verdict on the last one."""
     last, dry = steps[-1], case.options.gate == "dry_run"
     passed = last.gated.decision.passed if dry else last.moved
-    verdict = (
-        ("would_promote" if passed else "would_refuse") if dry else ("promoted" if passed else "refused")
-    )
+    verdict = ("would_promote" if passed else "would_refuse") if dry else ("promoted" if passed else "refused")
     figures = _figures(steps)
     mlflow.log_metrics({f"gate.{name}": value for name, value in figures.items()})
     mlflow.set_tags({"gate": verdict, "gate.version": str(case.version.version)})
@@ -64,9 +62,7 @@ def _mark(
         },
     )
     headline = f"**The gate: {verdict}.**" + (f" Forced by hand: {forced}." if forced else "")
-    registry.describe(
-        version, "\n".join([headline, *(f"- {why}" for why in reasons), f"\nReport: `{report}`"])
-    )
+    registry.describe(version, "\n".join([headline, *(f"- {why}" for why in reasons), f"\nReport: `{report}`"]))
 
 
 def _figures(steps: list[Step]) -> dict[str, float]:
@@ -86,10 +82,7 @@ def _figures(steps: list[Step]) -> dict[str, float]:
             found |= {"p50_ms": evidence.load.p50_ms, "p99_ms": evidence.load.p99_ms}
             found["served_difference"] = evidence.difference
             if evidence.shadow is not None:
-                found |= {
-                    "shadow_requests": evidence.shadow.requests,
-                    "shadow_failed": evidence.shadow.failed,
-                }
+                found |= {"shadow_requests": evidence.shadow.requests, "shadow_failed": evidence.shadow.failed}
     return found
 
 
@@ -134,9 +127,7 @@ def _section(step: Step) -> dict[str, Any]:
     }
     if isinstance(evidence, GateEvidence):
         section["metric"] = "" if evidence.challenger is None else metric_name(evidence.challenger.metric)
-        section["size"] = (
-            f"{evidence.rows:,} rows of {evidence.users:,} users that no compared model has seen."
-        )
+        section["size"] = f"{evidence.rows:,} rows of {evidence.users:,} users that no compared model has seen."
         section["compared"] = _compared(evidence, step.record.against)
     if isinstance(evidence, ServingEvidence):
         section["contract"] = [

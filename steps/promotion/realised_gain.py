@@ -40,9 +40,7 @@ class Gain:
     note: str
 
 
-def gains(
-    kind: Kind, model: str, table: Table, known: Sequence[Record], resampling: Resampling
-) -> list[Gain]:
+def gains(kind: Kind, model: str, table: Table, known: Sequence[Record], resampling: Resampling) -> list[Gain]:
     """Each version that replaced another by the gate, latest last.
 
     Parameters

@@ -49,9 +49,7 @@ def form_of(uri: str) -> str:
     try:
         keys = mlflow.artifacts.load_dict(f"{uri}/{EXAMPLE}")
     except Exception as error:
-        raise DataError(
-            f"{uri}: no readable {EXAMPLE} ({error}). Log the version with an input example."
-        ) from error
+        raise DataError(f"{uri}: no readable {EXAMPLE} ({error}). Log the version with an input example.") from error
     return "inputs" if "inputs" in keys else "dataframe_records"
 
 
@@ -146,9 +144,7 @@ def contract_tests(port: int, form: str, row: Row, numeric: tuple[str, ...]) -> 
 def _answered(port: int, name: str, body: bytes) -> ContractTest:
     status, said = _once(port, body)
     predictions = said.get("predictions") if isinstance(said, dict) else None
-    fault = (
-        "" if status != 200 or (predictions and len(predictions) == 1) else "not one prediction for one row"
-    )
+    fault = "" if status != 200 or (predictions and len(predictions) == 1) else "not one prediction for one row"
     return ContractTest(name, 200, status, fault)
 
 

@@ -34,12 +34,7 @@ def blend_of(study: optuna.Study, validation: CrossValidation, count: int, metri
 def _start() -> str:
     active = mlflow.active_run()
     assert active is not None
-    tags = {
-        "mlflow.parentRunId": active.info.run_id,
-        "mlflow.runName": "blend",
-        "step": "blend",
-        **process_tags(),
-    }
+    tags = {"mlflow.parentRunId": active.info.run_id, "mlflow.runName": "blend", "step": "blend", **process_tags()}
     return str(MlflowClient().create_run(active.info.experiment_id, tags=tags).info.run_id)
 
 

@@ -69,9 +69,7 @@ class ComparedEncoder:
     interval: TrialInterval
 
 
-def prepare(
-    asked: Sequence[str], texts: list[str], runtime: str, device: str, workspace: Path
-) -> list[StudyEncoder]:
+def prepare(asked: Sequence[str], texts: list[str], runtime: str, device: str, workspace: Path) -> list[StudyEncoder]:
     """Resolve each reference once, and encode the texts that the store lacks.
 
     Parameters
@@ -86,9 +84,7 @@ def prepare(
         encoder = Encoder.open(choice.spec)
         log.info("encoder %s: runtime %s", one, choice.why)
         speed = _encode(encoder, texts, store_folder(workspace), cache)
-        encoders.append(
-            StudyEncoder(one, choice.spec, choice.runtime, encoder.dimension, encoder.size_mb, speed)
-        )
+        encoders.append(StudyEncoder(one, choice.spec, choice.runtime, encoder.dimension, encoder.size_mb, speed))
         _log(number, encoders[-1])
     return encoders
 

@@ -41,16 +41,10 @@ class Options:
     folds: int = parameter("folds within the known rows", count)
     representations: list[str] = parameter("text representations to try", subset(*REPRESENTATIONS))
     heads: list[str] = parameter("heads to try", subset(*space.STUDY_HEADS))
-    encoder: list[str] = parameter(
-        "encoders to try: minilm, model folders, hub names, with ?options", references
-    )
-    runtime: str = parameter(
-        "how encoders run; exact and auto leave it to the processor", choice(*RUNTIME_CHOICES)
-    )
+    encoder: list[str] = parameter("encoders to try: minilm, model folders, hub names, with ?options", references)
+    runtime: str = parameter("how encoders run; exact and auto leave it to the processor", choice(*RUNTIME_CHOICES))
     device: str = parameter("where encoders run", choice(*DEVICES))
-    imbalance: list[str] = parameter(
-        "what to try about rare classes", subset(*choices(ModelParams, "imbalance"))
-    )
+    imbalance: list[str] = parameter("what to try about rare classes", subset(*choices(ModelParams, "imbalance")))
     losses: list[str] = parameter("losses of a regression to try", subset(*choices(ModelParams, "loss")))
     weightings: list[str] = parameter(
         "weights of a user's documents to try", subset(*choices(ModelParams, "weighting"))

@@ -20,10 +20,7 @@ Cell = str | tuple[str, str]
 
 
 def study_report(
-    study: optuna.Study,
-    metric: str,
-    encoders: Sequence[ComparedEncoder] = (),
-    blended: Blended | None = None,
+    study: optuna.Study, metric: str, encoders: Sequence[ComparedEncoder] = (), blended: Blended | None = None
 ) -> str:
     """Table of the best trials, comparison of encoders, the blend, and history, importance and slices."""
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
@@ -84,9 +81,7 @@ def _chart(compared: Sequence[ComparedEncoder], metric: str) -> Figure:
             textposition="top center",
         )
     )
-    figure.update_layout(
-        title="Encoders: quality and speed", xaxis_title="texts a second", yaxis_title=metric
-    )
+    figure.update_layout(title="Encoders: quality and speed", xaxis_title="texts a second", yaxis_title=metric)
     figure.update_xaxes(type="log")
     return figure
 
@@ -134,6 +129,5 @@ def _short(reference: str) -> str:
 
 def _words(params: dict[str, object]) -> str:
     return ", ".join(
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in params.items()
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in params.items()
     )

@@ -59,9 +59,7 @@ def space_of(options: Options, encoders: Sequence[str], regression: bool) -> Spa
 def objective_of(validation: CrossValidation, space: Space) -> Objective:
     """What a trial does: draw parameters, and score them fold by fold."""
 
-    def objective(
-        trial: optuna.Trial, after_fold: Callable[[int, float], None]
-    ) -> tuple[ModelParams, list[float]]:
+    def objective(trial: optuna.Trial, after_fold: Callable[[int, float], None]) -> tuple[ModelParams, list[float]]:
         params = draw(trial, space)
         return params, validation.scores(params, after_fold)
 

@@ -174,12 +174,7 @@ def ranked(study: optuna.Study) -> list[tuple[int, ModelParams]]:
 
 def _tracked(trial: Trial, objective: Objective, parent: str, experiment: str) -> float:
     client = MlflowClient()
-    tags = {
-        "mlflow.parentRunId": parent,
-        "mlflow.runName": f"trial {trial.number}",
-        "step": "trial",
-        **process_tags(),
-    }
+    tags = {"mlflow.parentRunId": parent, "mlflow.runName": f"trial {trial.number}", "step": "trial", **process_tags()}
     run_id = client.create_run(experiment, tags=tags).info.run_id
     trial.set_user_attr(RUN_ID, run_id)
 

@@ -62,9 +62,7 @@ def helpers(task: WorkerTask, count: int) -> Iterator[None]:
         yield
         for process in started:
             if process.wait():
-                log.warning(
-                    "a worker ended early (exit code %d); the others did its trials", process.returncode
-                )
+                log.warning("a worker ended early (exit code %d); the others did its trials", process.returncode)
     finally:
         for process in started:
             process.terminate()

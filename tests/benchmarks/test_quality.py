@@ -80,11 +80,7 @@ def test_income_rows_hold_shopping_alone_of_the_year_and_of_known_incomes(income
     )
     products = pd.DataFrame({"product_id": ["p", "q"], "title": ["tea", "rice"]})
     users = pd.DataFrame(
-        {
-            "user_id": ["a", "b", "c", "d"],
-            "income": ["Under 15K", "75-99K", None, "250K+"],
-            "age": ["45-54"] * 4,
-        }
+        {"user_id": ["a", "b", "c", "d"], "income": ["Under 15K", "75-99K", None, "250K+"], "age": ["45-54"] * 4}
     )
     frames = {"orders": orders, "products": products, "users": users}
     table = income.households({name: ibis.memtable(frame) for name, frame in frames.items()})

@@ -60,9 +60,7 @@ def test_the_folds_have_the_published_sizes_and_score_no_row_they_were_fitted_on
     assert len({tuple(np.sort(test)) for _, test in folds}) == 5
 
 
-def test_the_flat_file_has_the_features_of_the_table_and_two_documents_a_row(
-    data: ModuleType, tmp_path: Path
-) -> None:
+def test_the_flat_file_has_the_features_of_the_table_and_two_documents_a_row(data: ModuleType, tmp_path: Path) -> None:
     frame = data.reviews()[:60]
     table = data.flat_table(frame, tmp_path)
     numbers = ("index", "Clothing ID", "Age", "Recommended IND", "Positive Feedback Count")
@@ -97,9 +95,7 @@ def test_a_row_of_the_table_may_blend_what_the_rows_before_it_may(
     data: ModuleType, choice: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     terms = {"representation": "tfidf", "head": "logistic", "text_components": 4}
-    cheap = {
-        row: [model_params(C=C, **terms)] for row, C in zip(choice.CANDIDATES, (0.01, 0.1, 1.0), strict=True)
-    }
+    cheap = {row: [model_params(C=C, **terms)] for row, C in zip(choice.CANDIDATES, (0.01, 0.1, 1.0), strict=True)}
     monkeypatch.setattr(choice, "CANDIDATES", cheap)
     told = choice.choose(data.flat_table(data.reviews()[:400], tmp_path), tmp_path)
     assert list(told) == ["tfidf", "frozen", "finetuned"]
@@ -137,9 +133,7 @@ def test_weights_that_are_not_the_published_ones_are_refused(
     assert not list((tmp_path / "place").iterdir())
 
 
-def test_the_last_line_holds_every_figure_by_its_name(
-    table: ModuleType, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_last_line_holds_every_figure_by_its_name(table: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     scores = {name: {0: 0.7, 1: 0.9} for name in table.NAMES}
     table.report(scores, scores, 1.5)
     assert "0.8000   0.7000   0.9000" in capsys.readouterr().out

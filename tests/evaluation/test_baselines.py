@@ -38,9 +38,7 @@ def test_a_table_without_spend_gets_a_constant_naive_score() -> None:
 
 
 def test_rfm_uses_recency_and_the_longest_windows() -> None:
-    names = pd.Index(
-        ["spend_7d", "spend_168d", "orders_84d", "orders_28d", "days_since_order", "spend_up_7d"]
-    )
+    names = pd.Index(["spend_7d", "spend_168d", "orders_84d", "orders_28d", "days_since_order", "spend_up_7d"])
     assert rfm_columns(names) == ["days_since_order", "orders_84d", "spend_168d"]
 
 

@@ -60,9 +60,7 @@ def test_weighted_amount_and_probability_metrics_equal_scikit_learn() -> None:
         )
 
 
-def test_calibration_error_and_lift_equal_those_of_an_evaluation_and_a_weight_counts_as_repeated_rows() -> (
-    None
-):
+def test_calibration_error_and_lift_equal_those_of_an_evaluation_and_a_weight_counts_as_repeated_rows() -> None:
     y, score, _ = simulated(400, 10)
     probability = 1 / (1 + np.exp(-score))
     once = np.ones((1, 400))

@@ -82,9 +82,7 @@ def test_what_is_remembered_stays_below_the_limit_and_the_last_used_stays() -> N
 def test_forgetting_changes_no_score(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     table = panel()
     pairs = folds(table, split(table).known, 2)
-    every = [
-        model_params({**PARAMS, "head": head, "tfidf_width": width}) for head in ("svm", "logistic", "svm")
-    ]
+    every = [model_params({**PARAMS, "head": head, "tfidf_width": width}) for head in ("svm", "logistic", "svm")]
     kept = [CrossValidation(table, pairs, "tier").scores(params) for params in every]
     monkeypatch.setattr(cross_validation, "BLOCK_BYTES", 1)
     monkeypatch.setattr(cross_validation, "OUTPUT_BYTES", 1)

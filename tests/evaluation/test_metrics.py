@@ -213,9 +213,7 @@ def test_the_gain_curve_rises_from_nothing_to_all(rng: np.random.Generator) -> N
         (np.array([0, 1]), np.array([[0.5, 0.5], [np.nan, 0.5]]), "1 missing or infinite"),
     ],
 )
-def test_predictions_that_do_not_fit_the_rows_are_refused(
-    y: np.ndarray, proba: np.ndarray, message: str
-) -> None:
+def test_predictions_that_do_not_fit_the_rows_are_refused(y: np.ndarray, proba: np.ndarray, message: str) -> None:
     with pytest.raises(DataError, match=message):
         classification_metrics(y, proba, 1)
 

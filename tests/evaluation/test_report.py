@@ -84,9 +84,7 @@ def rows_of_table(page: str, number: int) -> dict[str, list[str]]:
     """Cells of the ``number``-th table of a report, by the name of the figure; explanations left out."""
     table = re.findall(r"<table.*?</table>", page, flags=re.DOTALL)[number]
     rows = re.findall(r"<tr><td>(.*?)</tr>", re.sub(r"<small>.*?</small>", "", table), flags=re.DOTALL)
-    parts = [
-        [html.unescape(re.sub(r"</?\w+>", "", part)).strip() for part in row.split("<td>")] for row in rows
-    ]
+    parts = [[html.unescape(re.sub(r"</?\w+>", "", part)).strip() for part in row.split("<td>")] for row in rows]
     return {name: cells for name, *cells in parts}
 
 
@@ -155,9 +153,7 @@ def test_the_headline_tells_the_gain_of_the_top_fifth() -> None:
 def test_the_headline_of_an_amount_speaks_of_the_spend_held() -> None:
     evaluation = amounts()
     text = headline(evaluation).replace(SPACE, " ")
-    assert (
-        f"bring {100 * evaluation.metrics['model']['gain_20']:.0f} % of the spend of the next 28 days" in text
-    )
+    assert f"bring {100 * evaluation.metrics['model']['gain_20']:.0f} % of the spend of the next 28 days" in text
     undefined = evaluation.metrics["model"] | {"gain_20": float("nan"), "mae": 12.5}
     assert "off by 12.50 dollars" in headline(replace(evaluation, metrics={"model": undefined}))
 
@@ -169,9 +165,7 @@ def test_the_report_says_so_where_the_model_is_no_better() -> None:
     worse = replace(evaluation.against_naive, difference=-0.1, low=-0.2, high=-0.05)
     assert "cannot be distinguished" in against_naive(replace(evaluation, against_naive=tie))
     assert "do not use it" in against_naive(replace(evaluation, against_naive=worse))
-    assert "better than last month's spend by more than chance" in evaluation_report(evaluation).replace(
-        "&#39;", "'"
-    )
+    assert "better than last month's spend by more than chance" in evaluation_report(evaluation).replace("&#39;", "'")
 
 
 def test_rows_without_the_positive_class_still_make_a_report() -> None:
@@ -185,9 +179,7 @@ def test_rows_without_the_positive_class_still_make_a_report() -> None:
 def test_classes_without_a_positive_one_make_a_report() -> None:
     evaluation = three_classes()
     metrics = {"model": classification_metrics(evaluation.y, evaluation.outputs, None)}
-    page = evaluation_report(
-        replace(evaluation, positive=None, metrics=metrics, intervals={}, against_naive=None)
-    )
+    page = evaluation_report(replace(evaluation, positive=None, metrics=metrics, intervals={}, against_naive=None))
     assert "names the right class" in page and "Whom to approach first" not in page
 
 

@@ -67,8 +67,7 @@ def rows(name: str, most: int = 60) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "target"),
-    [(kind, *task) for kind in MODELS for task in (TASKS if kind != "mlp" else TASKS[-2:])],
+    ("kind", "name", "target"), [(kind, *task) for kind in MODELS for task in (TASKS if kind != "mlp" else TASKS[-2:])]
 )
 def test_parts_and_base_add_up_to_the_score(kind: str, name: str, target: str) -> None:
     model, frame = trained(kind, name, target), rows(name)
@@ -139,9 +138,7 @@ def test_a_column_that_a_linear_model_does_not_see_adds_nothing_and_the_typical_
     model = trained("logistic", "panel", "tier")
     typical = rows("panel", 1).assign(spend_28d=model.typical["spend_28d"], region=model.typical["region"])
     parts = explain(model, typical).parts.iloc[0]
-    assert parts["spend_28d"] == pytest.approx(0, abs=1e-12) and parts["region"] == pytest.approx(
-        0, abs=1e-12
-    )
+    assert parts["spend_28d"] == pytest.approx(0, abs=1e-12) and parts["region"] == pytest.approx(0, abs=1e-12)
     assert abs(parts["days_since_order"]) > 1e-6
 
 

@@ -61,9 +61,7 @@ def test_texts_are_named_by_their_words_and_never_quoted(model: PurchasingModel)
 
 
 def test_chinese_reasons_are_chinese_and_name_values(model: PurchasingModel) -> None:
-    columns = reason_columns(model, FRAME.iloc[:5].reset_index(drop=True), 7, "zh").filter(
-        regex=r"^reason_\d+$"
-    )
+    columns = reason_columns(model, FRAME.iloc[:5].reset_index(drop=True), 7, "zh").filter(regex=r"^reason_\d+$")
     texts = columns.stack().tolist()
     assert all(HAN.search(text) for text in texts)
     spend = next(text for text in texts if "近 28 天消费金额" in text)
@@ -85,9 +83,7 @@ def test_metadata_written_before_it_held_chinese_names_still_names_columns_in_ch
             if member.name.endswith(("user_table.json", "bundle.json"))
         }
     metas = [UserTableMeta.from_dict(values.get("meta", values)) for values in written.values()]
-    assert {meta.kind for meta in metas} == {"panel", "flat"} and not any(
-        meta.chinese_names for meta in metas
-    )
+    assert {meta.kind for meta in metas} == {"panel", "flat"} and not any(meta.chinese_names for meta in metas)
     for meta in metas:
         names = column_names(meta, "zh")
         assert names.keys() == {*meta.features, "documents"}
@@ -114,9 +110,7 @@ def test_a_part_that_rounds_to_nothing_is_no_change() -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_page_adds_up_fetches_nothing_and_names_no_user_and_no_text(
-    model: PurchasingModel, language: str
-) -> None:
+def test_the_page_adds_up_fetches_nothing_and_names_no_user_and_no_text(model: PurchasingModel, language: str) -> None:
     row = int(np.argmax([len(texts) for texts in FRAME["documents"]]))
     user = explain_user(model, FRAME, row, 5, language)
     parts = sum(reason.part for reason in user.reasons)

@@ -51,11 +51,7 @@ def test_a_later_try_needs_a_surer_interval() -> None:
     assert missed(again) == ["production"]
     surer = replace(BETTER, level=corrected_level(0.95, 3))
     assert missed(replace(again, production=surer)) == []
-    (text,) = [
-        c.text
-        for c in decide(replace(again, production=surer), GatePolicy()).checks
-        if c.name == "production"
-    ]
+    (text,) = [c.text for c in decide(replace(again, production=surer), GatePolicy()).checks if c.name == "production"]
     assert "Try 3 against this version" in text and "99.44%" in text
 
 
@@ -64,8 +60,7 @@ def test_all_tries_together_pass_a_version_that_is_no_better_in_fewer_than_one_i
     assert sum((1 - corrected_level(0.95, n)) / 2 for n in range(1, 10_000)) < 0.05
     rng = np.random.default_rng(0)
     passed = sum(
-        any(rng.normal() > -_quantile((1 - corrected_level(0.95, n)) / 2) for n in range(1, 31))
-        for _ in range(2000)
+        any(rng.normal() > -_quantile((1 - corrected_level(0.95, n)) / 2) for n in range(1, 31)) for _ in range(2000)
     )
     assert passed / 2000 < 0.05
 
@@ -137,8 +132,7 @@ def test_a_slice_that_is_clearly_worse_refuses_and_is_named() -> None:
     unsure = replace(worse, high=0.01)
     small = replace(worse, difference=-0.04)
     slices = tuple(
-        SliceComparison("age", name, 150, 150, one)
-        for name, one in zip("abc", (worse, unsure, small), strict=True)
+        SliceComparison("age", name, 150, 150, one) for name, one in zip("abc", (worse, unsure, small), strict=True)
     )
     check = slices_check(slices, 0.05)
     text = check.text
@@ -179,11 +173,7 @@ def test_slices_are_the_groups_of_profile_columns_with_enough_users() -> None:
 
     given = (measures, "average_precision")
     found = slice_comparisons(rows, *given, 100, Resampling(300))
-    assert {(one.column, one.value) for one in found} == {
-        ("region", "north"),
-        ("region", "south"),
-        ("age", "35-44"),
-    }
+    assert {(one.column, one.value) for one in found} == {("region", "north"), ("region", "south"), ("age", "35-44")}
     by_value = {one.value: one for one in found}
     assert by_value["north"].comparison.difference == 0
     assert by_value["south"].comparison.high < 0 and by_value["south"].users == south.sum()

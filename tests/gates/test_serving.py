@@ -7,13 +7,7 @@ from dataclasses import replace
 import pytest
 
 from purchasing_power.errors import DataError
-from purchasing_power.gates.serving import (
-    ContractTest,
-    Load,
-    ServingEvidence,
-    ServingPolicy,
-    decide_serving,
-)
+from purchasing_power.gates.serving import ContractTest, Load, ServingEvidence, ServingPolicy, decide_serving
 
 LOAD = Load(clients=4, seconds=3.0, workers=2, requests=900, failed=0, p50_ms=12.0, p99_ms=80.0)
 GOOD = ServingEvidence(
@@ -34,15 +28,12 @@ def test_a_version_that_keeps_what_was_promised_passes() -> None:
 
 
 @pytest.mark.parametrize(
-    "broken",
-    [ContractTest("a null", 200, 500), ContractTest("a null", 200, 200, "not one prediction for one row")],
+    "broken", [ContractTest("a null", 200, 500), ContractTest("a null", 200, 200, "not one prediction for one row")]
 )
 def test_one_wrong_answer_breaks_the_contract_and_is_named(broken: ContractTest) -> None:
     evidence = replace(GOOD, contract=(*GOOD.contract, broken))
     assert missed(evidence) == ["contract"]
-    assert "1 of 3 contract requests went wrong: a null" in " ".join(
-        decide_serving(evidence, ServingPolicy()).reasons
-    )
+    assert "1 of 3 contract requests went wrong: a null" in " ".join(decide_serving(evidence, ServingPolicy()).reasons)
 
 
 @pytest.mark.parametrize("changes", [{"difference": 2e-6}, {"difference": float("inf")}, {"rows": 0}])
@@ -50,9 +41,7 @@ def test_a_figure_that_differs_or_nothing_compared_refuses(changes: dict[str, fl
     assert missed(replace(GOOD, **changes)) == ["agreement"]
 
 
-@pytest.mark.parametrize(
-    "load", [replace(LOAD, p99_ms=1001.0), replace(LOAD, failed=1), replace(LOAD, requests=0)]
-)
+@pytest.mark.parametrize("load", [replace(LOAD, p99_ms=1001.0), replace(LOAD, failed=1), replace(LOAD, requests=0)])
 def test_a_slow_or_failing_or_silent_server_refuses(load: Load) -> None:
     assert missed(replace(GOOD, load=load)) == ["latency"]
 

@@ -21,9 +21,7 @@ def answers(*rows: tuple[str | None, int, float, float, str | None, str | None])
 
 
 def evidence(**changes: object) -> ShadowEvidence:
-    known = ShadowEvidence(
-        200, 2, "2026-01-02T00:00:00+00:00", "2026-01-03T00:00:00+00:00", 180, 0.02, 0.97, 9
-    )
+    known = ShadowEvidence(200, 2, "2026-01-02T00:00:00+00:00", "2026-01-03T00:00:00+00:00", 180, 0.02, 0.97, 9)
     return replace(known, **changes)
 
 
@@ -50,9 +48,7 @@ def test_answers_that_differ_are_shown_and_do_not_refuse() -> None:
 def test_a_request_of_many_users_fails_once() -> None:
     nan = float("nan")
     found = shadow_evidence(
-        answers(
-            ("a", 1, 0.1, nan, "low", None), ("b", 1, 0.2, nan, "low", None), ("a", 2, 0.1, 0.1, "low", "low")
-        )
+        answers(("a", 1, 0.1, nan, "low", None), ("b", 1, 0.2, nan, "low", None), ("a", 2, 0.1, 0.1, "low", "low"))
     )
     assert (found.requests, found.failed, found.users) == (2, 1, 1)
     assert (found.first, found.last) == ("2026-01-02T00:00:01+00:00", "2026-01-02T00:00:02+00:00")

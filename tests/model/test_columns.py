@@ -134,14 +134,10 @@ def test_a_mean_is_encoded_for_each_class_or_for_the_amount(y: np.ndarray | None
 
 
 def test_dates_become_their_place_in_week_and_year() -> None:
-    days = pd.DataFrame(
-        {"day": (pd.date_range("2024-01-01", periods=800) - pd.Timestamp(0)) / pd.Timedelta(days=1)}
-    )
+    days = pd.DataFrame({"day": (pd.date_range("2024-01-01", periods=800) - pd.Timestamp(0)) / pd.Timedelta(days=1)})
     parts = date_parts(["day"]).fit(days)
     found = pd.DataFrame(parts.transform(days)).round(6)
-    weekly = [
-        column for column in found if (found[column][7:].to_numpy() == found[column][:-7].to_numpy()).all()
-    ]
+    weekly = [column for column in found if (found[column][7:].to_numpy() == found[column][:-7].to_numpy()).all()]
     assert len(weekly) == 2
     assert np.isfinite(parts.transform(pd.DataFrame({"day": [np.nan, 1e12, -1e12]}))).all()
     assert moments(pd.Series([19723.5, np.nan])).tolist() == [pd.Timestamp("2024-01-01 12:00"), pd.NaT]

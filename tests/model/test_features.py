@@ -13,14 +13,7 @@ from tables import panel
 
 from purchasing_power.evaluation.cross_validation import CrossValidation
 from purchasing_power.model.calibration import calibrated
-from purchasing_power.model.features import (
-    block_key,
-    blocks,
-    column_groups,
-    prepare,
-    transformer,
-    wide,
-)
+from purchasing_power.model.features import block_key, blocks, column_groups, prepare, transformer, wide
 from purchasing_power.model.flat_params import model_params
 
 VARIED = [
@@ -59,10 +52,7 @@ def test_blocks_have_equal_keys_exactly_where_they_are_made_alike() -> None:
 @pytest.mark.parametrize("head", MATRIX_HEADS)
 def test_terms_enter_as_they_are_sparse_and_the_rest_of_the_matrix_stays_the_same(head: str) -> None:
     table = panel()
-    frame, values = (
-        prepare(table.frame, table.meta),
-        {"head": head, "representation": "tfidf", "ngram_max": 2},
-    )
+    frame, values = (prepare(table.frame, table.meta), {"head": head, "representation": "tfidf", "ngram_max": 2})
     plain, terms = (model_params({**values, "text_components": 3, "tfidf_width": width}) for width in (0, 9))
     fitted = {params: transformer(params, table.meta, 0) for params in (plain, terms)}
     matrices = {params: one.fit_transform(frame, np.arange(len(frame)) % 2) for params, one in fitted.items()}
@@ -86,9 +76,7 @@ def test_the_tabular_columns_of_a_linear_head_are_weighed_against_the_texts(
     frame, y = prepare(table.frame, table.meta), np.arange(len(table.frame)) % 2
     made = {}
     for head, weight in (("logistic", 1.0), ("logistic", 0.25), ("lightgbm", 1.0), ("lightgbm", 0.25)):
-        params = model_params(
-            head=head, representation=representation, table_weight=weight, text_components=3
-        )
+        params = model_params(head=head, representation=representation, table_weight=weight, text_components=3)
         fitted = transformer(params, table.meta, 0, str(tmp_path))
         made[head, weight] = fitted.fit_transform(frame, y)
         groups = column_groups(fitted, table.meta)
@@ -103,9 +91,7 @@ def test_the_tabular_columns_of_a_linear_head_are_weighed_against_the_texts(
 
 def test_a_study_judges_a_weighted_table_as_the_model_that_is_trained_reads_it() -> None:
     table = panel()
-    params = model_params(
-        head="logistic", representation="tfidf", table_weight=0.05, C=0.01, text_components=3
-    )
+    params = model_params(head="logistic", representation="tfidf", table_weight=0.05, C=0.01, text_components=3)
     before, later = np.arange(300), np.arange(300, 600)
     judged = CrossValidation(table, [(before, later)], "intent", seed=0)
     y = judged.target(0).labels(table.frame.iloc[before])

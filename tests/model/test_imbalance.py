@@ -26,14 +26,7 @@ SAMPLING = [name for name in choices(ModelParams, "imbalance") if name not in ("
 
 def params(imbalance: str, head: str = "logistic", **values: object) -> ModelParams:
     return model_params(
-        {
-            "representation": "none",
-            "head": head,
-            "imbalance": imbalance,
-            "trees": 40,
-            "leaf_rows": 10,
-            **values,
-        }
+        {"representation": "none", "head": head, "imbalance": imbalance, "trees": 40, "leaf_rows": 10, **values}
     )
 
 

@@ -48,12 +48,9 @@ CASES = [
 
 
 @pytest.mark.parametrize(
-    ("table", "target", "head"),
-    [(table, target, head) for table, target, task in CASES for head in heads_for(task)],
+    ("table", "target", "head"), [(table, target, head) for table, target, task in CASES for head in heads_for(task)]
 )
-def test_a_saved_bundle_predicts_as_the_model_did(
-    table: UserTable, target: str, head: str, tmp_path: Path
-) -> None:
+def test_a_saved_bundle_predicts_as_the_model_did(table: UserTable, target: str, head: str, tmp_path: Path) -> None:
     model = trained(table, target, head=head)
     loaded = bundle.load(bundle.save(model, tmp_path / "bundle"))
     pd.testing.assert_frame_equal(model.predict(table.frame), loaded.predict(table.frame))

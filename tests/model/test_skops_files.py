@@ -27,9 +27,7 @@ def test_what_was_written_predicts_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("other", [KNeighborsClassifier(1), RandomForestClassifier(2, random_state=0)])
-def test_a_class_that_no_bundle_needs_is_refused_even_from_scikit_learn(
-    other: object, tmp_path: Path
-) -> None:
+def test_a_class_that_no_bundle_needs_is_refused_even_from_scikit_learn(other: object, tmp_path: Path) -> None:
     skops_files.dump(other, tmp_path / "head.skops")
     with pytest.raises(DataError, match=f"holds .*{type(other).__name__}.*only classes of"):
         skops_files.load(tmp_path / "head.skops")

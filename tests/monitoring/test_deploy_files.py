@@ -29,9 +29,7 @@ def check_command(words: list[str]) -> None:
 
 
 def test_the_crontab_is_read_by_a_cron_parser() -> None:
-    lines = [
-        line for line in (FOLDER / "monitor.crontab").read_text().splitlines() if line and line[0] != "#"
-    ]
+    lines = [line for line in (FOLDER / "monitor.crontab").read_text().splitlines() if line and line[0] != "#"]
     jobs = [line for line in lines if not re.match(r"\w+=", line)]
     assert len(jobs) == 1 and "%" not in jobs[0]  # cron ends a command at a percent sign
     fields, command = jobs[0].split(maxsplit=5)[:5], jobs[0].split(maxsplit=5)[5]
@@ -48,9 +46,7 @@ def test_the_crontab_is_read_by_a_cron_parser() -> None:
 def test_systemd_takes_the_service_and_its_timer(tmp_path: Path) -> None:
     units = sorted(FOLDER.glob("purchasing-power-monitor.*"))
     assert [path.suffix for path in units] == [".service", ".timer"]
-    done = subprocess.run(
-        ["systemd-analyze", "verify", *map(str, units)], capture_output=True, text=True, timeout=60
-    )
+    done = subprocess.run(["systemd-analyze", "verify", *map(str, units)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and not done.stderr.strip(), done.stderr
     broken = tmp_path / "broken.timer"
     broken.write_text(units[1].read_text().replace("OnCalendar=Mon", "OnCalendar=Someday"))

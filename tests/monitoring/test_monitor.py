@@ -81,9 +81,7 @@ def test_poor_windows_add_up_over_runs_and_one_that_is_looked_at_twice_counts_on
     assert "in 2 of the last 3 windows" in windows.runs[3].data.tags["verdict"]
     assert windows.runs[3].data.tags["decision"] == "none"  # retrain=never
     version = registry.find(monitored.MODEL, registry.PRODUCTION)
-    before = past_jobs.history(
-        version, registry.open_bundle(version), "9999-01-01", past_jobs.jobs(version.name)
-    )
+    before = past_jobs.history(version, registry.open_bundle(version), "9999-01-01", past_jobs.jobs(version.name))
     assert [one.moment for one in before.windows] == monitored.moments()
     assert before.windows[1].run_id == windows.runs[2].info.run_id and before.days_since_retrain is None
 
@@ -111,9 +109,7 @@ def test_an_alert_is_sent_once_for_a_window_and_a_state(windows: Windows) -> Non
     ]
 
 
-def test_metrics_have_the_window_as_step_and_the_latest_window_shows_the_whole_trend(
-    windows: Windows,
-) -> None:
+def test_metrics_have_the_window_as_step_and_the_latest_window_shows_the_whole_trend(windows: Windows) -> None:
     last = windows.runs[-1]
     trend = MlflowClient().get_metric_history(last.info.run_id, "realised.auc")
     assert [one.step for one in trend] == [int(moment.replace("-", "")) for moment in monitored.moments()]
@@ -131,9 +127,7 @@ def test_prometheus_and_evidently_show_the_figures_of_the_run(windows: Windows) 
     workspace = Workspace(str(windows.folder / "workspace" / "evidently"))
     project = workspace.search_project(monitored.MODEL)[0]
     kept = [workspace.get_run(project.id, one) for one in workspace.list_runs(project.id)]
-    by_moment = {
-        run.metadata[WINDOW]: run.metric_results.values() for run in kept if run.metadata[VERSION] == "1"
-    }
+    by_moment = {run.metadata[WINDOW]: run.metric_results.values() for run in kept if run.metadata[VERSION] == "1"}
     assert len(kept) == 3 and sorted(by_moment) == monitored.moments()
     for run in (windows.runs[0], *windows.runs[2:]):
         kinds: dict[str, dict[str, Any]] = {}
@@ -165,9 +159,7 @@ def test_pages_are_small_fetch_nothing_and_show_nobody(windows: Windows) -> None
 def test_a_window_that_was_looked_at_is_not_looked_at_again_until_the_table_changes(windows: Windows) -> None:
     third = monitored.moments()[-1]
     assert watch.looked_at(options_of("watch", {"users": str(windows.folder / f"users-{third}-True")}))
-    assert watch.looked_at(
-        options_of("watch", {"users": str(windows.folder / f"users-{third}-True"), "cutoff": third})
-    )
+    assert watch.looked_at(options_of("watch", {"users": str(windows.folder / f"users-{third}-True"), "cutoff": third}))
     changed = windows.folder / "users-changed"
     monitored.user_table.write(monitored.up_to(third), changed)
     assert not watch.looked_at(options_of("watch", {"users": str(changed)}))

@@ -42,9 +42,7 @@ def watching(folder: Path, users: Path, jobs: int) -> subprocess.Popen[str]:
     )
 
 
-def test_a_watch_killed_at_work_looks_again_counts_the_window_once_and_ends_its_runs_when_asked(
-    tmp_path: Path,
-) -> None:
+def test_a_watch_killed_at_work_looks_again_counts_the_window_once_and_ends_its_runs_when_asked(tmp_path: Path) -> None:
     folder = monitored.fresh(tmp_path)
     users = user_table.write(monitored.up_to(monitored.moments()[0]), folder / "users")
     first = watching(folder, users, 0)
@@ -73,9 +71,7 @@ def test_a_watch_killed_at_work_looks_again_counts_the_window_once_and_ends_its_
 
 
 def states(step: str) -> list[str]:
-    found = mlflow.search_runs(
-        experiment_names=["tests"], filter_string=f"tags.step = '{step}'", output_format="list"
-    )
+    found = mlflow.search_runs(experiment_names=["tests"], filter_string=f"tags.step = '{step}'", output_format="list")
     return [run.info.status for run in found]
 
 

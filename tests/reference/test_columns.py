@@ -8,13 +8,7 @@ import pytest
 from tables import TEXTS, changed, panel
 from watched import as_documents
 
-from purchasing_power.reference.columns import (
-    DESCRIPTORS,
-    MISSING,
-    feature_columns,
-    is_numeric,
-    score_columns,
-)
+from purchasing_power.reference.columns import DESCRIPTORS, MISSING, feature_columns, is_numeric, score_columns
 
 TABLE = panel(users=40, cutoffs=1)
 

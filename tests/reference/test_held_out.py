@@ -37,9 +37,7 @@ def test_amounts_are_kept_where_spend_itself_is_predicted() -> None:
     model = trained(table, "spend")
     predictions = measure_held_out(KIND, model, table).predictions
     assert predictions is not None
-    np.testing.assert_array_equal(
-        predictions.baselines["naive"], held_out(KIND, table, [model]).frame["spend_28d"]
-    )
+    np.testing.assert_array_equal(predictions.baselines["naive"], held_out(KIND, table, [model]).frame["spend_28d"])
 
 
 def test_of_a_panel_a_date_tells_the_rows_whose_outcome_was_not_known_and_no_row_is_kept() -> None:

@@ -24,9 +24,7 @@ def test_every_feature_and_descriptor_and_the_scores_are_sketched() -> None:
     assert list(reference.columns) == [*model.meta.features, *DESCRIPTORS]
     assert list(reference.scores) == ["score", "tier"]
     assert (reference.users, reference.score_users) == (300, 300)
-    assert reference.cutoffs == ("2024-02-04", "2024-03-03", "2024-03-31") and set(
-        reference.cutoff_users
-    ) == {300}
+    assert reference.cutoffs == ("2024-02-04", "2024-03-03", "2024-03-31") and set(reference.cutoff_users) == {300}
     assert {len(sketch.by_cutoff) for sketch in reference.columns.values()} == {3}
 
 
@@ -44,8 +42,7 @@ def test_feature_importance_is_shared_out_to_features_and_documents() -> None:
     assert sum(reference.importance.values()) == pytest.approx(1) and min(reference.importance.values()) >= 0
     # The future follows spend; noise and texts (the model reads none) tell nothing.
     assert (
-        reference.importance["spend_28d"] > 5 * reference.importance["noise"]
-        and reference.importance[DOCUMENTS] == 0
+        reference.importance["spend_28d"] > 5 * reference.importance["noise"] and reference.importance[DOCUMENTS] == 0
     )
 
 

@@ -29,9 +29,7 @@ DRAWS = {
 
 @pytest.mark.parametrize("draw", DRAWS)
 @pytest.mark.parametrize("shift", [0.0, 0.3])
-def test_the_distance_at_the_cuts_is_below_the_true_one_by_no_more_than_the_error(
-    draw: str, shift: float
-) -> None:
+def test_the_distance_at_the_cuts_is_below_the_true_one_by_no_more_than_the_error(draw: str, shift: float) -> None:
     rng = np.random.default_rng(0)
     before, now = DRAWS[draw](rng, 3000), DRAWS[draw](rng, 400) + shift
     sketch = sketch_numbers(before)
@@ -42,10 +40,7 @@ def test_the_distance_at_the_cuts_is_below_the_true_one_by_no_more_than_the_erro
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.integers(-5, 5), min_size=1, max_size=300),
-    st.lists(st.integers(-6, 6), min_size=1, max_size=50),
-)
+@given(st.lists(st.integers(-5, 5), min_size=1, max_size=300), st.lists(st.integers(-6, 6), min_size=1, max_size=50))
 def test_counts_add_up_and_the_bound_holds_for_any_numbers(before: list[int], now: list[int]) -> None:
     first, second = np.array(before, float), np.array(now, float)
     sketch = sketch_numbers(first)
@@ -70,10 +65,7 @@ def test_missing_and_infinite_values_are_counted_apart_at_every_cutoff() -> None
     codes = np.repeat([0, 1], 100)
     sketch = sketch_numbers(values, values, codes)
     assert (sketch.missing, sketch.mean) == (100, 1.5)
-    assert sketch.by_cutoff.sum(axis=1).tolist() == [100, 100] and sketch.by_cutoff[:, -1].tolist() == [
-        50,
-        50,
-    ]
+    assert sketch.by_cutoff.sum(axis=1).tolist() == [100, 100] and sketch.by_cutoff[:, -1].tolist() == [50, 50]
     empty = sketch_numbers(np.full(20, np.nan))
     assert empty.missing == 20 and np.isnan(empty.mean) and not len(empty.cuts)
 

@@ -31,12 +31,7 @@ TABLE = panel(users=60, cutoffs=1)
 
 
 def test_words_of_ten_users_are_kept_with_their_users_and_no_rarer_one() -> None:
-    texts = (
-        [["red wine", "red wine", "蓝牙耳机 很好用"]] * 6
-        + [["red wine"]] * 6
-        + [["my secret"]] * 9
-        + [[]] * 39
-    )
+    texts = [["red wine", "red wine", "蓝牙耳机 很好用"]] * 6 + [["red wine"]] * 6 + [["my secret"]] * 9 + [[]] * 39
     terms = known_terms(sampled_bag(changed(TABLE, documents=as_documents(texts)).frame, 0))
     assert (terms.names, terms.users.tolist(), terms.total) == (("red", "wine"), [12, 12], 60)
     # Half of the twelve have it in all of their texts, half in two of three.

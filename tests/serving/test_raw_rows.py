@@ -56,9 +56,7 @@ def raw_row(tables: dict[str, pd.DataFrame], user: str, cutoff: pd.Timestamp) ->
 
 
 @pytest.fixture(scope="module")
-def request_rows(
-    shop: tuple[dict[str, pd.DataFrame], UserTable],
-) -> tuple[list[dict[str, Any]], pd.DataFrame]:
+def request_rows(shop: tuple[dict[str, pd.DataFrame], UserTable]) -> tuple[list[dict[str, Any]], pd.DataFrame]:
     """Raw rows of five users and of those they follow or are followed by, and the snapshot's rows of the five."""
     tables, table = shop
     cutoff = table.frame["cutoff"].max()
@@ -81,9 +79,7 @@ def test_raw_rows_and_features_get_the_same_scores(shop, request_rows) -> None:
     from_raw = responder.records(raw)[: len(plain)]
     from_features = responder.records(objects(plain))
     assert [one["user_id"] for one in from_raw] == list(plain["user_id"])
-    np.testing.assert_allclose(
-        [one["score"] for one in from_raw], [one["score"] for one in from_features], atol=1e-9
-    )
+    np.testing.assert_allclose([one["score"] for one in from_raw], [one["score"] for one in from_features], atol=1e-9)
     assert [one["tier"] for one in from_raw] == [one["tier"] for one in from_features]
     rows = responder.raw(raw)
     expected = wanted[list(table.meta.numeric)].to_numpy(np.float64)
@@ -92,9 +88,7 @@ def test_raw_rows_and_features_get_the_same_scores(shop, request_rows) -> None:
 
 
 def test_a_user_without_any_row_is_predicted(shop) -> None:
-    responder = purchase_responder(
-        FastModel.of(trained(shop[1])), Deployed("1", "production", "now"), Limits()
-    )
+    responder = purchase_responder(FastModel.of(trained(shop[1])), Deployed("1", "production", "now"), Limits())
     reply = responder.records([{"user_id": "new", "cutoff": "2024-12-01", "profile": {"age": 30}}])[0]
     assert 0 <= reply["score"] <= 1
 

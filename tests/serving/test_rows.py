@@ -18,14 +18,7 @@ SECRET = "s3cret-value"
 
 def row(**changes: object) -> dict:
     numbers = {"spend_28d": 12.5, "orders_28d": 2, "days_since_order": None, "noise": -0.1}
-    return {
-        "user_id": SECRET,
-        **numbers,
-        "region": "north",
-        "age": None,
-        "documents": ["red wine"],
-        **changes,
-    }
+    return {"user_id": SECRET, **numbers, "region": "north", "age": None, "documents": ["red wine"], **changes}
 
 
 def read(*rows: object, **limits: int) -> Rows:
@@ -71,9 +64,7 @@ def test_a_wrong_value_is_refused_by_column_and_rule(name: str, wrong: object, g
 def test_missing_and_extra_columns_are_named() -> None:
     short = row(extra=1)
     del short["noise"]
-    with pytest.raises(
-        RequestError, match=r"row 0, noise: got no such column.*row 0, extra: got an extra column"
-    ):
+    with pytest.raises(RequestError, match=r"row 0, noise: got no such column.*row 0, extra: got an extra column"):
         read(short)
 
 

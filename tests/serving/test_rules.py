@@ -55,9 +55,7 @@ def test_a_number_is_read_alike(value: object) -> None:
 @pytest.mark.parametrize("value", ["12", float("nan"), float("-inf"), 10**400, [1], {}])
 def test_what_is_no_number_is_refused_alike(value: object) -> None:
     for read in (lambda: feature(spend_28d=value), lambda: profile(score=value)):
-        with pytest.raises(
-            RequestError, match=r"a finite number or null is allowed\. Send null where nothing"
-        ):
+        with pytest.raises(RequestError, match=r"a finite number or null is allowed\. Send null where nothing"):
             read()
 
 
@@ -87,7 +85,5 @@ def test_a_cutoff_is_a_day(cutoff: str) -> None:
     days = read_tables([{"user_id": "u", "cutoff": cutoff}], META, Limits())[1]
     assert f"{days[0]:%Y-%m-%d}" == "2024-06-02"
     for wrong in ("2024-06-02T12:00", "2024-13-01", "", None, 19876):
-        with pytest.raises(
-            RequestError, match=r"row 0, cutoff: .*a date .YYYY-MM-DD, its midnight UTC. is needed"
-        ):
+        with pytest.raises(RequestError, match=r"row 0, cutoff: .*a date .YYYY-MM-DD, its midnight UTC. is needed"):
             read_tables([{"user_id": "u", "cutoff": wrong}], META, Limits())

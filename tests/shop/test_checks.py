@@ -8,18 +8,14 @@ from purchasing_power.shop.checks import TableCounts, check_table, describe
 
 def test_a_reason_never_shows_a_user_id() -> None:
     short = pa.Check.str_length(max_value=5, error="is too long")
-    schema = pa.DataFrameSchema(
-        {"user_id": pa.Column("str", short), "city": pa.Column("str", short)}, name="users"
-    )
+    schema = pa.DataFrameSchema({"user_id": pa.Column("str", short), "city": pa.Column("str", short)}, name="users")
     raw = pd.DataFrame({"user_id": ["ann", "alexandra"], "city": ["Rome", "Frankfurt"]})
     bad = check_table("users", raw, schema).bad
     assert bad["reason"].tolist() == ["user_id: is too long; city: Frankfurt is too long"]
 
 
 def test_a_long_value_is_cut_in_the_reason_and_whole_in_the_row() -> None:
-    schema = pa.DataFrameSchema(
-        {"user_id": pa.Column("str"), "age": pa.Column("float64", nullable=True)}, name="users"
-    )
+    schema = pa.DataFrameSchema({"user_id": pa.Column("str"), "age": pa.Column("float64", nullable=True)}, name="users")
     raw = pd.DataFrame({"user_id": ["ann", "bob"], "age": ["1", "x" * 10_000]})
     bad = check_table("users", raw, schema).bad
     assert bad["reason"][0] == f"age: {'x' * 40} is not a number"

@@ -43,9 +43,7 @@ def test_a_flat_file_is_a_user_table(tmp_path: Path, ending: str) -> None:
     assert (table.meta.kind, table.meta.label, table.meta.task) == ("flat", "label", "binary")
     assert (table.meta.numeric, table.meta.categorical) == (("age",), ("city",))
     assert table.meta.blocks == {"documents": "on"}
-    assert (
-        table.frame["user_id"][0] == pseudonymise(pd.Series(["user 0"]), KEY)[0] == table.frame["user_id"][1]
-    )
+    assert table.frame["user_id"][0] == pseudonymise(pd.Series(["user 0"]), KEY)[0] == table.frame["user_id"][1]
     offsets, codes, texts = document_codes(table.frame["documents"])
     assert offsets[:4].tolist() == [0, 1, 2, 2]
     assert [texts[code] for code in codes[:3]] == ["很好 😀", "too dear", "很好 😀"]
@@ -135,12 +133,7 @@ def test_each_column_becomes_a_number_or_a_category(tmp_path: Path) -> None:
         assert table.frame["day"][:2].tolist() == [19723.0, 19724.0]
         assert np.isnan(table.frame["rate"][1]) and pd.isna(table.frame["size"][1])
         notes = " | ".join(table.meta.settings["notes"])
-        for word in (
-            "day is now days",
-            "rate has 10 infinite",
-            "nothing is empty",
-            "name holds another text",
-        ):
+        for word in ("day is now days", "rate has 10 infinite", "nothing is empty", "name holds another text"):
             assert word in notes
 
 

@@ -60,24 +60,9 @@ def _quarantine(target: Path, name: str = "orders") -> pd.DataFrame:
         ("user_id", ["ann", None, "bob", "bob"], "user_id is missing", "user_id: is missing"),
         ("user_id", ["ann", "  ", "bob", "bob"], "user_id is missing", "user_id: is missing"),
         ("product_id", ["p", None, "p", "q"], "product_id is missing", "product_id: is missing"),
-        (
-            "ordered_at",
-            ["2024-01-01", "soon", "2024-03-01", "2024-04-01"],
-            "ordered_at is not a time",
-            "soon",
-        ),
-        (
-            "ordered_at",
-            ["2024-01-01", "2025-06-02", "2024-03-01", "2024-04-01"],
-            "ordered_at is in the future",
-            "",
-        ),
-        (
-            "ordered_at",
-            ["2024-01-01", "1900-01-01", "2024-03-01", "2024-04-01"],
-            "ordered_at is before 1970",
-            "",
-        ),
+        ("ordered_at", ["2024-01-01", "soon", "2024-03-01", "2024-04-01"], "ordered_at is not a time", "soon"),
+        ("ordered_at", ["2024-01-01", "2025-06-02", "2024-03-01", "2024-04-01"], "ordered_at is in the future", ""),
+        ("ordered_at", ["2024-01-01", "1900-01-01", "2024-03-01", "2024-04-01"], "ordered_at is before 1970", ""),
     ],
 )
 def test_a_bad_row_is_set_aside_with_its_reason_and_the_others_are_kept(
@@ -103,31 +88,23 @@ def test_a_row_with_two_faults_is_one_row_with_both_reasons(tmp_path: Path) -> N
 def test_the_first_of_duplicate_order_lines_stays(tmp_path: Path) -> None:
     lines = _orders(user_id=["ann"] * 4, order_id=["1", "1", "1", "2"], product_id=["p", "p", "q", "p"])
     report, target = _run(tmp_path, orders=lines)
-    assert report.tables["orders"].first_rows == {
-        "key (user_id, order_id, product_id) repeats an earlier row": 2
-    }
+    assert report.tables["orders"].first_rows == {"key (user_id, order_id, product_id) repeats an earlier row": 2}
     assert pd.read_parquet(target / "orders.parquet")["amount"].tolist() == [10, 30, 40]
 
 
 def test_a_bad_line_does_not_take_the_place_of_a_good_one_with_its_key(tmp_path: Path) -> None:
-    lines = _orders(
-        user_id=["ann"] * 4, order_id=["1", "1", "3", "4"], product_id=["p"] * 4, amount=[-1, 20, 30, 40]
-    )
+    lines = _orders(user_id=["ann"] * 4, order_id=["1", "1", "3", "4"], product_id=["p"] * 4, amount=[-1, 20, 30, 40])
     report, target = _run(tmp_path, orders=lines)
     assert report.tables["orders"].quarantined == 1
     assert pd.read_parquet(target / "orders.parquet")["amount"].tolist() == [20, 30, 40]
 
 
-_BROKEN = st.sampled_from(
-    ["", "-1", "abc", "inf", "nan", "1e9", "2024-01-01", "2999-01-01", "now", "a", "😀", " "]
-)
+_BROKEN = st.sampled_from(["", "-1", "abc", "inf", "nan", "1e9", "2024-01-01", "2999-01-01", "now", "a", "😀", " "])
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cells=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 5), _BROKEN), max_size=12))
-def test_rows_kept_and_rows_quarantined_add_up_to_rows_read(
-    tmp_path: Path, cells: list[tuple[int, int, str]]
-) -> None:
+def test_rows_kept_and_rows_quarantined_add_up_to_rows_read(tmp_path: Path, cells: list[tuple[int, int, str]]) -> None:
     numbers = {"order_id": [str(n) for n in range(12)], "user_id": ["ann"] * 12}
     frame = pd.concat([_orders()] * 3, ignore_index=True).assign(**numbers).astype("str")
     for row, column, value in cells:
@@ -165,9 +142,7 @@ def test_ids_are_pseudonyms_in_every_table_and_in_quarantine(tmp_path: Path) -> 
 
 
 def test_messages_and_logs_hold_no_id_and_no_text(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    texts = pd.DataFrame(
-        {"user_id": ["ann", "ann"], "written_at": ["2024-01-01", "x"], "text": ["my secret"] * 2}
-    )
+    texts = pd.DataFrame({"user_id": ["ann", "ann"], "written_at": ["2024-01-01", "x"], "text": ["my secret"] * 2})
     with caplog.at_level(logging.DEBUG):
         report, _ = _run(tmp_path, orders=_orders(), texts=texts)
     assert "written_at is not a time (first: row 2)" in report.summary()
@@ -201,9 +176,7 @@ def test_a_csv_and_a_parquet_of_the_same_shop_give_the_same_tables(tmp_path: Pat
     for kind in ("csv", "parquet"):
         ingest(tmp_path / kind, tmp_path / f"{kind}_checked", key=KEY, now=NOW)
     for name in tables:
-        one, two = (
-            pd.read_parquet(tmp_path / f"{kind}_checked" / f"{name}.parquet") for kind in ("csv", "parquet")
-        )
+        one, two = (pd.read_parquet(tmp_path / f"{kind}_checked" / f"{name}.parquet") for kind in ("csv", "parquet"))
         pd.testing.assert_frame_equal(one, two)
 
 
@@ -236,17 +209,12 @@ def test_unknown_files_are_told(tmp_path: Path) -> None:
     [
         (_orders().drop(columns="amount"), r"orders: column amount is missing \(got: user_id.*Add or rename"),
         (_orders()[:0], "orders: the table has no rows"),
-        (
-            _orders(amount=["abc"] * 4),
-            r"orders: all 4 rows are bad: 4 rows: amount is not a number \(first: row 1\)",
-        ),
+        (_orders(amount=["abc"] * 4), r"orders: all 4 rows are bad: 4 rows: amount is not a number \(first: row 1\)"),
         (_orders(ordered_at=[1_704_067_200] * 4), "ordered_at is not a time.*2024-01-31"),
         (_orders(amount=[-1.0] * 4), "amount is below 0.*Keep refunds in a table of their own"),
     ],
 )
-def test_a_table_that_cannot_be_used_stops_the_intake(
-    tmp_path: Path, orders: pd.DataFrame, message: str
-) -> None:
+def test_a_table_that_cannot_be_used_stops_the_intake(tmp_path: Path, orders: pd.DataFrame, message: str) -> None:
     with pytest.raises(DataError, match=message):
         _run(tmp_path, orders=orders)
     assert not (tmp_path / "target").exists()

@@ -12,14 +12,7 @@ import pytest
 
 from purchasing_power import atomic_folder
 from purchasing_power.errors import DataError
-from purchasing_power.shop.tables import (
-    open_folder,
-    read_table,
-    scan,
-    shop_folder,
-    unknown_names,
-    write_tables,
-)
+from purchasing_power.shop.tables import open_folder, read_table, scan, shop_folder, unknown_names, write_tables
 
 FRAME = pd.DataFrame({"user_id": ["a", "b"], "amount": [1.0, 2.0]})
 
@@ -37,9 +30,7 @@ def test_a_folder_of_parquet_parts_is_one_table(tmp_path: Path) -> None:
 
 
 def test_a_csv_is_read_as_text_with_empty_fields_missing(tmp_path: Path) -> None:
-    (tmp_path / "texts.csv").write_text(
-        '\ufeffuser_id,text\n01,"a, ""b""\nc 😀"\n,"很好"\n', encoding="utf-8"
-    )
+    (tmp_path / "texts.csv").write_text('\ufeffuser_id,text\n01,"a, ""b""\nc 😀"\n,"很好"\n', encoding="utf-8")
     frame = open_folder(tmp_path)["texts"]
     assert list(frame.columns) == ["user_id", "text"]
     assert frame["user_id"][0] == "01" and pd.isna(frame["user_id"][1])
@@ -52,9 +43,7 @@ def test_a_csv_that_is_not_utf8_is_refused_with_the_byte_position(tmp_path: Path
         open_folder(tmp_path)
 
 
-def test_a_character_cut_by_the_reading_buffer_is_no_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_character_cut_by_the_reading_buffer_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("purchasing_power.shop.tables._CHUNK", 7)
     text = "很好用😀" * 9
     (tmp_path / "orders.csv").write_text(f"a\n{text}\n", encoding="utf-8")
@@ -140,11 +129,7 @@ def test_a_draft_of_a_killed_run_is_removed_and_one_of_a_living_run_is_not(
     for name in (".shop.draft-999-x", ".shop.draft-999-x-old", ".shop.draft-1-x", ".other.draft-999-x"):
         (tmp_path / name).mkdir()
     write_tables({"orders": FRAME}, tmp_path / "shop")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        ".other.draft-999-x",
-        ".shop.draft-1-x",
-        "shop",
-    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".other.draft-999-x", ".shop.draft-1-x", "shop"]
 
 
 def test_only_a_process_that_runs_elsewhere_keeps_its_drafts() -> None:

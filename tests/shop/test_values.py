@@ -10,8 +10,7 @@ from purchasing_power.shop.values import as_numbers, as_text, as_times, open_col
 
 
 @pytest.mark.parametrize(
-    "values",
-    [["7", None], [7, None], np.array([7.0, np.nan]), pd.array([7, None], dtype="Int64")],
+    "values", [["7", None], [7, None], np.array([7.0, np.nan]), pd.array([7, None], dtype="Int64")]
 )
 def test_a_whole_number_gives_the_same_id_text_from_every_type(values: object) -> None:
     text = as_text(pd.Series(values))
@@ -31,9 +30,7 @@ def test_words_and_times_are_no_numbers() -> None:
 
 
 def test_times_are_utc_in_microseconds_whatever_their_zone() -> None:
-    given = pd.Series(
-        ["2024-01-01T08:00:00+08:00", "2024-01-01T00:00:00Z", "2024-01-01", "2023-12-31 19:00:00-05:00"]
-    )
+    given = pd.Series(["2024-01-01T08:00:00+08:00", "2024-01-01T00:00:00Z", "2024-01-01", "2023-12-31 19:00:00-05:00"])
     times = as_times(given)
     assert times.dtype == "datetime64[us]"
     assert (times == pd.Timestamp("2024-01-01")).all()
@@ -41,9 +38,7 @@ def test_times_are_utc_in_microseconds_whatever_their_zone() -> None:
     assert as_times(zoned)[0] == pd.Timestamp("2024-01-01")
 
 
-@pytest.mark.parametrize(
-    "value", ["now", "today", "31.01.2024", "01/02/2024", "1704067200", "soon", "2024-13-01"]
-)
+@pytest.mark.parametrize("value", ["now", "today", "31.01.2024", "01/02/2024", "1704067200", "soon", "2024-13-01"])
 def test_what_is_no_iso_time_is_missing(value: str) -> None:
     assert as_times(pd.Series([value])).isna().all()
 

@@ -48,9 +48,7 @@ def mix(shop: Tables, user: str) -> dict[str, float]:
         "products_168d": lines["product_id"].nunique(),
         "new_product_share_28d": share(len(set(recent) - set(old)), len(recent)),
         "repeat_product_share_168d": share(lines.loc[times > 1, "amount"].sum(), spend),
-        "top_product_share_168d": lines.groupby("product_id")["amount"].sum().max() / spend
-        if spend
-        else np.nan,
+        "top_product_share_168d": lines.groupby("product_id")["amount"].sum().max() / spend if spend else np.nan,
         "categories_168d": lines["category"].nunique(),
         "category_share_grocery": share(lines.loc[lines["category"] == "grocery", "amount"].sum(), spend),
         "brand_share_brio": share(lines.loc[lines["brand"] == "Brio", "amount"].sum(), spend),
@@ -92,23 +90,15 @@ def social(shop: Tables, user: str) -> dict[str, float]:
     return {
         "follows_out": len(friends),
         "follows_in": (known["friend_id"] == user).sum(),
-        "friend_spend_mean_28d": float(np.mean([rows["amount"].sum() for rows in spends]))
-        if spends
-        else np.nan,
+        "friend_spend_mean_28d": float(np.mean([rows["amount"].sum() for rows in spends])) if spends else np.nan,
         "friend_active_share_28d": float(np.mean([len(rows) > 0 for rows in spends])) if spends else np.nan,
     }
 
 
-@pytest.mark.parametrize(
-    "expected", [promotions, mix, habits, behaviour, social], ids=lambda block: block.__name__
-)
-def test_a_blocks_figures_equal_a_computation_in_pandas(
-    shop: Tables, panel: UserTable, expected: object
-) -> None:
+@pytest.mark.parametrize("expected", [promotions, mix, habits, behaviour, social], ids=lambda block: block.__name__)
+def test_a_blocks_figures_equal_a_computation_in_pandas(shop: Tables, panel: UserTable, expected: object) -> None:
     rows = panel.frame[panel.frame["cutoff"] == CUTOFF].set_index("user_id")
     figures = {user: expected(shop, user) for user in rows.index}  # type: ignore[operator]
     again = pd.DataFrame.from_dict(figures, orient="index")
     assert (again.fillna(0).abs().sum() > 0).all()
-    pd.testing.assert_frame_equal(
-        rows[list(again)], again.astype(float), check_names=False, atol=1e-5, rtol=0
-    )
+    pd.testing.assert_frame_equal(rows[list(again)], again.astype(float), check_names=False, atol=1e-5, rtol=0)

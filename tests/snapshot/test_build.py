@@ -65,14 +65,11 @@ def test_the_future_never_changes_a_feature(shop: Tables, panel: UserTable, scan
     assert was.meta == now.meta
     columns = ["user_id", "cutoff", *was.meta.features, DOCUMENTS]
     known, again = (
-        lists(table.frame.loc[table.frame["cutoff"] <= MIDDLE, columns]).reset_index(drop=True)
-        for table in (was, now)
+        lists(table.frame.loc[table.frame["cutoff"] <= MIDDLE, columns]).reset_index(drop=True) for table in (was, now)
     )
     pd.testing.assert_frame_equal(known, again)
     late = was.frame["cutoff"] > MIDDLE
-    assert not was.frame.loc[late, "spend_28d"].equals(
-        now.frame.loc[now.frame["cutoff"] > MIDDLE, "spend_28d"]
-    )
+    assert not was.frame.loc[late, "spend_28d"].equals(now.frame.loc[now.frame["cutoff"] > MIDDLE, "spend_28d"])
 
 
 def test_the_past_never_changes_a_label(shop: Tables, panel: UserTable, scanned: Scan) -> None:
@@ -80,10 +77,7 @@ def test_the_past_never_changes_a_label(shop: Tables, panel: UserTable, scanned:
     now = built(scanned(changed(shop, after=False)), PANEL)
     outcomes = ["spend_next_28d", "orders_next_28d"]
     keys = ["user_id", "cutoff"]
-    later = [
-        table.frame.loc[table.frame["cutoff"] >= MIDDLE, [*keys, *outcomes, "spend_168d"]]
-        for table in (was, now)
-    ]
+    later = [table.frame.loc[table.frame["cutoff"] >= MIDDLE, [*keys, *outcomes, "spend_168d"]] for table in (was, now)]
     both = later[0].merge(later[1], on=keys, suffixes=("", "_now"))
     assert len(both) > 100
     for outcome in outcomes:
@@ -97,9 +91,7 @@ def test_a_user_without_orders_has_a_row_of_zeros_and_missing_values(orders: Tab
     frame = built(scanned({**orders, "users": users}), JUNE).frame.set_index("user_id")
     assert list(frame.index) == ["ann", "ben", "cid", "eva", "gus"]
     eva = frame.loc["eva"]
-    assert (
-        eva[["orders_168d", "spend_28d", "products_168d", "spend_growth_28d", "spend_next_28d"]] == 0
-    ).all()
+    assert (eva[["orders_168d", "spend_28d", "products_168d", "spend_growth_28d", "spend_next_28d"]] == 0).all()
     assert eva[["days_since_order", "order_amount_mean", "gap_days_std", "category_share_food"]].isna().all()
     assert eva["age"] == 30
     assert list(eva[DOCUMENTS]) == []
@@ -141,13 +133,9 @@ def test_a_missing_table_switches_its_block_off_and_says_so(orders: Tables, scan
 def test_every_block_is_on_when_every_table_is_there(panel: UserTable) -> None:
     table = panel
     assert set(table.meta.blocks.values()) == {"on"}
-    assert set(table.meta.features) | {
-        "user_id",
-        "cutoff",
-        DOCUMENTS,
-        "spend_next_28d",
-        "orders_next_28d",
-    } == set(table.frame.columns)
+    assert set(table.meta.features) | {"user_id", "cutoff", DOCUMENTS, "spend_next_28d", "orders_next_28d"} == set(
+        table.frame.columns
+    )
     assert (table.frame[list(table.meta.numeric)].dtypes == "float64").all()
     assert np.isfinite(table.frame[list(table.meta.numeric)].fillna(0)).all(axis=None)
 
@@ -166,9 +154,7 @@ def test_two_builds_have_the_same_digest(shop: Tables, panel: UserTable, scanned
     assert panel.digest() == built(scanned(shuffled), PANEL).digest()
 
 
-def test_features_of_a_request_equal_those_of_the_table(
-    shop: Tables, panel: UserTable, scanned: Scan
-) -> None:
+def test_features_of_a_request_equal_those_of_the_table(shop: Tables, panel: UserTable, scanned: Scan) -> None:
     table = panel
     last = table.frame[table.frame["cutoff"] == "2024-08-04"].reset_index(drop=True)
     request = features(scanned(shop), [date(2024, 8, 4)], table.meta.settings)
@@ -196,9 +182,7 @@ def test_an_outcome_is_missing_until_its_horizon_is_over(shop: Tables, scanned: 
 
 def test_rows_are_sorted_by_cutoff_and_user(panel: UserTable) -> None:
     frame = panel.frame
-    assert frame[["cutoff", "user_id"]].equals(
-        frame[["cutoff", "user_id"]].sort_values(["cutoff", "user_id"])
-    )
+    assert frame[["cutoff", "user_id"]].equals(frame[["cutoff", "user_id"]].sort_values(["cutoff", "user_id"]))
     assert not frame.duplicated(["cutoff", "user_id"]).any()
 
 

@@ -47,12 +47,7 @@ def test_cutoffs_lie_on_a_grid_that_ends_on_a_sunday(
 
 def test_cutoffs_given_by_hand_are_kept() -> None:
     settings = SnapshotSettings(first_cutoff=date(2017, 6, 1), last_cutoff=date(2017, 9, 1), step=30)
-    assert cutoffs(settings, FIRST, LAST) == [
-        date(2017, 6, 3),
-        date(2017, 7, 3),
-        date(2017, 8, 2),
-        date(2017, 9, 1),
-    ]
+    assert cutoffs(settings, FIRST, LAST) == [date(2017, 6, 3), date(2017, 7, 3), date(2017, 8, 2), date(2017, 9, 1)]
 
 
 def test_a_single_cutoff_to_score_need_not_be_matured() -> None:

@@ -19,17 +19,13 @@ from purchasing_power.snapshot.user_table import UserTable
 PLANS = [
     EXAMPLE,
     Plan(lookback=7),
-    Plan(
-        lookback=100, categories=["tea_and_coffee", "云杉"], brands=["arbor"], events=["view", "add_to_cart"]
-    ),
+    Plan(lookback=100, categories=["tea_and_coffee", "云杉"], brands=["arbor"], events=["view", "add_to_cart"]),
     Plan(lookback=365),
 ]
 
 
 def test_the_written_dictionary_is_the_generated_one() -> None:
-    assert PATH.read_text(encoding="utf-8") == markdown(), (
-        "run python -m purchasing_power.snapshot.dictionary"
-    )
+    assert PATH.read_text(encoding="utf-8") == markdown(), "run python -m purchasing_power.snapshot.dictionary"
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: str(plan.lookback))
@@ -62,9 +58,7 @@ def test_the_dictionary_names_every_numeric_column_of_a_built_table(
     assert named | set(meta.settings["profile_numeric"]) == set(meta.numeric)
 
 
-def test_a_table_holds_the_chinese_names_and_one_without_them_gets_the_same(
-    panel: UserTable, tmp_path: Path
-) -> None:
+def test_a_table_holds_the_chinese_names_and_one_without_them_gets_the_same(panel: UserTable, tmp_path: Path) -> None:
     meta = user_table.read_meta(user_table.write(panel, tmp_path / "users"))
     assert meta.chinese_names.keys() == meta.meanings.keys()
     assert meta.chinese_names["spend_14d"] == "近 14 天消费金额"

@@ -35,11 +35,7 @@ def written(orders: Tables) -> Tables:
 
 def test_documents_stand_newest_first_then_by_text_and_repeat_per_line(orders: Tables, scanned: Scan) -> None:
     found = documents(scanned(written(orders)), JUNE)
-    assert found == {
-        "ann": ["很好 🙂", "bread", "tea", "a review", "tea"],
-        "ben": ["bread", "bread"],
-        "cid": ["tea"],
-    }
+    assert found == {"ann": ["很好 🙂", "bread", "tea", "a review", "tea"], "ben": ["bread", "bread"], "cid": ["tea"]}
 
 
 def test_documents_keep_the_newest_up_to_the_limit(orders: Tables, scanned: Scan) -> None:

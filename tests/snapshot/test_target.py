@@ -27,9 +27,7 @@ def test_high_is_the_top_fifth_and_intent_is_any_order() -> None:
     train = split(table).train
     rows = table.frame.iloc[train]
     assert (fit_target("tier", table, train).labels(rows) == 2).mean() == pytest.approx(0.2, abs=0.005)
-    assert np.array_equal(
-        fit_target("intent", table, train).labels(rows), (rows["orders_next_28d"] > 0).astype(int)
-    )
+    assert np.array_equal(fit_target("intent", table, train).labels(rows), (rows["orders_next_28d"] > 0).astype(int))
 
 
 def test_a_target_survives_json() -> None:

@@ -32,9 +32,7 @@ def standing() -> dict[str, str | None]:
     return {stage: registry.number_at(SHOP, stage) for stage in registry.STAGES}
 
 
-def test_its_ledger_is_whole_and_its_stages_are_told(
-    before: Before, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_its_ledger_is_whole_and_its_stages_are_told(before: Before, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(stages, model=SHOP)["stages_faults"] == "0"
     page = Path(runs.location(run(history, model=SHOP, users="none")["history_report"])).read_text()
     assert "YES" in capsys.readouterr().out and "the second one" in page

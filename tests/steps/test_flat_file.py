@@ -33,9 +33,7 @@ def write(folder: Path, labels: str, rows: int = 300) -> Path:
             "since": pd.date_range("2020-01-01", periods=rows, freq="D").strftime("%Y-%m-%d"),
             "member": rng.random(rows) < 0.5,
             "city": rng.choice(["Paris", "北京", None], rows),
-            "review": [
-                WORDS[0 if one > 0 else 1] + " " + rng.choice(WORDS) for one in level + rng.normal(size=rows)
-            ],
+            "review": [WORDS[0 if one > 0 else 1] + " " + rng.choice(WORDS) for one in level + rng.normal(size=rows)],
             "outcome": label,
         }
     )
@@ -46,24 +44,12 @@ def write(folder: Path, labels: str, rows: int = 300) -> Path:
 
 def lead(project: Project, path: Path, **more: str):
     """``main`` on the file, without the encoder; test_lifecycle runs it through MLflow Projects."""
-    given = {
-        "text": "review",
-        "label": "outcome",
-        "user": "customer",
-        "representations": "tfidf",
-        "trials": "3",
-    }
-    return project.run_here(
-        "main", data=str(path), workspace=str(project.folder / "workspace"), **{**given, **more}
-    )
+    given = {"text": "review", "label": "outcome", "user": "customer", "representations": "tfidf", "trials": "3"}
+    return project.run_here("main", data=str(path), workspace=str(project.folder / "workspace"), **{**given, **more})
 
 
-@pytest.mark.parametrize(
-    ("labels", "better"), [("binary", "auc"), ("several", "auc_macro"), ("number", "r2")]
-)
-def test_a_flat_file_goes_from_csv_to_production(
-    project: Project, tmp_path: Path, labels: str, better: str
-) -> None:
+@pytest.mark.parametrize(("labels", "better"), [("binary", "auc"), ("several", "auc_macro"), ("number", "r2")])
+def test_a_flat_file_goes_from_csv_to_production(project: Project, tmp_path: Path, labels: str, better: str) -> None:
     done = lead(project, write(tmp_path, labels))
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     assert "In production: version 1" in done.stdout

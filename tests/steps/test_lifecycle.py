@@ -33,9 +33,7 @@ def step_runs(client: MlflowClient) -> dict[str, mlflow.entities.Run]:
     experiment = client.get_experiment_by_name("tests")
     main = client.search_runs([experiment.experiment_id], "tags.step = 'main'", order_by=["start_time"])[0]
     children = client.search_runs(
-        [experiment.experiment_id],
-        f"tags.`mlflow.parentRunId` = '{main.info.run_id}'",
-        order_by=["start_time"],
+        [experiment.experiment_id], f"tags.`mlflow.parentRunId` = '{main.info.run_id}'", order_by=["start_time"]
     )
     return {run.data.tags["step"]: run for run in children}
 
@@ -66,15 +64,11 @@ def test_main_ends_with_a_short_summary_of_what_to_do_next(lived: tuple[Project,
 def test_the_first_version_is_in_production_and_says_why(client: MlflowClient) -> None:
     version = registry.at_stage(MODEL, "production")
     assert (
-        registry.at_stage(MODEL, "candidate").version
-        == registry.at_stage(MODEL, "staging").version
-        == version.version
+        registry.at_stage(MODEL, "candidate").version == registry.at_stage(MODEL, "staging").version == version.version
     )
     assert registry.at_stage(MODEL, "previous") is None
     assert version.tags["gate"] == "promoted"
-    assert (
-        version.description.startswith("**The gate: promoted.**") and "promotion.html" in version.description
-    )
+    assert version.description.startswith("**The gate: promoted.**") and "promotion.html" in version.description
     assert "naive baseline" in version.tags["gate.reasons"]
     assert version.tags["git.dirty"] in ("true", "false", "unknown")
     assert json.loads(version.tags["gate.figures"])["naive_difference_low"] > 0
@@ -97,9 +91,7 @@ def test_training_logs_inputs_with_digest_parameters_and_requirements(client: Ml
 def test_a_version_loads_offline_without_pickle_from_another_folder(
     lived, client: MlflowClient, tmp_path: Path
 ) -> None:
-    folder = mlflow.artifacts.download_artifacts(
-        artifact_uri=f"models:/{MODEL}/1", dst_path=str(tmp_path / "model")
-    )
+    folder = mlflow.artifacts.download_artifacts(artifact_uri=f"models:/{MODEL}/1", dst_path=str(tmp_path / "model"))
     code = """
 import socket, sys
 def refuse(*args, **kwargs): raise OSError("no network here")
@@ -108,25 +100,14 @@ import mlflow, json
 model = mlflow.pyfunc.load_model(sys.argv[1])
 print(json.dumps(model.predict(model.input_example)))
 """
-    environment = {
-        **lived[0].environment,
-        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
-        "HF_HUB_OFFLINE": "1",
-    }
+    environment = {**lived[0].environment, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", code, folder],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
+        [sys.executable, "-c", code, folder], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     assert 0 <= json.loads(done.stdout)[0]["score"] <= 1
     assert not [
-        path
-        for path in Path(folder).rglob("*")
-        if path.suffix in (".pkl", ".pickle", ".joblib", ".pt", ".bin")
+        path for path in Path(folder).rglob("*") if path.suffix in (".pkl", ".pickle", ".joblib", ".pt", ".bin")
     ]
 
 
@@ -136,10 +117,7 @@ def test_predictions_name_their_version_and_cutoff(client: MlflowClient) -> None
     table = user_table.read(artifact(step_runs(client)["snapshot"], "users"))
     assert set(said["model_version"]) == {"1"}
     assert set(said["cutoff"]) == {table.frame["cutoff"].max()}
-    assert (
-        len(said)
-        == table.frame.loc[table.frame["cutoff"] == table.frame["cutoff"].max(), "user_id"].nunique()
-    )
+    assert len(said) == table.frame.loc[table.frame["cutoff"] == table.frame["cutoff"].max(), "user_id"].nunique()
     assert said["score"].between(0, 1).all() and set(said["tier"]) <= {"low", "middle", "high"}
     expected = registry.open_bundle(registry.at_stage(MODEL, "production")).predict(
         table.frame.loc[table.frame["cutoff"] == table.frame["cutoff"].max()]
@@ -183,9 +161,7 @@ def test_evaluation_report_and_figures_agree(client: MlflowClient) -> None:
 
 def test_every_trial_is_a_grandchild_with_its_state(client: MlflowClient) -> None:
     tune = step_runs(client)["tune"]
-    trials = client.search_runs(
-        [tune.info.experiment_id], f"tags.`mlflow.parentRunId` = '{tune.info.run_id}'"
-    )
+    trials = client.search_runs([tune.info.experiment_id], f"tags.`mlflow.parentRunId` = '{tune.info.run_id}'")
     assert len(trials) == 2
     assert {run.info.status for run in trials} <= {"FINISHED", "KILLED"}
     assert artifact(tune, "study.html").exists()
@@ -200,19 +176,14 @@ def test_a_tie_keeps_production_and_says_so(lived: tuple[Project, str], client: 
     assert "gate=refused" in done.stdout
     candidate = registry.at_stage(MODEL, "candidate")
     assert (str(candidate.version), str(registry.at_stage(MODEL, "production").version)) == ("2", "1")
-    assert (
-        candidate.tags["gate"] == "refused"
-        and "production is not clearly beaten" in candidate.tags["gate.reasons"]
-    )
+    assert candidate.tags["gate"] == "refused" and "production is not clearly beaten" in candidate.tags["gate.reasons"]
 
 
 def test_training_twice_gives_the_same_predictions(lived: tuple[Project, str], client: MlflowClient) -> None:
     if str(registry.at_stage(MODEL, "candidate").version) == "1":
         pytest.skip("needs the second version of the test before")
     table = user_table.read(artifact(step_runs(client)["snapshot"], "users"))
-    first, second = (
-        registry.open_bundle(registry.find(MODEL, number)).predict(table.frame) for number in ("1", "2")
-    )
+    first, second = (registry.open_bundle(registry.find(MODEL, number)).predict(table.frame) for number in ("1", "2"))
     pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 

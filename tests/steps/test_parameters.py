@@ -59,17 +59,13 @@ def test_a_typo_is_answered_with_the_nearest_parameter(capsys: pytest.CaptureFix
     with pytest.raises(SystemExit) as stop:
         parser.parse_args(["--share", "1", "--seed", "0", "--sahre", "2"])
     assert stop.value.code == 2
-    assert (
-        "unknown parameter 'sahre'; allowed are share, seed. Did you mean share?" in capsys.readouterr().err
-    )
+    assert "unknown parameter 'sahre'; allowed are share, seed. Did you mean share?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     "given", [["--weight", "1"], ["--share", "1", "--weight", "1"], ["--share", "1", "--weight=1"]]
 )
-def test_a_renamed_parameter_is_refused_with_its_new_name(
-    given: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_renamed_parameter_is_refused_with_its_new_name(given: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         parse(Asked, given)
     assert stop.value.code == 2

@@ -62,12 +62,7 @@ def test_the_report_shows_the_checks_the_intervals_and_the_record(users: str) ->
     made = run(promote, users=users, version="2", to="staging")
     page = Path(runs.location(made["promotion_report"])).read_text()
     (record,) = ledger.records(MODEL)
-    for words in (
-        "Version 2 is now in staging",
-        "against production, version 1",
-        "region north",
-        "Ledger record 1",
-    ):
+    for words in ("Version 2 is now in staging", "against production, version 1", "region north", "Ledger record 1"):
         assert words in page
     assert record.digest[:16] in page and record.data["users.digest"] in page
     assert f"{record.figures['production']['low']:+.4f}" in page

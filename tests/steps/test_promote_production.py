@@ -86,11 +86,7 @@ def test_a_version_is_served_and_needs_approval_and_a_shadow_that_answered_befor
         "refuse",
         "production",
     )
-    assert [check["name"] for check in refused.checks if not check["held"]] == [
-        "latency",
-        "shadow",
-        "approval",
-    ]
+    assert [check["name"] for check in refused.checks if not check["held"]] == ["latency", "shadow", "approval"]
     assert "left 1 unanswered (2.00%" in refused.reason and "by 0.25 on average" in refused.reason
     assert "set_model_version_tag" in refused.reason
     assert all(one["status"] == one["wanted"] for one in refused.figures["contract"])
@@ -148,10 +144,7 @@ def test_of_two_promotions_at_once_one_wins_one_is_refused_and_the_ledger_tells_
     assert sorted("another process is at work" in words for words in said) == [False, True], said
     winner = said.index("promoted\n")
     known = ledger.records(MODEL)
-    assert (
-        sorted(one.action for one in known) == ["promote", "refuse"]
-        and problems(known, ledger.head(MODEL)) == []
-    )
+    assert sorted(one.action for one in known) == ["promote", "refuse"] and problems(known, ledger.head(MODEL)) == []
     assert registry.number_at(MODEL, "staging") == "23"[winner]
     assert next(one.version for one in known if one.action == "refuse") == "23"[1 - winner]
 
@@ -163,9 +156,7 @@ def test_over_http_of_two_promotions_at_once_the_last_set_wins_and_the_other_is_
     compared, recorded, overtook = Event(), Event(), Event()
 
     def before(asked: Request) -> None:
-        if sets_stage(
-            asked, "3"
-        ):  # it has seen nobody at staging, and now waits until version 2 stands there
+        if sets_stage(asked, "3"):  # it has seen nobody at staging, and now waits until version 2 stands there
             compared.set()
             assert recorded.wait(60)
         if looks_at_stage(asked) and recorded.is_set():

@@ -22,9 +22,7 @@ MODEL = "purchasing_power"
 
 
 @pytest.fixture
-def version(
-    lived: tuple[Project, str], monkeypatch: pytest.MonkeyPatch
-) -> mlflow.entities.model_registry.ModelVersion:
+def version(lived: tuple[Project, str], monkeypatch: pytest.MonkeyPatch) -> mlflow.entities.model_registry.ModelVersion:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", lived[0].store)
     mlflow.set_tracking_uri(lived[0].store)
     return registry.find(MODEL, "1")
@@ -48,9 +46,7 @@ def test_a_job_records_its_window_texts_tiers_and_checks(version) -> None:
     experiment = client.get_experiment_by_name("tests").experiment_id
     job = client.search_runs([experiment], "tags.step = 'monitor'", order_by=["start_time"])[0]
     drift = json.loads(
-        Path(
-            mlflow.artifacts.download_artifacts(artifact_uri=f"runs:/{job.info.run_id}/drift.json")
-        ).read_text()
+        Path(mlflow.artifacts.download_artifacts(artifact_uri=f"runs:/{job.info.run_id}/drift.json")).read_text()
     )
     assert job.data.metrics["drift.window"] == float(drift["window"]["drifted"])
     assert job.data.metrics["text.auc"] == pytest.approx(drift["text"]["auc"])

@@ -129,9 +129,7 @@ def test_a_trainer_trains_the_admin_promotes_and_the_ledger_tells_who_was_refuse
         the_trainer_is_refused(server, loser="2" if winner == "1" else "1")
         a_refusal_that_may_not_be_written_on_the_version_is_told_and_recorded(server, tuned)
         made = admins[0].does("promote", version=winner, to_model=HOME, **QUICK)
-        assert made.get("gate") == "promoted", [
-            check for check in ledger.records(HOME)[-1].checks if not check["held"]
-        ]
+        assert made.get("gate") == "promoted", [check for check in ledger.records(HOME)[-1].checks if not check["held"]]
         the_ledger_tells_it(admins[0], winner)
 
 

@@ -50,9 +50,7 @@ def answer(server: Serving, body: object) -> tuple[int, dict]:
 def rows(lived: tuple[Project, str], count: int) -> pd.DataFrame:
     mlflow.set_tracking_uri(lived[0].store)
     table = user_table.read(runs.fetch("latest", "users")[0])
-    chosen = table.frame.tail(count).drop(
-        columns=["cutoff", table.meta.spend_outcome, table.meta.orders_outcome]
-    )
+    chosen = table.frame.tail(count).drop(columns=["cutoff", table.meta.spend_outcome, table.meta.orders_outcome])
     return chosen.assign(documents=[list(texts) for texts in chosen["documents"]])
 
 

@@ -92,9 +92,7 @@ def test_no_torch_is_in_a_worker_whose_texts_are_warm(served: Served) -> None:
     assert not [one for one in family for part in one.memory_maps() if "torch" in part.path]
 
 
-@pytest.mark.parametrize(
-    "form", ["inputs", "instances", "dataframe_records", "dataframe_split", "no type", "parquet"]
-)
+@pytest.mark.parametrize("form", ["inputs", "instances", "dataframe_records", "dataframe_split", "no type", "parquet"])
 def test_every_form_is_answered_as_in_process(served: Served, form: str) -> None:
     rows = request_rows()
     body: object = {form: rows}
@@ -127,12 +125,7 @@ def changed(**columns: object) -> dict:
     [
         (changed(noise=CANARY), "application/json", 400, "row 0, noise: got a text"),
         (changed(noise=float("nan")), "application/json", 400, "row 0, noise: got NaN"),
-        (
-            changed(documents=[CANARY, 3]),
-            "application/json",
-            400,
-            "row 0, documents: got a list with a number",
-        ),
+        (changed(documents=[CANARY, 3]), "application/json", 400, "row 0, documents: got a list with a number"),
         (changed(extra=CANARY), "application/json", 400, "row 0, extra: got an extra column"),
         ({"inputs": [{"user_id": CANARY}]}, "application/json", 400, "row 0, noise: got no such column"),
         (changed(user_id="\ud800"), "application/json", 400, "no JSON in UTF-8"),

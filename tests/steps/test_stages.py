@@ -89,18 +89,10 @@ def test_a_version_that_was_rolled_back_passes_the_gate_to_staging_again(users: 
     lift("2")
     run(rollback)
     run(promote, users=users, version="2", to="staging")
-    assert [one.action for one in ledger.records(MODEL)] == [
-        "promote",
-        "promote",
-        "promote",
-        "rollback",
-        "promote",
-    ]
+    assert [one.action for one in ledger.records(MODEL)] == ["promote", "promote", "promote", "rollback", "promote"]
 
 
-def test_stages_tell_version_account_reason_and_what_was_forced(
-    users: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_stages_tell_version_account_reason_and_what_was_forced(users: str, capsys: pytest.CaptureFixture[str]) -> None:
     stand(production="2")
     run(promote, users=users, version="1", to="staging", force="a promise to sales")
     run(stages)
@@ -170,10 +162,7 @@ def test_history_shows_expected_gain_and_realised_gain_once_labels_mature(
     assert "On 800 rows of 400 users" in gain["note"]
     printed, html = capsys.readouterr().out, Path(runs.location(made["history_report"])).read_text()
     for text in (printed, html):
-        assert (
-            f"{gain['realised']['difference']:+.4f}" in text
-            and f"{gain['expected']['difference']:+.4f}" in text
-        )
+        assert f"{gain['realised']['difference']:+.4f}" in text and f"{gain['expected']['difference']:+.4f}" in text
 
 
 def test_history_tells_that_a_record_was_edited(users: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,9 +21,7 @@ from purchasing_power.model.splits import folds, split
 
 def test_a_runtime_that_is_left_open_is_named_before_the_fit(tmp_path: Path) -> None:
     asked = model_params(representation="encoder", head="logistic", encoder="minilm?runtime=auto")
-    blend = model_params(
-        representation="none", head="blend", members=(Member(1.0, asked), Member(2.0, asked))
-    )
+    blend = model_params(representation="none", head="blend", members=(Member(1.0, asked), Member(2.0, asked)))
     for params in (asked, blend):
         found = purchase_training.resolved(params, [], tmp_path)
         assert found.encoders == ("minilm?runtime=onnx-float32",)
@@ -52,9 +50,7 @@ class Collected:
         """Progress is of no interest here."""
 
 
-@pytest.mark.parametrize(
-    "changes, taken_over", [({}, True), ({"seed": 1}, False), ({"positive": "low"}, False)]
-)
+@pytest.mark.parametrize("changes, taken_over", [({}, True), ({"seed": 1}, False), ({"positive": "low"}, False)])
 def test_a_studys_scores_are_taken_over_where_they_are_of_the_same_folds(
     changes: dict[str, Any], taken_over: bool, tmp_path: Path
 ) -> None:

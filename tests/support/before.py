@@ -75,7 +75,6 @@ def _move(store: Path, place: str) -> None:
             for _, column, kind, *_ in database.execute(f"PRAGMA table_info('{table}')").fetchall():
                 if kind.upper().startswith(("VARCHAR", "TEXT")):
                     database.execute(
-                        f'UPDATE \'{table}\' SET "{column}" = replace("{column}", ?, ?)',
-                        (STORED_FOLDER, place),
+                        f'UPDATE \'{table}\' SET "{column}" = replace("{column}", ?, ?)', (STORED_FOLDER, place)
                     )
         database.commit()

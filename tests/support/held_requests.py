@@ -20,9 +20,7 @@ class Request:
 
 
 @contextmanager
-def way_through(
-    port: int, before: Callable[[Request], None], after: Callable[[Request], None]
-) -> Iterator[int]:
+def way_through(port: int, before: Callable[[Request], None], after: Callable[[Request], None]) -> Iterator[int]:
     """A port that hands every request on to ``port``; ``before`` and ``after`` may wait, or note that it was there."""
 
     class Handler(BaseHTTPRequestHandler):

@@ -27,10 +27,7 @@ class OrderGroups(OrderRanking):
         """Whether the groups stay when rows are resampled, and how many orders change theirs."""
         high = case.challenger.outputs(case.rows.frame) > 0.5
         agreement = measured(
-            "agreement",
-            lambda weights: np.ones(len(weights)) * high.mean(),
-            np.arange(len(high)),
-            Resampling(50),
+            "agreement", lambda weights: np.ones(len(weights)) * high.mean(), np.arange(len(high)), Resampling(50)
         )
         moved = None
         if case.champion is not None:

@@ -125,9 +125,7 @@ class OrderRanking(Kind):
         weights = np.zeros(X.shape[1])
         for _ in range(8):
             p = 1 / (1 + np.exp(-X @ weights))
-            weights += np.linalg.solve(
-                (X * (p * (1 - p))[:, None]).T @ X + np.eye(len(weights)), X.T @ (y - p)
-            )
+            weights += np.linalg.solve((X * (p * (1 - p))[:, None]).T @ X + np.eye(len(weights)), X.T @ (y - p))
         until = table.frame["ordered_at"].iloc[known].max() + pd.Timedelta(seconds=1)
         log.part()
         training = OrderTraining(table.digest(), options.seed, until.isoformat())

@@ -38,14 +38,7 @@ def postgres() -> Iterator[str]:
     data = folder / "data"
     making = [programs / "initdb", "-D", data, "-U", ACCOUNT, "-A", "trust", "--no-sync", "-E", "UTF8"]
     subprocess.run(making, check=True, capture_output=True, cwd=folder, **account)
-    settings = [
-        "-c",
-        "listen_addresses=127.0.0.1",
-        "-c",
-        "fsync=off",
-        "-c",
-        f"unix_socket_directories={folder}",
-    ]
+    settings = ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", f"unix_socket_directories={folder}"]
     server = subprocess.Popen(
         [programs / "postgres", "-D", data, "-p", str(port), *settings],
         stdout=subprocess.DEVNULL,

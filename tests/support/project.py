@@ -35,11 +35,7 @@ class Project:
     def environment(self) -> dict[str, str]:
         """The environment of a command."""
         path = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
-        settings = {
-            "MLFLOW_TRACKING_URI": self.store,
-            "PURCHASING_POWER_KEY": "a key for tests only",
-            "PATH": path,
-        }
+        settings = {"MLFLOW_TRACKING_URI": self.store, "PURCHASING_POWER_KEY": "a key for tests only", "PATH": path}
         # mlflow.set_experiment leaves its choice to child processes; a command typed by a user has none.
         inherited = {name: value for name, value in os.environ.items() if name != "MLFLOW_EXPERIMENT_ID"}
         return {**inherited, **settings, "MLFLOW_EXPERIMENT_NAME": "tests"}
@@ -47,18 +43,7 @@ class Project:
     def mlflow_run(self, entry: str, **parameters: str) -> subprocess.CompletedProcess[str]:
         """``mlflow run . -e entry --env-manager local -P …`` with this project's store."""
         given = [word for key, value in parameters.items() for word in ("-P", f"{key}={value}")]
-        command = [
-            sys.executable,
-            "-m",
-            "mlflow",
-            "run",
-            str(ROOT),
-            "-e",
-            entry,
-            "--env-manager",
-            "local",
-            *given,
-        ]
+        command = [sys.executable, "-m", "mlflow", "run", str(ROOT), "-e", entry, "--env-manager", "local", *given]
         command += ["--experiment-name", "tests"]
         return subprocess.run(
             command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=600
@@ -73,11 +58,7 @@ class Project:
         point = entry_points()[entry]
         module, code = importlib.import_module(point.module), 0
         out, err = io.StringIO(), io.StringIO()
-        with (
-            pytest.MonkeyPatch.context() as patch,
-            redirect_stdout(out),
-            redirect_stderr(err),
-        ):
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
             for name, value in self.environment.items():
                 patch.setenv(name, value)
             patch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)

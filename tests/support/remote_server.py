@@ -67,11 +67,7 @@ class RemoteServer:
 
     def account(self, name: str, password: str) -> dict[str, str]:
         """Environment of a command that an account runs against the server."""
-        return {
-            "MLFLOW_TRACKING_URI": self.uri,
-            "MLFLOW_TRACKING_USERNAME": name,
-            "MLFLOW_TRACKING_PASSWORD": password,
-        }
+        return {"MLFLOW_TRACKING_URI": self.uri, "MLFLOW_TRACKING_USERNAME": name, "MLFLOW_TRACKING_PASSWORD": password}
 
 
 @contextmanager

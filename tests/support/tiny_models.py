@@ -13,16 +13,7 @@ def _bert_tokenizer(folder: Path) -> int:
     from transformers import PreTrainedTokenizerFast
 
     letters = string.ascii_lowercase + string.digits + "我喜欢红色衣服😀!'.-"
-    pieces = [
-        "[PAD]",
-        "[UNK]",
-        "[CLS]",
-        "[SEP]",
-        *letters,
-        *(f"##{letter}" for letter in letters),
-        "milk",
-        "red",
-    ]
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, *(f"##{letter}" for letter in letters), "milk", "red"]
     vocabulary = {piece: number for number, piece in enumerate(pieces)}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)

@@ -77,9 +77,7 @@ def drift_of(
 ) -> DriftResult:
     """What a job detects in the current rows of a model."""
     unknown = Performance((), "Nothing is known yet.", 0)
-    return detect(
-        compare(KIND, model, reference, current, 0), meanings(model.meta), performance or unknown, 0
-    )
+    return detect(compare(KIND, model, reference, current, 0), meanings(model.meta), performance or unknown, 0)
 
 
 @cache
@@ -112,9 +110,7 @@ def of_sample(model: PurchasingModel, rows: UserTable) -> Reference:
         cutoff_users=(),
         score_cutoffs=(),
         importance={name: 1 / len(model.meta.features) for name in model.meta.features},
-        vectors=user_vectors(rows.frame, "user_id", partial(text_block, model), 0)
-        if DOCUMENTS in rows.frame
-        else None,
+        vectors=user_vectors(rows.frame, "user_id", partial(text_block, model), 0) if DOCUMENTS in rows.frame else None,
         terms=known_terms(sampled_bag(rows.frame, 0)) if DOCUMENTS in rows.frame else None,
         held_out=HeldOut({"prior": np.zeros(1)}),
     )

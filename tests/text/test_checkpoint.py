@@ -53,15 +53,7 @@ def test_the_fingerprint_follows_content_not_place(tiny_bert: Path, copy: Path) 
 
 
 def test_every_option_that_changes_a_vector_changes_the_fingerprint(tiny_bert: Path) -> None:
-    options = (
-        "",
-        "?pooling=max",
-        "?max_length=16",
-        "?overlap=3",
-        "?prefix=query",
-        "?prefix=query%3A",
-        "?layers=1",
-    )
+    options = ("", "?pooling=max", "?max_length=16", "?overlap=3", "?prefix=query", "?prefix=query%3A", "?layers=1")
     found = {checkpoint.find(f"{tiny_bert}{option}").fingerprint() for option in options}
     assert len(found) == len(options)
     assert checkpoint.find(f"{tiny_bert}?pooling=mean&runtime=onnx-float32&device=cpu").fingerprint() in found
@@ -72,12 +64,7 @@ def test_a_copy_keeps_the_fingerprint_and_the_options(tiny_gpt: Path, tmp_path: 
     source.copy(tmp_path / "new" / "gpt")
     copied = checkpoint.find(str(tmp_path / "new" / "gpt"))
     assert copied.fingerprint() == source.fingerprint()
-    assert (copied.pooling, copied.max_length, copied.overlap, copied.prefix) == (
-        "weighted_mean",
-        24,
-        7,
-        "query: ",
-    )
+    assert (copied.pooling, copied.max_length, copied.overlap, copied.prefix) == ("weighted_mean", 24, 7, "query: ")
     assert checkpoint.find(f"{tmp_path / 'new' / 'gpt'}?pooling=last").pooling == "last"
 
 
@@ -107,9 +94,7 @@ def test_windows_that_the_model_does_not_allow_are_refused(tiny_bert: Path) -> N
         ({"embedding_dimension": 16}, "mean"),
     ],
 )
-def test_sentence_transformers_own_files_say_the_pooling(
-    config: dict[str, object], pooling: str, copy: Path
-) -> None:
+def test_sentence_transformers_own_files_say_the_pooling(config: dict[str, object], pooling: str, copy: Path) -> None:
     (copy / "1_Pooling").mkdir()
     (copy / "1_Pooling" / "config.json").write_text(json.dumps(config))
     assert checkpoint.find(str(copy)).pooling == pooling

@@ -13,17 +13,7 @@ from purchasing_power.text import encoder as module
 from purchasing_power.text.encoder import Encoder
 from purchasing_power.text.runtime import base
 
-TEXTS = [
-    "red milk",
-    "",
-    "a",
-    "我喜欢红色衣服",
-    "good 😀 shirt",
-    "z" * 20,
-    "milk " * 25,
-    "milk " * 300 + "red",
-    "red",
-]
+TEXTS = ["red milk", "", "a", "我喜欢红色衣服", "good 😀 shirt", "z" * 20, "milk " * 25, "milk " * 300 + "red", "red"]
 OPTIONS = "?pooling=max&max_length=20&overlap=5&prefix=red%3A%20"
 
 
@@ -116,16 +106,12 @@ def test_any_model_may_be_pooled_in_any_way(pooling: str, model: str, request: p
 
 
 @pytest.mark.parametrize("model", ["tiny_bert", "tiny_gpt"])
-def test_a_prefix_stands_before_the_text_and_before_every_window(
-    model: str, request: pytest.FixtureRequest
-) -> None:
+def test_a_prefix_stands_before_the_text_and_before_every_window(model: str, request: pytest.FixtureRequest) -> None:
     folder = request.getfixturevalue(model)
     plain = Encoder.open(f"{folder}?overlap=0")
     prefixed = Encoder.open(f"{folder}?overlap=0&prefix=red%3A%20")
     texts = ["milk", "", "good 😀"]
-    np.testing.assert_allclose(
-        prefixed.encode(texts), plain.encode([f"red: {text}" for text in texts]), atol=1e-5
-    )
+    np.testing.assert_allclose(prefixed.encode(texts), plain.encode([f"red: {text}" for text in texts]), atol=1e-5)
     ids = prefixed._ready().tokens.windows(["milk " * 100]).ids
     lead = plain._ready().tokens.windows(["red:"]).ids[0]
     lead = lead[: len(lead) - len(plain._ready().tokens.after)]
@@ -149,9 +135,7 @@ def test_repeated_texts_are_run_once(tiny_bert: Path, monkeypatch: pytest.Monkey
     np.testing.assert_array_equal(found[[0, 0]], found[[2, 3]])
 
 
-def test_a_runtime_and_a_device_that_cannot_be_are_refused(
-    tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_runtime_and_a_device_that_cannot_be_are_refused(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     for left_open in ("auto", "exact"):
@@ -168,10 +152,7 @@ def test_runtimes_have_keys_and_encoders_of_their_own_but_one_fingerprint(tiny_b
     one, other = Encoder.open(str(tiny_bert)), Encoder.open(f"{tiny_bert}?runtime=onnx-float32")
     assert one is not other
     assert one.fingerprint == other.fingerprint
-    assert (one.store_key, other.store_key) == (
-        f"{one.fingerprint}-float32",
-        f"{one.fingerprint}-onnx-float32",
-    )
+    assert (one.store_key, other.store_key) == (f"{one.fingerprint}-float32", f"{one.fingerprint}-onnx-float32")
     assert one.size_mb == (tiny_bert / "model.safetensors").stat().st_size / 1e6
 
 
@@ -196,9 +177,7 @@ def test_a_model_is_opened_once_and_again_when_its_files_change(tiny_bert: Path,
     assert Encoder.open(str(folder)) is not first
 
 
-@pytest.mark.parametrize(
-    ("model", "options"), [("tiny_bert", ""), ("tiny_gpt", OPTIONS), ("tiny_bert", OPTIONS)]
-)
+@pytest.mark.parametrize(("model", "options"), [("tiny_bert", ""), ("tiny_gpt", OPTIONS), ("tiny_bert", OPTIONS)])
 def test_a_saved_model_gives_the_same_fingerprint_and_vectors(
     model: str, options: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
@@ -285,12 +264,7 @@ def test_minilm_equals_sentence_transformers() -> None:
     texts = [
         f"{adjective} {noun}"
         for adjective in ("fresh red", "cheap", "großer", "很好的", "😀")
-        for noun in (
-            "milk",
-            "shoes",
-            "Käse 2.5%",
-            "衣服，质量不错。I bought it twice and would buy it again!",
-        )
+        for noun in ("milk", "shoes", "Käse 2.5%", "衣服，质量不错。I bought it twice and would buy it again!")
     ]
     model = sentence_transformers.SentenceTransformer(str(encoder.source.folder), device="cpu")
     np.testing.assert_allclose(encoder.encode(texts), model.encode(texts), atol=1e-5)

@@ -42,10 +42,7 @@ def test_a_folder_with_a_space_or_a_percent_sign_is_taken_as_it_stands() -> None
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (
-            "minilm?poling=mean",
-            r"unknown option 'poling'; allowed are pooling, max_length.*Did you mean pooling\?",
-        ),
+        ("minilm?poling=mean", r"unknown option 'poling'; allowed are pooling, max_length.*Did you mean pooling\?"),
         ("minilm?zzz=1", r"unknown option 'zzz'.*Correct the spelling"),
         ("minilm?pooling=sum", "pooling: got 'sum'; allowed are mean, cls, max, last, weighted_mean"),
         ("minilm?runtime=fast", "runtime: got 'fast'; allowed are exact, auto, float32"),

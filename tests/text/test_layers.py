@@ -45,10 +45,7 @@ def test_a_saved_model_runs_as_many_layers_as_before(
 
 
 def test_all_layers_are_the_model_itself(tiny_bert: Path) -> None:
-    assert (
-        checkpoint.find(f"{tiny_bert}?layers=2").fingerprint()
-        == checkpoint.find(str(tiny_bert)).fingerprint()
-    )
+    assert checkpoint.find(f"{tiny_bert}?layers=2").fingerprint() == checkpoint.find(str(tiny_bert)).fingerprint()
 
 
 def test_more_layers_than_the_model_has_are_refused(tiny_bert: Path) -> None:

@@ -9,16 +9,13 @@ from scipy import sparse
 from purchasing_power.text.vectorize import fit_reduction, fit_svd, reduce
 from purchasing_power.text.weighting import mean_vectors
 
-VECTORS = np.random.default_rng(0).normal(size=(200, 8)).astype(np.float32) * np.arange(
-    1, 9, dtype=np.float32
-)
+VECTORS = np.random.default_rng(0).normal(size=(200, 8)).astype(np.float32) * np.arange(1, 9, dtype=np.float32)
 EVERY = sparse.csr_matrix(np.eye(200))
 
 
 def test_whitening_makes_variances_equal_and_pca_keeps_their_order() -> None:
     white, plain = (
-        reduce(fit_reduction(VECTORS, 4, kind, 0), EVERY, VECTORS).var(axis=0, ddof=1)
-        for kind in ("whitening", "pca")
+        reduce(fit_reduction(VECTORS, 4, kind, 0), EVERY, VECTORS).var(axis=0, ddof=1) for kind in ("whitening", "pca")
     )
     np.testing.assert_allclose(white, 1, rtol=1e-3)
     assert plain.mean() == pytest.approx(1, rel=1e-3) and (np.diff(plain) < -0.05).all()

@@ -57,9 +57,7 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("precision", ["float32", "onnx-float32"])
-def test_every_pooling_is_that_of_the_torch_model(
-    precision: str, pooling: str, tiny_bert: Path, exports: Path
-) -> None:
+def test_every_pooling_is_that_of_the_torch_model(precision: str, pooling: str, tiny_bert: Path, exports: Path) -> None:
     source = checkpoint.find(f"{tiny_bert}?pooling={pooling}")
     expected = TorchRuntime(source, device="cpu").pooled(_windows())
     found = _open(tiny_bert, precision, exports, pooling).pooled(_windows())
@@ -75,9 +73,7 @@ def test_graphs_keep_near_the_torch_model(precision: str, tiny_bert: Path, expor
 
 @pytest.mark.parametrize("pooling", ["last", "weighted_mean"])
 @pytest.mark.parametrize("precision", ["float32", "onnx-float32", SLOW_BF16])
-def test_a_gpt_like_model_runs_in_every_runtime(
-    precision: str, pooling: str, tiny_gpt: Path, exports: Path
-) -> None:
+def test_a_gpt_like_model_runs_in_every_runtime(precision: str, pooling: str, tiny_gpt: Path, exports: Path) -> None:
     source = checkpoint.find(f"{tiny_gpt}?pooling={pooling}")
     expected = TorchRuntime(source, device="cpu").pooled(_windows())
     found = _open(tiny_gpt, precision, exports, pooling).pooled(_windows())
@@ -176,9 +172,7 @@ def test_two_int8_products_of_an_onnx_graph_fit_into_16_bits(tiny_bert: Path, tm
 
     _open(tiny_bert, "onnx-int8", tmp_path)
     [file] = tmp_path.glob("*/*/graph.onnx")
-    tensors = [
-        onnx.numpy_helper.to_array(each, str(file.parent)) for each in onnx.load(file).graph.initializer
-    ]
+    tensors = [onnx.numpy_helper.to_array(each, str(file.parent)) for each in onnx.load(file).graph.initializer]
     weights = [values.astype(int) for values in tensors if values.dtype == np.int8 and values.ndim == 2]
     # Two layers of six products, and the pooler's is not among them.
     assert len(weights) == 12
@@ -197,9 +191,7 @@ def test_a_channel_of_large_values_does_not_coarsen_the_others_in_int8(
     for name in weights:
         if name.endswith("LayerNorm.weight"):
             weights[name][3] *= 100
-        elif weights[name].ndim == 2 and weights[name].shape[1] == len(
-            weights["embeddings.LayerNorm.weight"]
-        ):
+        elif weights[name].ndim == 2 and weights[name].shape[1] == len(weights["embeddings.LayerNorm.weight"]):
             # The products that read the channel make of it what they made before.
             weights[name][:, 3] /= 100 if "layer" in name else 1
     save_file(weights, tmp_path / "bert" / "model.safetensors", {"format": "pt"})

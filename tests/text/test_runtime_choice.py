@@ -100,9 +100,7 @@ def test_the_vectors_of_exact_are_those_of_float32(tiny_bert: Path) -> None:
 
 
 @pytest.mark.slow
-def test_bfloat16_is_compared_before_it_passes_for_exact(
-    tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bfloat16_is_compared_before_it_passes_for_exact(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("openvino")
     monkeypatch.setattr(base, "processor_features", lambda: base.BFLOAT16_INSTRUCTIONS)
     for least, runtime in ((0.9, "openvino-bf16"), (1.1, "onnx-float32")):
@@ -110,9 +108,7 @@ def test_bfloat16_is_compared_before_it_passes_for_exact(
         assert resolve(str(tiny_bert), TEXTS).runtime == runtime
 
 
-def test_what_is_not_installed_is_passed_over_with_its_reason(
-    tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_not_installed_is_passed_over_with_its_reason(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "find_spec", lambda name: None if name == "onnxruntime" else find_spec(name))
     for asked in ("auto", "exact"):
         choice = resolve(str(tiny_bert), TEXTS, asked)
@@ -133,9 +129,7 @@ def test_cuda_runs_float32_in_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve("minilm", TEXTS).why == "float32 on CUDA"
 
 
-def test_without_texts_no_runtime_is_taken_that_would_have_to_be_compared(
-    tiny_bert: Path, tmp_path: Path
-) -> None:
+def test_without_texts_no_runtime_is_taken_that_would_have_to_be_compared(tiny_bert: Path, tmp_path: Path) -> None:
     choice = resolve(str(tiny_bert), [], "auto", cache=tmp_path)
     assert choice.runtime == "onnx-float32"
     assert "not onnx-int8: there is no text to compare its vectors on" in choice.why

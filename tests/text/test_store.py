@@ -105,9 +105,7 @@ def test_a_new_process_finds_what_an_old_one_stored(tmp_path: Path, monkeypatch:
     assert encoder.seen == []
 
 
-def test_a_kill_while_encoding_loses_one_chunk_at_most(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_kill_while_encoding_loses_one_chunk_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Killed(CountingEncoder):
         def encode(self, texts: Sequence[str], progress: bool = False) -> np.ndarray:
             if len(self.seen) >= 20:
@@ -195,9 +193,7 @@ def _spoil(shard: Path, damage: str) -> None:
     length = int.from_bytes(content[:8], "little")
     vectors = json.loads(content[8 : 8 + length])["vectors"]["data_offsets"]
     content[8 + length + vectors[0] + 2] ^= 0x40
-    shard.write_bytes(
-        {"truncated": content[:-5], "empty": b"", "flipped": content, "text": b"x" * 99}[damage]
-    )
+    shard.write_bytes({"truncated": content[:-5], "empty": b"", "flipped": content, "text": b"x" * 99}[damage])
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "flipped", "text"])
@@ -229,10 +225,7 @@ def test_one_damaged_vector_spoils_no_other(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_store_in_half_precision_gives_at_once_what_it_gives_later(tmp_path: Path) -> None:
     values = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
-    for name, store in (
-        ("folder", VectorStore(tmp_path, "float16")),
-        ("memory", VectorStore(None, "float16")),
-    ):
+    for name, store in (("folder", VectorStore(tmp_path, "float16")), ("memory", VectorStore(None, "float16"))):
         put = store.put(KEY, list("abcd"), values)
         assert put.dtype == np.float32
         np.testing.assert_allclose(put, values, rtol=1e-3, err_msg=name)
@@ -248,9 +241,7 @@ def test_the_run_that_encodes_gives_what_a_later_run_reads(tmp_path: Path, new_p
 
     for dtype in ("float32", "float16"):
         first = vectors(Third(), ["a", "milk"], VectorStore(tmp_path / dtype, dtype))
-        np.testing.assert_array_equal(
-            vectors(Third(), ["a", "milk"], VectorStore(tmp_path / dtype, dtype)), first
-        )
+        np.testing.assert_array_equal(vectors(Third(), ["a", "milk"], VectorStore(tmp_path / dtype, dtype)), first)
 
 
 def test_an_unknown_dtype_is_refused() -> None:
@@ -316,9 +307,7 @@ def test_pruning_takes_the_least_recently_used_shards_until_the_size_is_kept(tmp
         prune(tmp_path, -1)
 
 
-def test_a_reader_goes_on_while_shards_are_pruned_and_joined(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reader_goes_on_while_shards_are_pruned_and_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "MANY_SHARDS", 3)
     texts = [f"text {n}" for n in range(60)]
     stop = threading.Event()
@@ -357,9 +346,7 @@ def test_a_look_up_reads_what_it_needs_not_the_whole_store(tmp_path: Path, new_p
     )
     values = np.repeat(np.arange(20_000, dtype=np.float32)[:, None], 500, 1)
     VectorStore(tmp_path).put(KEY, [f"text {n}" for n in range(20_000)], values)
-    done = subprocess.run(
-        [sys.executable, "-c", code, tmp_path, KEY], check=True, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path, KEY], check=True, capture_output=True, text=True)
     assert float(done.stdout) < 5, "the shard has 40 MB"
 
 

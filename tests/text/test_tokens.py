@@ -13,9 +13,7 @@ TEXTS = ["Red milk!", "", "我喜欢 [SEP] 😀", "milk " * 60]
 
 
 @pytest.mark.parametrize("model", ["tiny_bert", "tiny_gpt"])
-def test_one_window_holds_the_tokens_that_transformers_gives(
-    model: str, request: pytest.FixtureRequest
-) -> None:
+def test_one_window_holds_the_tokens_that_transformers_gives(model: str, request: pytest.FixtureRequest) -> None:
     from transformers import AutoTokenizer
 
     folder = request.getfixturevalue(model)

@@ -71,9 +71,7 @@ def test_a_row_does_not_depend_on_the_rows_beside_it(transformer) -> None:
     transformer.fit(frame)
     together = _dense(transformer.transform(frame))
     for row in range(0, len(frame), 7):
-        np.testing.assert_allclose(
-            _dense(transformer.transform(frame.iloc[[row]]))[0], together[row], atol=1e-5
-        )
+        np.testing.assert_allclose(_dense(transformer.transform(frame.iloc[[row]]))[0], together[row], atol=1e-5)
 
 
 def test_arrow_lists_and_a_series_give_the_same(transformer) -> None:
@@ -210,9 +208,7 @@ def test_a_warm_store_serves_without_the_models_weights(
 
 
 def test_another_encoder_than_the_fitted_one_is_refused(tiny_bert: Path, tiny_gpt: Path) -> None:
-    fitted = (
-        EncodedDocuments(str(tiny_bert), components=2).fit(_documents()).set_params(encoder=str(tiny_gpt))
-    )
+    fitted = EncodedDocuments(str(tiny_bert), components=2).fit(_documents()).set_params(encoder=str(tiny_gpt))
     with pytest.raises(DataError, match="the model was fitted with"):
         fitted.transform(_documents())
 
@@ -238,9 +234,7 @@ def test_a_text_that_no_fitted_row_has_weighs_most(tiny_bert: Path) -> None:
 
 
 def test_terms_are_kept_as_they_are_among_a_hundred_thousand_without_a_dense_matrix() -> None:
-    frame = pd.DataFrame(
-        {"documents": [[" ".join(f"w{n * 50 + k}" for k in range(50))] for n in range(2000)]}
-    )
+    frame = pd.DataFrame({"documents": [[" ".join(f"w{n * 50 + k}" for k in range(50))] for n in range(2000)]})
     fitted = TfidfDocuments(max_features=10**6, ngram_max=1, min_df=1, components=None)
     found = fitted.fit_transform(frame)
     assert sparse.issparse(found) and found.shape == (2000, 100_000) and found.nnz == 100_000

@@ -23,9 +23,7 @@ def test_windows_lose_no_token_and_pass_no_limit(lengths: list[int], max_length:
 
 
 @given(st.lists(st.integers(0, 40), max_size=8), st.integers(1, 9), st.integers(0, 8))
-def test_every_token_counts_once_however_many_windows_hold_it(
-    lengths: list[int], size: int, overlap: int
-) -> None:
+def test_every_token_counts_once_however_many_windows_hold_it(lengths: list[int], size: int, overlap: int) -> None:
     found = split([[5] * length for length in lengths], [], [], size, min(overlap, size - 1), [])
     totals = np.bincount(found.owner, weights=found.weight, minlength=len(lengths))
     np.testing.assert_allclose(totals, [max(length, 1) for length in lengths], rtol=1e-5)

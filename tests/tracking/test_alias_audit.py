@@ -14,13 +14,7 @@ def records(*facts: dict[str, Any]) -> list[Record]:
 
 
 def up(version: str, before: str | None, run: str = "r") -> dict[str, Any]:
-    return {
-        "action": "promote",
-        "version": version,
-        "to_stage": "production",
-        "before": before,
-        "run_id": run,
-    }
+    return {"action": "promote", "version": version, "to_stage": "production", "before": before, "run_id": run}
 
 
 def stands(found: list[Record]) -> dict[str, str | None]:
@@ -34,13 +28,7 @@ def test_a_promotion_leaves_the_version_before_as_previous() -> None:
 
 
 def test_a_rollback_and_a_retired_alias_move_stages_and_a_refusal_moves_none() -> None:
-    back = {
-        "action": "rollback",
-        "version": "2",
-        "to_stage": "production",
-        "before": "3",
-        "data": {"previous": "1"},
-    }
+    back = {"action": "rollback", "version": "2", "to_stage": "production", "before": "3", "data": {"previous": "1"}}
     gone = {"action": "retire", "version": "1", "from_stage": "previous"}
     refused = {"action": "refuse", "version": "9", "to_stage": "production"}
     found = records(up("1", None), up("2", "1"), up("3", "2"), back, refused)

@@ -56,9 +56,7 @@ def test_an_edit_with_a_new_digest_breaks_the_chain(three: list[Record]) -> None
     path = artifact(2)
     kept = path.read_text()
     changed = Record(**{**json.loads(kept), "reason": "another"})
-    path.write_text(
-        json.dumps({**json.loads(kept), "reason": "another", "digest": changed.computed_digest()})
-    )
+    path.write_text(json.dumps({**json.loads(kept), "reason": "another", "digest": changed.computed_digest()}))
     try:
         (fault,) = faults()
         assert fault.startswith("Record 3 does not follow the record before it")
@@ -67,8 +65,7 @@ def test_an_edit_with_a_new_digest_breaks_the_chain(three: list[Record]) -> None
 
 
 @pytest.mark.parametrize(
-    ("number", "said"),
-    [(1, "Records before number 2"), (2, "Records before number 3"), (3, "newest records")],
+    ("number", "said"), [(1, "Records before number 2"), (2, "Records before number 3"), (3, "newest records")]
 )
 def test_a_deleted_record_is_seen(three: list[Record], number: int, said: str) -> None:
     MlflowClient().delete_run(artifact(number).parents[1].name)

@@ -27,13 +27,9 @@ with lock.held("stages of m"):
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def registry(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
+def registry(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The registry's database; the lock needs nothing in it."""
-    with (
-        postgres() if request.param == "postgresql" else nullcontext(f"sqlite:///{tmp_path}/mlflow.db") as uri
-    ):
+    with postgres() if request.param == "postgresql" else nullcontext(f"sqlite:///{tmp_path}/mlflow.db") as uri:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         mlflow.set_tracking_uri(uri)
         yield

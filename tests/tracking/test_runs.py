@@ -58,9 +58,7 @@ def test_living_and_foreign_runs_are_left_alone(client: MlflowClient) -> None:
     assert runs.reap(client) == []
 
 
-def test_an_unmarked_project_run_is_ended_after_an_hour(
-    client: MlflowClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unmarked_project_run_is_ended_after_an_hour(client: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
     old = started(client, **{"mlflow.project.entryPoint": "train"})
     now = runs.time.time()
     monkeypatch.setattr(runs.time, "time", lambda: now + runs.UNMARKED_PATIENCE_S + 1)

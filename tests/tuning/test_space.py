@@ -31,9 +31,7 @@ EVERYTHING: dict[str, Any] = {
     "losses": choices(ModelParams, "loss"),
     "weightings": choices(ModelParams, "weighting"),
     "reductions": choices(ModelParams, "reduction"),
-    "settings": read_settings(
-        "finetune=full|lora,tfidf_width=0|5000,ngram_max=1|2,token_vectors=table|states|trained"
-    ),
+    "settings": read_settings("finetune=full|lora,tfidf_width=0|5000,ngram_max=1|2,token_vectors=table|states|trained"),
 }
 
 

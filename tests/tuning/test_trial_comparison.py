@@ -16,9 +16,7 @@ NEARLY = model_params(representation="none", head="logistic", C=0.11)
 BAD = model_params(representation="none", head="lightgbm", trees=1, leaf_rows=30)
 
 
-@pytest.mark.parametrize(
-    ("table", "target"), [(panel(), "tier"), (panel(), "spend"), (flat(classes=3), "label")]
-)
+@pytest.mark.parametrize(("table", "target"), [(panel(), "tier"), (panel(), "spend"), (flat(classes=3), "label")])
 def test_the_figure_is_the_mean_over_folds_and_lies_in_its_interval(table, target: str) -> None:
     checked = CrossValidation(table, folds(table, split(table).known, 2), target)
     found = compare_trials(checked, [GOOD, BAD], replicates=200)

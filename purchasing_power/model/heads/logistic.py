@@ -50,15 +50,11 @@ class Logistic(MatrixHead):
         from sklearn.linear_model import LogisticRegression, Ridge, TweedieRegressor
 
         if fitting.task != "regression":
-            return LogisticRegression(
-                C=self.C, class_weight=class_weight(fitting.params), max_iter=2_000
-            ).fit(X, y)
+            return LogisticRegression(C=self.C, class_weight=class_weight(fitting.params), max_iter=2_000).fit(X, y)
         if fitting.params.loss == TWEEDIE:
             # Its deviance is a mean over rows where ridge has a sum: C then means the same in both.
             alpha = 1.0 / (self.C * X.shape[0])
-            model = TweedieRegressor(
-                power=fitting.params.tweedie_power, link="log", alpha=alpha, max_iter=2_000
-            )
+            model = TweedieRegressor(power=fitting.params.tweedie_power, link="log", alpha=alpha, max_iter=2_000)
             return model.fit(X, y)
         return Ridge(alpha=1.0 / self.C).fit(X, y)
 

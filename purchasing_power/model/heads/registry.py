@@ -13,17 +13,7 @@ from purchasing_power.model.heads.textcnn import TextCnn
 from purchasing_power.model.params import Head
 
 HEADS: dict[str, type[Head]] = {
-    head.name: head
-    for head in (
-        Logistic,
-        Svm,
-        RbfSvm,
-        LightGBM,
-        Mlp,
-        TextCnn,
-        Finetuned,
-        Blend,
-    )
+    head.name: head for head in (Logistic, Svm, RbfSvm, LightGBM, Mlp, TextCnn, Finetuned, Blend)
 }
 # What a model has where nothing else is asked for, and what a study tries first.
 DEFAULT = LightGBM

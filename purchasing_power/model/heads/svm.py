@@ -113,9 +113,7 @@ def newton_fit(machine: LinearSVC, X: np.ndarray, y: np.ndarray) -> LinearSVC:
     X, y = check_X_y(X, y, dtype=np.float64)
     classes = np.unique(y)
     if len(classes) < 2:
-        raise ValueError(
-            f"A linear SVM separates classes: got class {classes[0]} alone. Give rows of two or more."
-        )
+        raise ValueError(f"A linear SVM separates classes: got class {classes[0]} alone. Give rows of two or more.")
     balance = compute_class_weight(machine.class_weight, classes=classes, y=y)
     rows = np.column_stack([X, np.ones(len(X))])
     vectors = []
@@ -123,9 +121,7 @@ def newton_fit(machine: LinearSVC, X: np.ndarray, y: np.ndarray) -> LinearSVC:
     for place in range(1 if len(classes) == 2 else 0, len(classes)):
         positive = y == classes[place]
         others = balance[0] if len(classes) == 2 else 1.0
-        vectors.append(
-            _against_the_rest(rows, positive, machine.C * np.where(positive, balance[place], others))
-        )
+        vectors.append(_against_the_rest(rows, positive, machine.C * np.where(positive, balance[place], others)))
     weights = np.array(vectors)
     machine.classes_, machine.n_features_in_ = classes, X.shape[1]
     machine.coef_, machine.intercept_ = weights[:, :-1], weights[:, -1]

@@ -5,13 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from purchasing_power.model.networks.settings import (
-    TABLE,
-    TRAINED,
-    TextCnnSettings,
-    draw_finetuning,
-    draw_training,
-)
+from purchasing_power.model.networks.settings import TABLE, TRAINED, TextCnnSettings, draw_finetuning, draw_training
 from purchasing_power.model.params import SQUARED, TEXTS, TWEEDIE, Choice, Draw, Head, ModelParams
 from purchasing_power.model.scorer import Fitting, Scorer
 from purchasing_power.snapshot.user_table import UserTableMeta

@@ -45,9 +45,7 @@ class TextCnnModule(nn.Module):
 
     vectors: Tensor
 
-    def __init__(
-        self, vectors: Tensor, columns: int, filters: int, hidden: int, outputs: int, dropout: float
-    ) -> None:
+    def __init__(self, vectors: Tensor, columns: int, filters: int, hidden: int, outputs: int, dropout: float) -> None:
         super().__init__()
         # The language model's own table, left as it is: rare words keep their vectors.
         self.register_buffer("vectors", vectors, persistent=False)

@@ -60,9 +60,7 @@ def first_tokens(documents: pd.Series, tokens: Tokens, most: int, least: int) ->
     windows = [cut.ids[first] for first in firsts]
     starts = np.concatenate([[0], np.cumsum([len(window) for window in windows])]).astype(np.int64)
     of_rows = [
-        np.concatenate(
-            [np.zeros(0, np.int64), *(np.arange(starts[text], starts[text + 1]) for text in texts)]
-        )
+        np.concatenate([np.zeros(0, np.int64), *(np.arange(starts[text], starts[text + 1]) for text in texts)])
         for texts in np.split(rows.share.indices, rows.share.indptr[1:-1])
     ]
     width = max([least, *(min(len(one), most) for one in of_rows)])

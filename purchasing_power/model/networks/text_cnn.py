@@ -129,9 +129,7 @@ class TextCnnScorer:
         (folder / DESCRIPTION).write_text(json.dumps(values))
 
 
-def fit(
-    settings: TextCnnSettings, params: ModelParams, meta: UserTableMeta, fitting: Fitting
-) -> TextCnnScorer:
+def fit(settings: TextCnnSettings, params: ModelParams, meta: UserTableMeta, fitting: Fitting) -> TextCnnScorer:
     """Fit a text CNN on the token vectors of ``params.encoder``, which stays as it is unless they are to be trained.
 
     Part of the fitted rows is held out to stop by; see :func:`~purchasing_power.model.networks.holdout.hold_out`.

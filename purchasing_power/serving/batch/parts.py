@@ -36,9 +36,7 @@ class RowSource(Protocol):
     def digest(self) -> str:
         """Hex digest of the rows."""
 
-    def batches(
-        self, group: int, size: int, cutoff: pd.Timestamp | None
-    ) -> Iterator[tuple[int, pd.DataFrame]]:
+    def batches(self, group: int, size: int, cutoff: pd.Timestamp | None) -> Iterator[tuple[int, pd.DataFrame]]:
         """Rows of a cutoff in each batch of a group, and how many rows the batch has with those of other cutoffs."""
 
 
@@ -54,9 +52,7 @@ class FrameSource:
         """All rows."""
         return (len(self.frame),)
 
-    def batches(
-        self, group: int, size: int, cutoff: pd.Timestamp | None
-    ) -> Iterator[tuple[int, pd.DataFrame]]:
+    def batches(self, group: int, size: int, cutoff: pd.Timestamp | None) -> Iterator[tuple[int, pd.DataFrame]]:
         """Slices of at most ``size`` rows."""
         for start in range(0, len(self.frame), size):
             part = self.frame.iloc[start : start + size]
@@ -101,9 +97,7 @@ def score_parts(
                 bar.update(group_rows)
                 parts += [path for path, rows in zip(paths, done, strict=True) if rows]
                 continue
-            for path, rows, (read, frame) in zip(
-                paths, done, table.batches(group, size, cutoff), strict=True
-            ):
+            for path, rows, (read, frame) in zip(paths, done, table.batches(group, size, cutoff), strict=True):
                 if rows is None:
                     _write(predict(frame) if len(frame) else frame[[]], path)
                 if len(frame):

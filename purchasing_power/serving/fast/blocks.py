@@ -281,9 +281,7 @@ def _weights(block: Any, documents: list[str]) -> tuple[list[str], np.ndarray]:
     return distinct, weights
 
 
-def _projection(
-    block: Any,
-) -> tuple[int, np.ndarray | float, Callable[[np.ndarray], np.ndarray]]:
+def _projection(block: Any) -> tuple[int, np.ndarray | float, Callable[[np.ndarray], np.ndarray]]:
     """Columns, the centre to take off a mean, and what reduces vectors, shape (n, dimension), without centring them."""
     if block.components is None:
         return block.dimension_, 0.0, lambda vectors: vectors

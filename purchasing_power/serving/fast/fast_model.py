@@ -20,13 +20,7 @@ from purchasing_power.model.predictions import prediction_columns
 from purchasing_power.model.table_scorer import TableScorer, stacked
 from purchasing_power.model.typical_user import probe_rows
 from purchasing_power.serving.fast.blocks import block
-from purchasing_power.serving.fast.fitted_parts import (
-    Fitted,
-    Unsupported,
-    class_name,
-    read_calibrator,
-    read_scorer,
-)
+from purchasing_power.serving.fast.fitted_parts import Fitted, Unsupported, class_name, read_calibrator, read_scorer
 from purchasing_power.serving.rows import RequestColumns, Rows, rows_of_frame
 from purchasing_power.snapshot.target import Target
 from purchasing_power.snapshot.user_table import UserTableMeta
@@ -77,9 +71,7 @@ class FastModel:
         rows, columns = probe_rows(model.typical, model.meta), RequestColumns.of(model.meta)
         path = fast_path(model.scorer, model.calibrator, model.target, columns)
         agrees = _agrees(path, rows_of_frame(rows, columns), model.outputs(rows))
-        return cls(
-            model.meta, model.target, model.score_levels, path if agrees else None, FAST_ROWS, lambda: model
-        )
+        return cls(model.meta, model.target, model.score_levels, path if agrees else None, FAST_ROWS, lambda: model)
 
     @classmethod
     def open(cls, folder: Path) -> FastModel:
@@ -162,9 +154,7 @@ def _agrees(path: FastPath, rows: Rows, outputs: Any) -> bool:
     outputs = np.asarray(outputs, np.float64)
     agrees = bool(np.allclose(path(rows), outputs, rtol=TOLERANCE, atol=TOLERANCE))
     if not agrees:
-        log.warning(
-            "fast path: its predictions of probe rows differ from the full model's, which serves alone"
-        )
+        log.warning("fast path: its predictions of probe rows differ from the full model's, which serves alone")
     return agrees
 
 

@@ -61,8 +61,7 @@ def read_scorer(folder: Path, params: ModelParams) -> BlendScorer | TableScorer:
     """
     if params.members:
         members = [
-            read_scorer(folder / MEMBER.format(number), member.params)
-            for number, member in enumerate(params.members)
+            read_scorer(folder / MEMBER.format(number), member.params) for number, member in enumerate(params.members)
         ]
         weights = tuple(member.weight for member in params.members)
         return BlendScorer(tuple(members), weights, json.loads((folder / BLEND).read_text())["task"])

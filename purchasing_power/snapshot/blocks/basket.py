@@ -37,7 +37,7 @@ def _recent_amounts(days: int) -> list[Feature]:
             f"Mean amount of an order in the last {days} days.",
             f"近 {days} 天平均每单金额",
             lambda t: mean(t.amount, t.age_days <= days),
-        ),
+        )
     ]
 
 

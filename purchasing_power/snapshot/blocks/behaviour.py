@@ -60,13 +60,7 @@ def _per_order(plan: Plan) -> list[Feature]:
     days = plan.lookback
     events, last_zh = "Events over orders, lookback.", f"近 {days} 天"
     rates = [
-        Feature(
-            f"events_per_order_{days}d",
-            "events per order",
-            events,
-            f"{last_zh}每单对应的行为事件数",
-            _rate(days),
-        )
+        Feature(f"events_per_order_{days}d", "events per order", events, f"{last_zh}每单对应的行为事件数", _rate(days))
     ]
     if VIEW in plan.events:
         views, name = "Views over orders, lookback.", f"{last_zh}每单对应的浏览次数"

@@ -18,11 +18,7 @@ UNKNOWN = "Lines of unknown {0} count in the divisor only, so the shares need no
 def product_rows(history: History) -> ir.Table:
     """One row per user, cutoff and product bought within the lookback."""
     rows = history.at_cutoffs(history.lines.select("user", "second", "product", "amount"))
-    figures = {
-        "first_age_days": rows.age_days.max(),
-        "last_age_days": rows.age_days.min(),
-        "lines": rows.count(),
-    }
+    figures = {"first_age_days": rows.age_days.max(), "last_age_days": rows.age_days.min(), "lines": rows.count()}
     return rows.group_by("user", "cutoff", "product").aggregate(amount=total(rows.amount), **figures)
 
 
@@ -44,9 +40,7 @@ def product_features(plan: Plan) -> list[Feature]:
     of_top = f"Share of spend in the last {days} days on the product with the largest spend."
     return [
         *_counts("products", "购买的不同商品数", plan, lambda t: t["product"].notnull()),
-        Feature(
-            f"repeat_product_share_{days}d", "share", of_repeated, f"近 {days} 天复购商品消费占比", repeated
-        ),
+        Feature(f"repeat_product_share_{days}d", "share", of_repeated, f"近 {days} 天复购商品消费占比", repeated),
         Feature(f"new_product_share_{recent}d", "share", of_new, f"近 {recent} 天新商品占比", new),
         Feature(f"top_product_share_{days}d", "share", of_top, f"近 {days} 天消费最多的商品占比", top),
     ]
@@ -88,9 +82,7 @@ def _counts(stem: str, chinese_name: str, plan: Plan, known: Callable[[ir.Table]
 
     meaning = f"Different {stem} bought in the last {{}} days, unknown ones left out."
     return [
-        Feature(
-            f"{stem}_{days}d", stem, meaning.format(days), f"近 {days} 天{chinese_name}", within(days), 0.0
-        )
+        Feature(f"{stem}_{days}d", stem, meaning.format(days), f"近 {days} 天{chinese_name}", within(days), 0.0)
         for days in plan.spans(plan.recent)
     ]
 
@@ -113,11 +105,6 @@ def _shares(column: str, chinese_column: str, values: list[str], days: int) -> l
 
 BLOCKS = [
     Block("product_mix", ("orders",), product_rows, product_features),
-    Block(
-        "category_mix",
-        ("products.category",),
-        lambda history: history.spend_at("category"),
-        category_features,
-    ),
+    Block("category_mix", ("products.category",), lambda history: history.spend_at("category"), category_features),
     Block("brand_mix", ("products.brand",), lambda history: history.spend_at("brand"), brand_features),
 ]

@@ -33,15 +33,9 @@ def _window(days: int) -> list[Feature]:
     last, last_zh = f"in the last {days} days.", f"近 {days} 天"
     return [
         Feature(f"orders_{days}d", "orders", f"Orders {last}", f"{last_zh}下单次数", count, 0.0),
-        Feature(
-            f"spend_{days}d", "currency", f"Amount paid {last}", f"{last_zh}消费金额", sum_of("amount"), 0.0
-        ),
-        Feature(
-            f"lines_{days}d", "order lines", f"Order lines {last}", f"{last_zh}订单行数", sum_of("lines"), 0.0
-        ),
-        Feature(
-            f"quantity_{days}d", "pieces", f"Pieces {last}", f"{last_zh}购买件数", sum_of("quantity"), 0.0
-        ),
+        Feature(f"spend_{days}d", "currency", f"Amount paid {last}", f"{last_zh}消费金额", sum_of("amount"), 0.0),
+        Feature(f"lines_{days}d", "order lines", f"Order lines {last}", f"{last_zh}订单行数", sum_of("lines"), 0.0),
+        Feature(f"quantity_{days}d", "pieces", f"Pieces {last}", f"{last_zh}购买件数", sum_of("quantity"), 0.0),
     ]
 
 

@@ -91,12 +91,7 @@ def redemption_features(plan: Plan) -> list[Feature]:
         *_counts(plan, "redemptions", "Coupons redeemed", "核销优惠券次数"),
         Feature("days_since_redemption", "days", since, "距上次核销优惠券的天数", lambda t: t.age_days.min()),
         Feature(
-            "campaigns_redeemed",
-            "campaigns",
-            different,
-            "核销过的不同活动数",
-            lambda t: t.campaign_id.nunique(),
-            0.0,
+            "campaigns_redeemed", "campaigns", different, "核销过的不同活动数", lambda t: t.campaign_id.nunique(), 0.0
         ),
     ]
 

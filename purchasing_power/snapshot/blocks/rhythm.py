@@ -51,11 +51,7 @@ def _gaps() -> list[Feature]:
         Feature("gap_days_mean", "days", f"Mean of the {gap}", "平均下单间隔天数", average),
         Feature("gap_days_std", "days", f"Standard deviation of the {gap}", "下单间隔天数的标准差", std),
         Feature(
-            "gap_days_max",
-            "days",
-            f"Longest of the {gap}",
-            "最长下单间隔天数",
-            lambda t: t.gap_seconds.max() / DAY,
+            "gap_days_max", "days", f"Longest of the {gap}", "最长下单间隔天数", lambda t: t.gap_seconds.max() / DAY
         ),
         Feature("gap_days_last", "days", f"Last of the {gap}", "最近一次下单间隔天数", last),
         Feature("overdue_ratio", "ratio", late, "距上次下单天数与平均间隔之比", overdue),
@@ -75,17 +71,8 @@ def _decayed(half_life: int) -> list[Feature]:
     how = f"within the lookback, each order weighing half as much for every {half_life} days of age."
     name = f"按时间衰减的{{}}（半衰期 {half_life} 天）"
     return [
-        Feature(
-            f"spend_decayed_{half_life}d",
-            "currency",
-            f"Amount paid {how}",
-            name.format("消费金额"),
-            spend,
-            0.0,
-        ),
-        Feature(
-            f"orders_decayed_{half_life}d", "orders", f"Orders {how}", name.format("下单次数"), orders, 0.0
-        ),
+        Feature(f"spend_decayed_{half_life}d", "currency", f"Amount paid {how}", name.format("消费金额"), spend, 0.0),
+        Feature(f"orders_decayed_{half_life}d", "orders", f"Orders {how}", name.format("下单次数"), orders, 0.0),
     ]
 
 
@@ -116,17 +103,8 @@ def _growth(days: int) -> list[Feature]:
     against = f"of the last {days} days over the {days} days before (ln of (later + 1) / (earlier + 1))."
     name = f"近 {days} 天{{}}较前期的增长（对数）"
     return [
-        Feature(
-            f"spend_growth_{days}d",
-            "log ratio",
-            f"Amount paid {against}",
-            name.format("消费金额"),
-            spend,
-            0.0,
-        ),
-        Feature(
-            f"orders_growth_{days}d", "log ratio", f"Orders {against}", name.format("下单次数"), orders, 0.0
-        ),
+        Feature(f"spend_growth_{days}d", "log ratio", f"Amount paid {against}", name.format("消费金额"), spend, 0.0),
+        Feature(f"orders_growth_{days}d", "log ratio", f"Orders {against}", name.format("下单次数"), orders, 0.0),
     ]
 
 

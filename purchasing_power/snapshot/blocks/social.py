@@ -17,9 +17,7 @@ def rows(history: History) -> ir.Table:
     edges = _edges(history)
     known = edges.join(history.cutoffs, edges.second < history.cutoffs.cutoff)
     known = known.left_join(spent, [known.friend == spent.friend, known.cutoff == spent.moment])
-    return known.select(
-        "user", "cutoff", "out", active=known.spend.notnull(), spend=known.spend.fill_null(0.0)
-    )
+    return known.select("user", "cutoff", "out", active=known.spend.notnull(), spend=known.spend.fill_null(0.0))
 
 
 def _edges(history: History) -> ir.Table:

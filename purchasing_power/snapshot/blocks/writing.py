@@ -20,16 +20,11 @@ def rows(history: History) -> ir.Table:
 
 def features(plan: Plan) -> list[Feature]:
     """Texts per window, recency and length."""
-    since, length = (
-        "Time from the last text written.",
-        "Mean length of the texts written within the lookback.",
-    )
+    since, length = ("Time from the last text written.", "Mean length of the texts written within the lookback.")
     return [
         *(_window(days) for days in plan.spans(28)),
         Feature("days_since_text", "days", since, "距上次撰写文本的天数", lambda t: t.age_days.min()),
-        Feature(
-            "text_length_mean", "characters", length, "文本平均长度（字符）", lambda t: mean(t.characters)
-        ),
+        Feature("text_length_mean", "characters", length, "文本平均长度（字符）", lambda t: mean(t.characters)),
     ]
 
 

@@ -78,11 +78,7 @@ class Runtime(Protocol):
 
 
 def open_runtime(
-    source: Checkpoint,
-    precision: str,
-    device: str = "auto",
-    export: Path | None = None,
-    threads: int | None = None,
+    source: Checkpoint, precision: str, device: str = "auto", export: Path | None = None, threads: int | None = None
 ) -> Runtime:
     """Load a model in a runtime, exporting it first where the runtime needs that and there is no export.
 
@@ -133,9 +129,7 @@ def check(precision: str, exporting: bool = True) -> None:
             f"Set {' or '.join(RETIRED[precision])} in its place."
         )
     if precision not in _NEEDS:
-        raise DataError(
-            f"runtime: got {precision!r}; allowed are {', '.join(RUNTIME_CHOICES)}. Set one of them."
-        )
+        raise DataError(f"runtime: got {precision!r}; allowed are {', '.join(RUNTIME_CHOICES)}. Set one of them.")
     missing = _missing(precision, exporting)
     if missing:
         extra = _NEEDS[precision].extra

@@ -155,12 +155,7 @@ def _quantise(file: Path) -> None:
     logging.root.setLevel(logging.ERROR)
     try:
         quantize_dynamic(
-            plain,
-            file,
-            per_channel=True,
-            reduce_range=True,
-            weight_type=QuantType.QInt8,
-            nodes_to_exclude=apart,
+            plain, file, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8, nodes_to_exclude=apart
         )
     finally:
         logging.root.setLevel(level)

@@ -86,9 +86,7 @@ def _converted(source: Checkpoint) -> Any:
         with quiet(), warnings.catch_warnings(), torch.no_grad():
             # Tracing warns of every shape it reads; the tests compare the graph on other shapes.
             warnings.simplefilter("ignore")
-            model = openvino.convert_model(
-                graph.pooled_graph(source), example_input={"ids": ids, "mask": mask}
-            )
+            model = openvino.convert_model(graph.pooled_graph(source), example_input={"ids": ids, "mask": mask})
         for port, name in zip(model.inputs, graph.INPUTS, strict=True):
             port.get_tensor().set_names({name})
             port.get_node().set_partial_shape(openvino.PartialShape([-1, -1]))

@@ -73,9 +73,7 @@ def test_a_blend_says_the_weighted_mean_of_its_members_and_is_loaded_with_the_sa
 
 
 @pytest.mark.parametrize("head", ["mlp", "textcnn", "lightgbm"])
-def test_a_model_with_another_seed_is_another_model_and_is_fitted_as_it_was_judged(
-    head: str, tiny_bert: Path
-) -> None:
+def test_a_model_with_another_seed_is_another_model_and_is_fitted_as_it_was_judged(head: str, tiny_bert: Path) -> None:
     table = flat()
     judged = validation(table, 2, "label")
     given = {"representation": "none", "head": head, "encoder": str(tiny_bert), "epochs": 3, "trees": 20}
@@ -93,9 +91,7 @@ def test_each_networks_loss_curve_has_its_members_name() -> None:
     frame = table.frame.iloc[split(table).train]
     target = fit_target("label", table, split(table).train)
     network = model_params(representation="none", head="mlp", epochs=2)
-    params = model_params(
-        representation="none", head="blend", members=(Member(0.5, LINEAR), Member(0.5, network))
-    )
+    params = model_params(representation="none", head="blend", members=(Member(0.5, LINEAR), Member(0.5, network)))
     told: set[str] = set()
     given = fitting(frame, table.meta, target, curve=lambda name, value, step: told.add(name))
     Blend().fit(params, table.meta, given)
@@ -115,9 +111,7 @@ def test_a_blends_worth_is_nested_over_folds_and_compared_with_its_first_member(
     assert sum(found.weights) == pytest.approx(1.0)
     outputs = [[checked.outputs(fold, one) for fold in range(3)] for one in (LINEAR, TREES)]
     weights = choose_on(outputs, [1, 2], checked.score)
-    assert found.scores[0] == pytest.approx(
-        checked.score(0, weights[0] * outputs[0][0] + weights[1] * outputs[1][0])
-    )
+    assert found.scores[0] == pytest.approx(checked.score(0, weights[0] * outputs[0][0] + weights[1] * outputs[1][0]))
     assert found.better == (bool(found.params.members) and found.score > np.mean(found.alone))
 
 

@@ -33,9 +33,7 @@ def data(task: str, rows: int = 300) -> tuple[np.ndarray, np.ndarray]:
 
 
 def params(head: str, **values: object) -> ModelParams:
-    return model_params(
-        {"representation": "none", "head": head, "C": 1.0, "trees": 30, "leaf_rows": 10, **values}
-    )
+    return model_params({"representation": "none", "head": head, "C": 1.0, "trees": 30, "leaf_rows": 10, **values})
 
 
 @pytest.mark.parametrize(("head", "task"), EVERY)
@@ -53,16 +51,13 @@ def test_a_saved_head_gives_the_scores_that_it_gave(head: str, task: str, tmp_pa
 def test_a_sparse_matrix_is_taken_as_the_dense_one(head: str, task: str) -> None:
     X, y = data(task)
     one, other = (
-        fit_head(params(head), form, y, task, TASKS[task], seed=0).scores(form)
-        for form in (X, sparse.csr_matrix(X))
+        fit_head(params(head), form, y, task, TASKS[task], seed=0).scores(form) for form in (X, sparse.csr_matrix(X))
     )
     np.testing.assert_allclose(one, other, rtol=1e-2, atol=1e-2 * np.std(one))
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_kernel_machine_on_many_rows_is_close_to_the_exact_one(
-    task: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_kernel_machine_on_many_rows_is_close_to_the_exact_one(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = data(task)
     exact = fit_head(params("rbf_svm"), X, y, task, TASKS[task], seed=0).scores(X)
     monkeypatch.setattr(rbf_svm, "KERNEL_ROWS", 100)
@@ -78,8 +73,7 @@ def test_a_kernel_sees_what_lies_inside_a_circle_and_a_line_does_not() -> None:
     X = np.random.default_rng(0).normal(size=(300, 2))
     y = ((X**2).sum(axis=1) < 1.2).astype(np.int64)
     line, kernel = (
-        roc_auc_score(y, fit_head(params(head), X, y, "binary", 2, 0).scores(X))
-        for head in ("svm", "rbf_svm")
+        roc_auc_score(y, fit_head(params(head), X, y, "binary", 2, 0).scores(X)) for head in ("svm", "rbf_svm")
     )
     assert kernel > 0.95 > 0.75 > line
 
@@ -87,18 +81,14 @@ def test_a_kernel_sees_what_lies_inside_a_circle_and_a_line_does_not() -> None:
 @pytest.mark.parametrize("head", ["svm", "rbf_svm"])
 def test_a_machine_for_amounts_does_not_mind_their_unit(head: str) -> None:
     X, y = data("regression")
-    cents, euros = (
-        fit_head(params(head), X, y * unit, "regression", 0, 0).scores(X) / unit for unit in (100, 1)
-    )
+    cents, euros = (fit_head(params(head), X, y * unit, "regression", 0, 0).scores(X) / unit for unit in (100, 1))
     np.testing.assert_allclose(cents, euros, atol=0.02 * y.std())
 
 
 @pytest.mark.parametrize("head", ["logistic", "lightgbm"])
 def test_tweedie_scores_are_amounts_above_zero_in_the_labels_unit(head: str, tmp_path: Path) -> None:
     X, y = data("regression")
-    fitted = fit_head(
-        params(head, loss="tweedie", trees=200, learning_rate=0.1, l2=0.0), X, y, "regression", 0, seed=0
-    )
+    fitted = fit_head(params(head, loss="tweedie", trees=200, learning_rate=0.1, l2=0.0), X, y, "regression", 0, seed=0)
     fitted.head.write(fitted.fitted, tmp_path)
     for one in (fitted, replace(fitted, fitted=fitted.head.read(tmp_path))):
         raw = one.scores(X)
@@ -120,11 +110,7 @@ def test_the_tweedie_power_is_read() -> None:
 
 @pytest.mark.parametrize(
     ("head", "shift", "message"),
-    [
-        ("svm", 0.0, "tweedie with the head svm"),
-        ("logistic", -5.0, "negative"),
-        ("lightgbm", -5.0, "negative"),
-    ],
+    [("svm", 0.0, "tweedie with the head svm"), ("logistic", -5.0, "negative"), ("lightgbm", -5.0, "negative")],
 )
 def test_tweedie_is_refused_where_it_has_no_meaning(head: str, shift: float, message: str) -> None:
     X, y = data("regression")

@@ -79,8 +79,7 @@ def test_weights_lift_the_rare_class() -> None:
     X, value = _rows(600)
     y = (value > np.quantile(value, 0.9)).astype(int)
     plain, weighted = (
-        fit_head(_with(imbalance=imbalance), X, y, "binary", 2, seed=0).scores(X)
-        for imbalance in ("none", "weights")
+        fit_head(_with(imbalance=imbalance), X, y, "binary", 2, seed=0).scores(X) for imbalance in ("none", "weights")
     )
     assert weighted.mean() > plain.mean() + 0.5
 

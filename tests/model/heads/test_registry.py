@@ -33,22 +33,13 @@ from purchasing_power.tuning.space import STUDY_HEADS, Space, draw, starting_poi
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = "huber"
 TABLES = {"binary": flat(), "multiclass": flat(classes=3), "regression": flat(classes=0)}
-SMALL = {
-    "text_components": 4,
-    "trees": 20,
-    "leaf_rows": 10,
-    "epochs": 2,
-    "finetune_epochs": 1,
-    "text_tokens": 16,
-}
+SMALL = {"text_components": 4, "trees": 20, "leaf_rows": 10, "epochs": 2, "finetune_epochs": 1, "text_tokens": 16}
 
 
 def worked_example() -> type[Head]:
     """The head that CONTRIBUTING.md adds, from its own lines."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    [lines] = re.findall(
-        rf"^\+\+\+ b/purchasing_power/model/heads/{EXAMPLE}\.py\n@@.*\n((?:\+.*\n)+)", text, re.M
-    )
+    [lines] = re.findall(rf"^\+\+\+ b/purchasing_power/model/heads/{EXAMPLE}\.py\n@@.*\n((?:\+.*\n)+)", text, re.M)
     spec = importlib.util.spec_from_loader(f"purchasing_power.model.heads.{EXAMPLE}", loader=None)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)

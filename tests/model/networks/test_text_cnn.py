@@ -88,9 +88,7 @@ def test_a_rows_score_does_not_depend_on_the_other_rows(tiny_bert: Path, read: s
 def test_states_are_those_of_each_text_alone(tiny_bert: Path) -> None:
     source = Encoder.open(f"{tiny_bert}?layers=1").source
     model, tokens = load_model(source), open_tokens(source)
-    read = row_tokens.first_tokens(
-        pd.Series([["red milk", "milk"], [], ["a longer text of red milk"]]), tokens, 9, 4
-    )
+    read = row_tokens.first_tokens(pd.Series([["red milk", "milk"], [], ["a longer text of red milk"]]), tokens, 9, 4)
     found = row_tokens.states(model, read.windows)
     with torch.inference_mode():
         alone = [model(input_ids=torch.tensor([window])).last_hidden_state[0] for window in read.windows]
@@ -146,9 +144,7 @@ def test_trained_layers_answer_as_they_did_in_training(
     fitting.frame["documents"] = [
         [*texts, "milk milk"][: row % 3] for row, texts in enumerate(fitting.frame["documents"])
     ]
-    params = _params(
-        request.getfixturevalue(model), token_vectors="trained", finetune=finetune, finetune_rate=1e-2
-    )
+    params = _params(request.getfixturevalue(model), token_vectors="trained", finetune=finetune, finetune_rate=1e-2)
     scorer = _fit(params, fitting)
     told = scorer.objective.raw(in_training["outputs"])
     # States are kept in half precision.
@@ -181,9 +177,7 @@ def test_fits_share_what_frozen_layers_say_where_it_is_what_the_next_layer_reads
     assert (sum(written) == once) == (model == "tiny_bert")
     (tmp_path / "saved").mkdir()
     scorer.save(tmp_path / "saved", [], None)
-    assert params.head.load(tmp_path / "saved", params, META).raw(fitting.frame) == pytest.approx(
-        told, abs=1e-3
-    )
+    assert params.head.load(tmp_path / "saved", params, META).raw(fitting.frame) == pytest.approx(told, abs=1e-3)
 
 
 def test_the_newest_documents_tokens_come_first_and_no_more_than_allowed(tiny_bert: Path) -> None:

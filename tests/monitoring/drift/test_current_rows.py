@@ -40,9 +40,7 @@ def test_a_cutoff_that_the_model_trained_on_or_that_is_not_there_is_refused() ->
 
 def test_of_a_flat_table_only_rows_that_were_not_trained_on_are_current() -> None:
     model = trained(FLAT)
-    assert set(row_keys(KIND.current_rows(model, FLAT, None, 0))) == set(
-        row_keys(FLAT.rows(split(FLAT).test))
-    )
+    assert set(row_keys(KIND.current_rows(model, FLAT, None, 0))) == set(row_keys(FLAT.rows(split(FLAT).test)))
     with pytest.raises(DataError, match="new rows are needed"):
         KIND.current_rows(model, FLAT.rows(split(FLAT).known), None, 0)
     with pytest.raises(DataError, match="got a panel table"):

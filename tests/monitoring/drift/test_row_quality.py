@@ -39,9 +39,7 @@ def test_lost_values_strange_values_and_new_categories_are_named_with_their_shar
     region = NOW.frame["region"].astype(object).where(rng.random(300) > 0.6, "mars")
     found = checks(changed(NOW, noise=lost, spend_28d=strange, region=region))
     assert found["nulls"].status == "look" and "noise 2" in found["nulls"].message
-    assert found["ranges"].status == "look" and found["ranges"].value == pytest.approx(
-        (strange == -500).mean()
-    )
+    assert found["ranges"].status == "look" and found["ranges"].value == pytest.approx((strange == -500).mean())
     assert found["categories"].status == "bad" and "region" in found["categories"].message
     assert "mars" not in found["categories"].message
 
@@ -80,9 +78,5 @@ def test_a_missing_column_is_refused_and_a_further_or_changed_one_is_named() -> 
 
 def test_a_flat_table_has_neither_volume_nor_freshness() -> None:
     counts = compare(KIND, MODEL, REFERENCE, NOW, 0).columns
-    assert [check.name for check in check_rows(REFERENCE, counts, 300, None)] == [
-        "nulls",
-        "ranges",
-        "categories",
-    ]
+    assert [check.name for check in check_rows(REFERENCE, counts, 300, None)] == ["nulls", "ranges", "categories"]
     assert isinstance(counts["noise"].counts, np.ndarray) and pd.notna(counts["noise"].mean)

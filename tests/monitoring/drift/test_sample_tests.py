@@ -35,14 +35,7 @@ def test_two_rare_categories_are_left_to_fishers_exact_test() -> None:
 @pytest.mark.parametrize(("then", "users"), SIZES)
 def test_without_drift_no_test_calls_more_than_its_level_drifted(then: int, users: int) -> None:
     rng = np.random.default_rng(1)
-    found: dict[str, list[float]] = {
-        "ks": [],
-        "ranks": [],
-        "zeros": [],
-        "common": [],
-        "rare": [],
-        "missing": [],
-    }
+    found: dict[str, list[float]] = {"ks": [], "ranks": [], "zeros": [], "common": [], "rare": [], "missing": []}
     for _ in range(400):
         before, now = rng.lognormal(size=then), rng.lognormal(size=users)
         for kind, keep in (("", 1.0), ("zeros", 0.3)):

@@ -17,9 +17,7 @@ QUIET = TextDrift(100, 100, 0.5, 0.45, 0.55, 0.0, 0.5, 0.5, 0.0, ())
 
 
 def column(name: str, p_value: float, effect: float = 0.2, importance: float = 0.1) -> ColumnDrift:
-    return ColumnDrift(
-        name, "numeric", "", p_value, effect, "", 0.0, 0.0, math.nan, math.nan, importance=importance
-    )
+    return ColumnDrift(name, "numeric", "", p_value, effect, "", 0.0, 0.0, math.nan, math.nan, importance=importance)
 
 
 SCORE = column("score", 0.9, importance=0.0)

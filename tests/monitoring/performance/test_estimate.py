@@ -19,9 +19,7 @@ REALISED = {"auc": roc_auc_score, "average_precision": average_precision_score}
 
 @pytest.mark.parametrize("metric", REALISED)
 @pytest.mark.parametrize("spread", [0.5, 2.0])
-def test_of_calibrated_probabilities_the_estimate_is_what_is_realised_on_average(
-    metric: str, spread: float
-) -> None:
+def test_of_calibrated_probabilities_the_estimate_is_what_is_realised_on_average(metric: str, spread: float) -> None:
     rng = np.random.default_rng(0)
     p = 1 / (1 + np.exp(1 - spread * rng.normal(size=4000)))
     realised = [REALISED[metric](rng.random(len(p)) < p, p) for _ in range(30)]
@@ -43,9 +41,7 @@ def test_users_who_are_harder_to_tell_apart_lower_the_estimate_without_a_label()
     outcomes, score = model.target.labels(held_rows) == 2, model.predict(held_rows)["score"].to_numpy()
     assert same[0].reference.value == pytest.approx(average_precision_score(outcomes, score))
     assert same[0].uncorrected_reference == pytest.approx(expected("average_precision", score))
-    change = (
-        expected("average_precision", model.predict(rows)["score"].to_numpy()) - same[0].uncorrected_reference
-    )
+    change = expected("average_precision", model.predict(rows)["score"].to_numpy()) - same[0].uncorrected_reference
     assert same[0].current.value == pytest.approx(same[0].reference.value + change)
     alike = rows.assign(spend_28d=rows["spend_28d"].median(), orders_28d=rows["orders_28d"].median())
     assert estimated_performance(KIND, model, held, model.outputs(alike), 0)[0].dropped
@@ -59,9 +55,7 @@ def test_no_estimate_is_made_where_the_score_is_no_probability_of_one_class(clas
     assert estimated_performance(KIND, model, held, model.outputs(table.frame), 0) == ()
 
 
-def window(
-    moment: str, estimate: float | None, evaluated: str = "", realised: float = 0.0
-) -> MonitoredWindow:
+def window(moment: str, estimate: float | None, evaluated: str = "", realised: float = 0.0) -> MonitoredWindow:
     figures = {} if estimate is None else {"estimated.auc": estimate}
     figures |= {"realised.auc": realised} if evaluated else {}
     return MonitoredWindow(moment, "Healthy", False, False, False, evaluated, False, figures=figures)

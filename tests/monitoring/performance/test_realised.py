@@ -84,9 +84,7 @@ def test_rows_of_one_class_cannot_be_evaluated_and_say_so() -> None:
     ("table", "target"),
     [(PANEL, "tier"), (PANEL, "intent"), (PANEL, "spend"), (flat(), "auto"), (flat(classes=3), "auto")],
 )
-def test_figures_of_the_stored_predictions_are_those_of_the_training_table(
-    table: UserTable, target: str
-) -> None:
+def test_figures_of_the_stored_predictions_are_those_of_the_training_table(table: UserTable, target: str) -> None:
     model = trained(table, target)
     stored = measure_held_out(KIND, model, table).predictions
     again = KIND.predictions(model, held_out(KIND, table, [model]), KIND.constants(model, table))
@@ -137,9 +135,7 @@ def test_the_reference_performance_is_what_the_gate_recorded_when_it_last_moved_
     assert recorded["average_precision"].figure.value == 0.99 and recorded_performance(known, "5") == {}
     first, second, *_ = realised_performance(KIND, MODEL, HELD, next_month(PANEL), None, 0, recorded).figures
     assert first.reference is not None and first.reference.figure.value == 0.99 and first.below_reference
-    assert (
-        second.reference is not None and second.reference.figure.value < 0.99
-    )  # not on record: computed again
+    assert second.reference is not None and second.reference.figure.value < 0.99  # not on record: computed again
 
 
 def test_a_record_with_a_figure_that_was_not_defined_is_no_reference() -> None:
@@ -151,8 +147,7 @@ def test_a_calibration_error_is_worse_when_it_is_higher() -> None:
 
     def found(value: float) -> RealisedFigure:
         around = [
-            Interval("calibration_error", middle, middle - 0.01, middle + 0.01, 1000, 0.95)
-            for middle in (value, 0.05)
+            Interval("calibration_error", middle, middle - 0.01, middle + 0.01, 1000, 0.95) for middle in (value, 0.05)
         ]
         return RealisedFigure(around[0], naive, ReferencePerformance(around[1], None))
 

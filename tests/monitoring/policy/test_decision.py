@@ -19,13 +19,9 @@ UNKNOWN = Performance((), "No label has matured.", 0)
 NOW = "2024-06-23"
 
 
-def column(
-    p_value: float = 1.0, effect: float = 0.0, name: str = "spend_28d", importance: float = 0.1
-) -> ColumnDrift:
+def column(p_value: float = 1.0, effect: float = 0.0, name: str = "spend_28d", importance: float = 0.1) -> ColumnDrift:
     test = "Kolmogorov-Smirnov"
-    return ColumnDrift(
-        name, "numeric", test, p_value, effect, "at most 3", 0.1, 0.1, 1.0, 1.0, importance=importance
-    )
+    return ColumnDrift(name, "numeric", test, p_value, effect, "at most 3", 0.1, 0.1, 1.0, 1.0, importance=importance)
 
 
 def around(middle: float) -> Interval:
@@ -40,9 +36,7 @@ def realised(
     value: float, reference: float | None = 0.8, users: int = 1000, lead: float = 0.01, moment: str = ""
 ) -> Performance:
     before = None if reference is None else ReferencePerformance(around(reference), ahead(reference, 0.2))
-    return Performance(
-        (RealisedFigure(around(value), ahead(value, lead), before),), "Evaluated.", users, moment
-    )
+    return Performance((RealisedFigure(around(value), ahead(value, lead), before),), "Evaluated.", users, moment)
 
 
 def evidence(
@@ -60,9 +54,7 @@ def evidence(
     return Evidence(users, users, tuple(columns), of_score, performance, window=window, estimates=estimates)
 
 
-def history(
-    *windows: MonitoredWindow, retrain: float | None = None, age: float | None = None
-) -> WindowHistory:
+def history(*windows: MonitoredWindow, retrain: float | None = None, age: float | None = None) -> WindowHistory:
     return WindowHistory(windows, retrain, age)
 
 
@@ -101,13 +93,7 @@ CASES = [
     (9, True, UNKNOWN, True, "Watch: 9 of 10 columns drifted and so did the scores. No retraining."),
     (0, False, realised(0.8), False, "Healthy: no column drifted"),
     (0, False, realised(0.78), False, "Healthy: no column drifted"),
-    (
-        0,
-        False,
-        realised(0.6),
-        False,
-        "Watch: no column drifted; the scores did not, and the model performs below",
-    ),
+    (0, False, realised(0.6), False, "Watch: no column drifted; the scores did not, and the model performs below"),
     (0, False, realised(0.6, reference=None), False, "Healthy"),
     (0, False, realised(0.6, users=50), False, "Healthy"),
     (0, False, realised(0.6, lead=0.2), False, "Healthy"),
@@ -139,8 +125,7 @@ def test_poor_performance_in_m_of_n_windows_and_in_the_latest_one_starts_a_retra
     again = history(poor_before, before(1, evaluated="2024-04-01", poor=True))
     assert not acted(evidence(performance=realised(0.8, moment="2024-05-26")), again).retrain
     assert not acted(
-        given,
-        history(before(4, evaluated="2024-01-01", poor=True), fine_before, before(0, evaluated="2024-05-01")),
+        given, history(before(4, evaluated="2024-01-01", poor=True), fine_before, before(0, evaluated="2024-05-01"))
     ).retrain
 
 

@@ -30,11 +30,6 @@ def test_a_failed_retraining_is_found_below_its_parent_and_reported(tmp_path: Pa
 
 
 def test_the_result_names_what_the_gate_decided() -> None:
-    assert (
-        "version 4, which is now in production" in RetrainingResult("r", "finished", "promoted", "4").sentence
-    )
-    assert (
-        "version 4, which was refused by the gate"
-        in RetrainingResult("r", "finished", "refused", "4").sentence
-    )
+    assert "version 4, which is now in production" in RetrainingResult("r", "finished", "promoted", "4").sentence
+    assert "version 4, which was refused by the gate" in RetrainingResult("r", "finished", "refused", "4").sentence
     assert "not started" in RetrainingResult("", "failed", "unknown", "unknown").sentence

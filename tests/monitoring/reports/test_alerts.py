@@ -42,9 +42,7 @@ def test_a_url_is_given_by_itself_or_by_the_name_of_a_variable(monkeypatch: pyte
     assert alerts.webhook_url("http://127.0.0.1:9/x") == "http://127.0.0.1:9/x"
 
 
-@pytest.mark.parametrize(
-    "wrong", ["env:NOT_SET", "ftp://example.com", "file:///etc/passwd", "hook", "https://"]
-)
+@pytest.mark.parametrize("wrong", ["env:NOT_SET", "ftp://example.com", "file:///etc/passwd", "hook", "https://"])
 def test_what_is_no_web_address_is_refused_before_any_work(wrong: str) -> None:
     with pytest.raises(DataError, match="webhook"):
         alerts.webhook_url(wrong)

@@ -74,9 +74,7 @@ def test_the_page_opens_with_the_verdict_and_gives_every_reason(
     made: tuple[DetailsPage, DriftResult, Evidence],
 ) -> None:
     page, _, evidence = made
-    text = unescape(
-        re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]+>", "", render(page), flags=re.DOTALL))
-    )
+    text = unescape(re.sub(r"\s+", " ", re.sub(r"<style>.*?</style>|<[^>]+>", "", render(page), flags=re.DOTALL)))
     assert text.index(page.verdict) < text.index("Why")
     assert all(reason in text for reason in page.reasons)
     assert "evidently.html" in text and f"{evidence.users:,}" in text
@@ -89,9 +87,7 @@ def test_the_page_fetches_nothing_and_runs_no_script(made: tuple[DetailsPage, Dr
     assert html.count("<svg ") == 1
 
 
-def test_page_and_records_hold_no_user_id_and_no_text(
-    made: tuple[DetailsPage, DriftResult, Evidence],
-) -> None:
+def test_page_and_records_hold_no_user_id_and_no_text(made: tuple[DetailsPage, DriftResult, Evidence]) -> None:
     page, _, _ = made
     for text in (render(page), record.as_json(decision_record(page))):
         assert not re.search(r"user-\d{4}", text)
@@ -100,9 +96,7 @@ def test_page_and_records_hold_no_user_id_and_no_text(
 
 def test_a_record_is_json_that_every_reader_takes() -> None:
     page, _, _ = watched(1.0)
-    read = json.loads(
-        record.as_json({**decision_record(page), "odd": [np.nan, np.inf]}), parse_constant=pytest.fail
-    )
+    read = json.loads(record.as_json({**decision_record(page), "odd": [np.nan, np.inf]}), parse_constant=pytest.fail)
     assert read["odd"] == [None, None]
     assert read["figures"]["users"] == 300 and read["policy"]["min_users"] == 100
 
@@ -119,9 +113,7 @@ def test_drifted_columns_come_first_and_some_are_always_shown() -> None:
 
 def test_markup_in_a_name_stays_text() -> None:
     page, _, _ = watched(1.0)
-    odd = ColumnDrift(
-        "<b>x</b>", "categorical", "", 0.0, 0.9, "<i>y</i>", 0.1, 0.9, np.nan, np.nan, "<u>z</u>"
-    )
+    odd = ColumnDrift("<b>x</b>", "categorical", "", 0.0, 0.9, "<i>y</i>", 0.1, 0.9, np.nan, np.nan, "<u>z</u>")
     html = render(DetailsPage(**{**vars(page), "evidence": of((odd,))}))
     assert "&lt;b&gt;x" in html and "<b>x" not in html and "<i>y" not in html and "<u>z" not in html
 

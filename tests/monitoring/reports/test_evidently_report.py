@@ -42,10 +42,7 @@ def test_it_counts_the_columns_that_we_count() -> None:
     counted = re.search(r"Drift is detected for [\d.]+% of columns \((\d+) out of (\d+)\)", html)
     assert counted is not None
     window = found.evidence.window
-    assert window.columns and (int(counted[1]), int(counted[2])) == (
-        len(window.columns),
-        len(found.evidence.columns),
-    )
+    assert window.columns and (int(counted[1]), int(counted[2])) == (len(window.columns), len(found.evidence.columns))
 
 
 def test_our_own_figures_stand_in_it_under_names_that_stay() -> None:

@@ -112,9 +112,7 @@ def test_the_newest_windows_hold_the_whole_report_and_older_ones_their_figures(f
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-def test_a_browser_shows_the_numbers_of_the_runs_in_the_panels_and_the_report_of_a_window(
-    tmp_path: Path,
-) -> None:
+def test_a_browser_shows_the_numbers_of_the_runs_in_the_panels_and_the_report_of_a_window(tmp_path: Path) -> None:
     add(tmp_path / "workspace", "3", WINDOWS[:2], WINDOWS[2])
     workspace = Workspace(str(tmp_path / "workspace"))
     (project,) = workspace.list_projects()

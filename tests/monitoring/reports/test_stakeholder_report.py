@@ -45,10 +45,7 @@ def column(name: str, p_value: float, meaning: str = "", effect: float = 0.3) ->
 def poor(moment: str) -> Performance:
     naive = Comparison("average_precision", 0.5, 0.49, 0.01, -0.01, 0.03, 1000, 0.95)
     return Performance(
-        (RealisedFigure(around(0.5), naive, ReferencePerformance(around(0.8), None)),),
-        "Evaluated.",
-        300,
-        moment,
+        (RealisedFigure(around(0.5), naive, ReferencePerformance(around(0.8), None)),), "Evaluated.", 300, moment
     )
 
 
@@ -82,33 +79,18 @@ def past(poor_at: tuple[str, ...] = (), state: str = "Healthy") -> tuple[Monitor
         figures = {"estimated.average_precision": 0.79, "drift.matter": 0.0, "campaign.users": 80.0}
         figures |= {"realised.average_precision": 0.77} if evaluated else {}
         made.append(
-            MonitoredWindow(
-                moment, state, False, False, False, evaluated, evaluated in poor_at, figures=figures
-            )
+            MonitoredWindow(moment, state, False, False, False, evaluated, evaluated in poor_at, figures=figures)
         )
     return tuple(made)
 
 
 def page(
-    language: str,
-    given: Evidence,
-    before: tuple[MonitoredWindow, ...] = (),
-    retraining: RetrainingResult | None = None,
+    language: str, given: Evidence, before: tuple[MonitoredWindow, ...] = (), retraining: RetrainingResult | None = None
 ) -> str:
     decision = decide(given, POLICY, WindowHistory(before), MOMENTS[2])
     figures = {"estimated.average_precision": 0.78, "drift.matter": 0.25, "campaign.users": 90.0}
     made = StakeholderReport(
-        language,
-        "shop",
-        "3",
-        given,
-        decision,
-        POLICY,
-        before,
-        figures,
-        "details.html",
-        "evidently.html",
-        retraining,
+        language, "shop", "3", given, decision, POLICY, before, figures, "details.html", "evidently.html", retraining
     )
     html = render(made)
     assert len(html.encode()) < 100_000 and not re.search(r"https?:|<script|<link|url\((?!#)|@import", html)
@@ -139,20 +121,10 @@ def test_both_languages_have_the_same_sentences_with_the_same_figures() -> None:
                 "Nothing: no retraining was called for.",
             ],
         ),
-        (
-            "zh",
-            [
-                "关注：客户发生了变化",
-                "近 28 天消费金额：平均值 34 → 51",
-                "25 位进入名单",
-                "估计值（并非实测）",
-            ],
-        ),
+        ("zh", ["关注：客户发生了变化", "近 28 天消费金额：平均值 34 → 51", "25 位进入名单", "估计值（并非实测）"]),
     ],
 )
-def test_the_page_tells_what_changed_and_what_it_means_for_the_list(
-    language: str, sentences: list[str]
-) -> None:
+def test_the_page_tells_what_changed_and_what_it_means_for_the_list(language: str, sentences: list[str]) -> None:
     text = page(language, evidence())
     assert [sentence for sentence in sentences if sentence not in text] == []
 
@@ -160,10 +132,7 @@ def test_the_page_tells_what_changed_and_what_it_means_for_the_list(
 def test_the_page_says_since_when_and_how_right_its_estimates_were() -> None:
     before = past((MOMENTS[0],), "Act")
     text = page("en", evidence(False, poor(MOMENTS[1])), before)
-    assert (
-        "Act: the model finds the best customers worse than at its promotion, in 2 of the last 2 windows."
-        in text
-    )
+    assert "Act: the model finds the best customers worse than at its promotion, in 2 of the last 2 windows." in text
     assert f"So since {MOMENTS[0]} (3 windows)." in text
     assert "In 1 past windows such estimates were wrong by 0.290 on average" in text
     assert "“same as last month” was by 0.270" in text
@@ -183,9 +152,7 @@ def test_the_decision_of_the_gate_comes_back_to_the_page(retraining: RetrainingR
 
 
 def test_too_few_users_and_a_healthy_model_are_named_as_such() -> None:
-    assert "Too few users: only 50 users can be compared, and 100 are needed" in page(
-        "en", evidence(users=50)
-    )
+    assert "Too few users: only 50 users can be compared, and 100 are needed" in page("en", evidence(users=50))
     assert "Healthy: customers are as they were when the model was trained." in page("en", evidence(False))
 
 
@@ -208,15 +175,10 @@ def test_the_campaign_list_counts_who_came_and_who_left() -> None:
     assert found is not None
     listed = [
         set(rows.loc[(model.predict(rows)["tier"] == "high").to_numpy(), "user_id"])
-        for rows in (
-            later.frame[later.frame["cutoff"] == at] for at in sorted(later.frame["cutoff"].unique())[-2:]
-        )
+        for rows in (later.frame[later.frame["cutoff"] == at] for at in sorted(later.frame["cutoff"].unique())[-2:])
     ]
     assert (found.users_before, found.users) == (len(listed[0]), len(listed[1]))
-    assert (found.entered, found.left) == (
-        len(listed[1] - listed[0]),
-        len(listed[0] - listed[1]),
-    ) and found.entered
+    assert (found.entered, found.left) == (len(listed[1] - listed[0]), len(listed[0] - listed[1])) and found.entered
     only = replace(later, frame=now.frame)
     alone = KIND.campaign(model, only, now)
     assert alone is not None and alone.before == "" and alone.users == found.users
@@ -230,9 +192,7 @@ def test_the_campaign_list_counts_who_came_and_who_left() -> None:
         ("missing", "(not known)", "（缺失）"),
     ],
 )
-def test_the_place_of_a_drift_is_named_in_the_language_of_the_page(
-    place: str, english: str, chinese: str
-) -> None:
+def test_the_place_of_a_drift_is_named_in_the_language_of_the_page(place: str, english: str, chinese: str) -> None:
     drifted = replace(
         column("days_since_order", 1e-9, "Days since the last order."),
         place=place,

@@ -50,9 +50,7 @@ def test_batches_hold_the_rows_of_the_table_and_no_more_than_asked(folder: Path)
     assert [count for count, _ in read] == [40] * 13 + [20]
     joined = pd.concat([frame for _, frame in read], ignore_index=True)
     pd.testing.assert_frame_equal(joined.drop(columns="documents"), TABLE.frame.drop(columns="documents"))
-    assert [list(texts) for texts in joined["documents"]] == [
-        list(texts) for texts in TABLE.frame["documents"]
-    ]
+    assert [list(texts) for texts in joined["documents"]] == [list(texts) for texts in TABLE.frame["documents"]]
 
 
 def test_a_cutoff_that_the_table_lacks_is_refused(folder: Path) -> None:
@@ -109,9 +107,7 @@ def test_a_killed_run_goes_on_after_its_last_batch(folder: Path, tmp_path: Path)
         "    time.sleep(0.2); return frame[['user_id', 'spend_28d']].assign(tier='low', reason=None)\n"
         f"score_parts(UserTableFile.open(Path(sys.argv[1])), None, {SIZE}, slow, Path(sys.argv[2]), 'run')\n"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(folder), str(home)], stderr=subprocess.DEVNULL
-    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(folder), str(home)], stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 60
         while len(list(home.glob("part-*"))) < 4 and time.monotonic() < deadline:

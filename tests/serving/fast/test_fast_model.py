@@ -206,9 +206,7 @@ def test_no_torch_is_imported_for_texts_whose_vectors_are_at_hand(tiny_bert: Pat
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "False\nTrue\n"
 
 
-def test_a_text_of_any_length_is_made_once_and_the_cache_stays_bounded(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_text_of_any_length_is_made_once_and_the_cache_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
 
     def make(new: list[str]) -> list[np.ndarray]:

@@ -39,11 +39,7 @@ def test_a_fetched_version_says_what_it_is_and_is_fetched_once(registered: Proje
     mlflow.set_tracking_uri(registered.store)
     version = MlflowClient().get_model_version(MODEL, "1")
     home = folder.fetch(tmp_path, version, "production")
-    assert folder.read_json(home / "deployed.json") == {
-        "model": MODEL,
-        "version": "1",
-        "stage": "production",
-    }
+    assert folder.read_json(home / "deployed.json") == {"model": MODEL, "version": "1", "stage": "production"}
     assert (home / "MLmodel").exists()
     assert folder.number(home) == "1"
     (home / "mark").touch()

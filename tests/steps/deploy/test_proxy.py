@@ -31,10 +31,7 @@ def needs_nginx() -> None:
 
 @contextmanager
 def fronted(
-    folder: Path,
-    answer: Callable[[str, bytes, int], tuple[int, str]],
-    docs: bool = False,
-    mirror: int | None = None,
+    folder: Path, answer: Callable[[str, bytes, int], tuple[int, str]], docs: bool = False, mirror: int | None = None
 ) -> Iterator[tuple[int, Heard]]:
     """nginx's port, and what came to the server behind it; /ping is answered as the server does."""
 

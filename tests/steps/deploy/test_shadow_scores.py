@@ -18,9 +18,7 @@ KEY, NOW = b"a key for tests only", datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def rows(*scores: float) -> list[dict]:
-    return [
-        {"user_id": f"user-{number}", "score": score, "tier": "low"} for number, score in enumerate(scores)
-    ]
+    return [{"user_id": f"user-{number}", "score": score, "tier": "low"} for number, score in enumerate(scores)]
 
 
 def test_a_row_holds_both_scores_and_a_pseudonym() -> None:
@@ -50,9 +48,7 @@ def test_a_request_that_staging_alone_does_not_answer_has_no_score_of_it(theirs:
     assert all(math.isnan(row["staging_score"]) and row["staging_tier"] is None for row in found)
 
 
-@pytest.mark.parametrize(
-    "said", [RESET, (400, "{}"), (500, "trace"), (200, "no JSON"), (200, "{}"), (200, "[]")]
-)
+@pytest.mark.parametrize("said", [RESET, (400, "{}"), (500, "trace"), (200, "no JSON"), (200, "{}"), (200, "[]")])
 def test_a_server_that_does_not_answer_with_predictions_gives_none(said: tuple[int, str]) -> None:
     with answering(lambda *_: said) as server:
         assert shadow_scores.ask(server.port, b"{}", "application/json") == []

@@ -37,9 +37,7 @@ def test_a_moved_stage_is_followed_and_no_request_is_lost(serving: Serving) -> N
 @pytest.mark.parametrize(
     ("fails", "why"), [("load", "the smoke test failed"), ("worker", "a new worker ended while loading")]
 )
-def test_a_version_that_fails_is_refused_and_the_old_one_goes_on(
-    serving: Serving, fails: str, why: str
-) -> None:
+def test_a_version_that_fails_is_refused_and_the_old_one_goes_on(serving: Serving, fails: str, why: str) -> None:
     before = score(serving.port)
     told = serving.move(register(serving.project, 0.9, fails))
     assert told.startswith(f"switch_refused: {why}"), told

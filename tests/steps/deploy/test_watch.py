@@ -81,9 +81,7 @@ def test_a_notice_switches_and_an_absent_registry_stops_nothing(
         ask(serving.port)
 
 
-def test_the_watch_goes_on_when_the_registry_answers_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_watch_goes_on_when_the_registry_answers_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     project = new_project(tmp_path)
     version = register(project, 0.1)
@@ -124,10 +122,5 @@ def test_a_record_is_kept_while_the_ledger_is_away(tmp_path: Path, monkeypatch: 
         records.write_or_wait(tmp_path)
     assert list((tmp_path / records.FOLDER).iterdir()) == []
     first, second = ledger.records(MODEL)
-    assert (first.action, first.version, second.action, second.before) == (
-        "switch",
-        "1",
-        "switch_refused",
-        "1",
-    )
+    assert (first.action, first.version, second.action, second.before) == ("switch", "1", "switch_refused", "1")
     assert "; at 20" in first.reason

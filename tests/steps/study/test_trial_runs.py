@@ -204,28 +204,18 @@ def test_the_report_compares_encoders_and_tells_of_the_blend(parent, tmp_path: P
     compared = [
         ComparedEncoder(first, 1, model_params(), TrialInterval(0.81, 0.79, 0.83, 0.0, 0.0, 0.0)),
         ComparedEncoder(second, None, model_params(), TrialInterval(0.80, 0.78, 0.82, -0.01, -0.02, 0.004)),
-        ComparedEncoder(
-            None, 2, model_params(representation="tfidf"), TrialInterval(0.7, 0.6, 0.8, -0.11, -0.2, -0.1)
-        ),
+        ComparedEncoder(None, 2, model_params(representation="tfidf"), TrialInterval(0.7, 0.6, 0.8, -0.11, -0.2, -0.1)),
     ]
     members = (model_params(), model_params(head="svm"))
     blended = Blended(
-        model_params(
-            representation="none", head="blend", members=(Member(0.6, members[0]), Member(0.4, members[1]))
-        ),
+        model_params(representation="none", head="blend", members=(Member(0.6, members[0]), Member(0.4, members[1]))),
         members,
         (0.6, 0.4),
         (0.82, 0.84),
         (0.80, 0.83),
     )
     page = study_report(study, "average_precision", compared, blended)
-    for said in (
-        "0.7900 to 0.8300",
-        "-0.0200 to +0.0040",
-        "openvino-int8",
-        "a,b&lt;c&gt;",
-        "made for this table",
-    ):
+    for said in ("0.7900 to 0.8300", "-0.0200 to +0.0040", "openvino-int8", "a,b&lt;c&gt;", "made for this table"):
         assert said in page
     assert "none: tfidf with lightgbm" in page and "0.8300 average_precision with weights" in page
     assert "It is taken as the study&#39;s result." in page
@@ -241,13 +231,7 @@ def test_a_worker_killed_in_the_middle_of_a_trial_loses_nothing(
     monkeypatch.setattr(trial_runs, "GRACE_S", 3)
     storage = f"sqlite:///{tmp_path}/trials.db"
     opened(tmp_path)
-    given = [
-        str(runs.ROOT),
-        mlflow.get_tracking_uri(),
-        storage,
-        parent.info.run_id,
-        parent.info.experiment_id,
-    ]
+    given = [str(runs.ROOT), mlflow.get_tracking_uri(), storage, parent.info.run_id, parent.info.experiment_id]
     worker = subprocess.Popen([sys.executable, "-c", WORKER, *given], stdout=subprocess.PIPE, text=True)
     try:
         assert worker.stdout.readline() == "started\n"

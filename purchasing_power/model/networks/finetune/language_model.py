@@ -187,9 +187,7 @@ class LanguageModel:
         shared = None
         if workspace is not None and self.device == "cpu":
             shared = LowerStates.open(self.source, len(self._lower), self.half, workspace)
-        self._states = (
-            self._computed(kind) if shared is None else shared.get([one.tolist() for one in self.ids])
-        )
+        self._states = self._computed(kind) if shared is None else shared.get([one.tolist() for one in self.ids])
         put_below(self.model, len(self._lower), self._states)
 
     def _computed(self, kind: torch.dtype) -> CachedStates:
@@ -206,9 +204,7 @@ class LanguageModel:
                     output = stopped.output
                 hidden = output[0] if isinstance(output, tuple) else output
                 for row, window in enumerate(group):
-                    states[starts[window] : starts[window + 1]] = hidden[row, : lengths[window]].to(
-                        "cpu", kind
-                    )
+                    states[starts[window] : starts[window + 1]] = hidden[row, : lengths[window]].to("cpu", kind)
         hook.remove()
         return CachedStates(states, starts, hidden.dtype, isinstance(output, tuple))
 

@@ -85,13 +85,7 @@ class TrainingRun:
     """
 
     def __init__(
-        self,
-        data: TrainingData,
-        learn: np.ndarray,
-        held: np.ndarray,
-        epochs: int,
-        file: Path | None,
-        name: str,
+        self, data: TrainingData, learn: np.ndarray, held: np.ndarray, epochs: int, file: Path | None, name: str
     ) -> None:
         self.data, self.learn, self.held, self.epochs = data, learn, held, epochs
         self.file, self.name = file, name
@@ -114,11 +108,7 @@ class TrainingRun:
             self._draw(point)
         done = state.epoch * steps + state.step
         with tqdm(
-            total=self.epochs * steps,
-            initial=done,
-            desc=self.name,
-            unit="step",
-            disable=not self.data.progress,
+            total=self.epochs * steps, initial=done, desc=self.name, unit="step", disable=not self.data.progress
         ) as bar:
             while state.epoch < self.epochs and not self._stopped():
                 self._epoch(bar)

@@ -137,9 +137,7 @@ def test_what_is_written_gives_the_vectors_of_training(
     folder = request.getfixturevalue(model)
     texts = [["red milk", "a long text " * 12], ["blue"], [], ["red milk"]]
     reading = _reading(folder, texts)
-    language = LanguageModel(
-        Encoder.open(str(folder)).source, _settings(finetune=finetune), reading.ids, "cpu"
-    )
+    language = LanguageModel(Encoder.open(str(folder)).source, _settings(finetune=finetune), reading.ids, "cpu")
     language.half = False
     torch.manual_seed(0)
     before = {name: one.detach().clone() for name, one in language.model.state_dict().items()}
@@ -180,17 +178,12 @@ def test_frozen_layers_stay_and_what_they_give_is_kept(
         for one in kept.weights().values():
             one.add_(0.1)
     kept.write(tmp_path / "tuned")
-    before, after = (
-        load_file(folder / "model.safetensors"),
-        load_file(tmp_path / "tuned" / "model.safetensors"),
-    )
+    before, after = (load_file(folder / "model.safetensors"), load_file(tmp_path / "tuned" / "model.safetensors"))
     names = {name.removeprefix("transformer."): name for name in before}
     unmoved = {name for name, values in after.items() if np.array_equal(values, before[names[name]])}
     assert unmoved
     assert not any(".1." in name or "ln_f" in name for name in unmoved)
-    assert all(
-        name in unmoved for name in after if ".0." in name or "embeddings" in name or name.startswith("w")
-    )
+    assert all(name in unmoved for name in after if ".0." in name or "embeddings" in name or name.startswith("w"))
 
 
 def test_more_frozen_layers_than_the_model_has_are_refused(tiny_bert: Path) -> None:
@@ -282,9 +275,7 @@ def test_a_flat_table_is_stopped_by_users_of_whom_nothing_is_learned() -> None:
     assert hold_out("always", META, fitting).refit
 
 
-def test_no_row_but_the_fitted_ones_is_read_while_training(
-    tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_row_but_the_fitted_ones_is_read_while_training(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = tables.flat(120)
     parts = split(table)
     read_rows: list[pd.DataFrame] = []
@@ -301,9 +292,7 @@ def test_no_row_but_the_fitted_ones_is_read_while_training(
     assert set(frame["user_id"]) == set(table.frame["user_id"].iloc[parts.train])
 
 
-def test_imbalance_is_met_on_the_rows_learned_from_alone(
-    tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_imbalance_is_met_on_the_rows_learned_from_alone(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     learned: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     made = finetune_training.TrainingRun.__init__
 
