@@ -105,10 +105,5 @@ def _json_number(value: float) -> float | None:
     return round(value, 6) if math.isfinite(value) else None
 
 
-def main() -> None:
-    """Run from the command line."""
-    execute("evaluate", Options, run)
-
-
 if __name__ == "__main__":
-    main()
+    execute("evaluate", Options, run)

@@ -120,10 +120,5 @@ def _user_json(user: UserExplanation) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Run from the command line."""
-    execute("explain", Options, run)
-
-
 if __name__ == "__main__":
-    main()
+    execute("explain", Options, run)

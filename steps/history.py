@@ -132,10 +132,5 @@ def _row(one: Gain) -> tuple[str, ...]:
     return one.version, one.before, comparison(one.expected, f"version {one.before}"), realised, one.note
 
 
-def main() -> None:
-    """Run from the command line."""
-    execute("history", Options, run)
-
-
 if __name__ == "__main__":
-    main()
+    execute("history", Options, run)

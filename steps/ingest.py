@@ -69,10 +69,5 @@ def _flat(options: Options, source: Path, key: bytes, scratch: Path) -> Outputs:
     return {"users": runs.hand_over(scratch / "users", "users")}
 
 
-def main() -> None:
-    """Run from the command line."""
-    execute("ingest", Options, run)
-
-
 if __name__ == "__main__":
-    main()
+    execute("ingest", Options, run)

@@ -139,10 +139,5 @@ def _check_target(model: str, target: str) -> None:
         )
 
 
-def main() -> None:
-    """Run from the command line."""
-    execute("main", Options, run)
-
-
 if __name__ == "__main__":
-    main()
+    execute("main", Options, run)

@@ -44,10 +44,5 @@ def _climb(options: Options, version: ModelVersion, home: str) -> Outputs:
     return write(case, placed, steps)
 
 
-def main() -> None:
-    """Run from the command line."""
-    execute("promote", Options, run)
-
-
 if __name__ == "__main__":
-    main()
+    execute("promote", Options, run)

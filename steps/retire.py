@@ -69,10 +69,5 @@ def _digests(tags: dict[str, str]) -> dict[str, str]:
     return {name: tags[name] for name in (registry.USERS_TAG, "users.digest") if name in tags}
 
 
-def main() -> None:
-    """Run from the command line."""
-    execute("retire", Options, run)
-
-
 if __name__ == "__main__":
-    main()
+    execute("retire", Options, run)

@@ -79,10 +79,5 @@ def _encoders(params: ModelParams) -> tuple[str, ...]:
     return tuple(dict.fromkeys(read)) or (params.encoder,)
 
 
-def main() -> None:
-    """Run from the command line."""
-    execute("retrain", Options, run)
-
-
 if __name__ == "__main__":
-    main()
+    execute("retrain", Options, run)

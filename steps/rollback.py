@@ -83,10 +83,5 @@ def _before(back: ModelVersion) -> ModelVersion | None:
         return None
 
 
-def main() -> None:
-    """Run from the command line."""
-    execute("rollback", Options, run)
-
-
 if __name__ == "__main__":
-    main()
+    execute("rollback", Options, run)

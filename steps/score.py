@@ -91,10 +91,5 @@ def _log(output: Path) -> None:
     mlflow.log_artifact(str(output), "predictions")
 
 
-def main() -> None:
-    """Run from the command line."""
-    execute("score", Options, run)
-
-
 if __name__ == "__main__":
-    main()
+    execute("score", Options, run)

@@ -56,10 +56,5 @@ def _settings_of(like: str) -> dict[str, Any] | None:
     return user_table.read_meta(runs.fetch(like, "users")[0]).settings
 
 
-def main() -> None:
-    """Run from the command line."""
-    execute("snapshot", Options, run)
-
-
 if __name__ == "__main__":
-    main()
+    execute("snapshot", Options, run)

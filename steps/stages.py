@@ -87,10 +87,5 @@ def _registered(model: str, number: str) -> tuple[str, str, str, str]:
     return f"{since:%Y-%m-%d %H:%M}", "-", "-", shortened(f"registered; trained on {trained}")
 
 
-def main() -> None:
-    """Run from the command line."""
-    execute("stages", Options, run)
-
-
 if __name__ == "__main__":
-    main()
+    execute("stages", Options, run)

@@ -110,10 +110,5 @@ def _register(options: Options, kind: Kind, model: Model, table: Table, uri: str
     return {"version": str(registered.version), "candidate": str(registered.version)}
 
 
-def main() -> None:
-    """Run from the command line."""
-    execute("train", Options, run)
-
-
 if __name__ == "__main__":
-    main()
+    execute("train", Options, run)

@@ -105,10 +105,5 @@ def _log(
     return outputs
 
 
-def main() -> None:
-    """Run from the command line."""
-    execute("tune", Options, run)
-
-
 if __name__ == "__main__":
-    main()
+    execute("tune", Options, run)

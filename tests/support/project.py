@@ -16,6 +16,7 @@ from mlflow.tracking import fluent
 from stores import new_store
 
 from tracking.chain import entry_points
+from tracking.entry import execute
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,7 +66,8 @@ class Project:
             patch.setattr(fluent, "_active_experiment_id", None)
             patch.setattr(sys, "argv", [entry, *point.arguments(parameters)])
             try:
-                module.main()
+                # Some have more to do around it, such as an exit code of their own.
+                getattr(module, "main", lambda: execute(entry, module.Options, module.run))()
             except SystemExit as end:
                 code = int(end.code or 0)
         return subprocess.CompletedProcess(sys.argv, code, out.getvalue(), err.getvalue())
