@@ -1,4 +1,4 @@
-"""A model with its pooling as one traceable graph, its batches as padded arrays, and the folder of its export."""
+"""A model with its pooling as one traceable graph, its batches, the folder of its export, and texts for calibration."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LONG_TEXTS = 56
 LINES_IN_LONG = 10
 
 
-def texts() -> list[str]:
+def calibration_texts() -> list[str]:
     """Short reviews, searches and product titles, English and Chinese, and longer texts joined from them.
 
     They do not depend on a user's texts: a model's int8 vectors are then the same in every study and may share a store.
@@ -41,11 +41,11 @@ def texts() -> list[str]:
     return [*lines, *longer]
 
 
-def windows(source: Checkpoint) -> list[list[int]]:
+def calibration_windows(source: Checkpoint) -> list[list[int]]:
     """Token ids of the texts, special tokens and prefix included, sorted by length."""
     from purchasing_power.text.tokens import open_tokens
 
-    return sorted(open_tokens(source).windows(texts()).ids, key=len)
+    return sorted(open_tokens(source).windows(calibration_texts()).ids, key=len)
 
 
 def pooled_graph(source: Checkpoint) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 from purchasing_power.errors import DataError
 from purchasing_power.text.checkpoint import Checkpoint
 from purchasing_power.text.encoder_spec import FLOAT32, ONNX_INT8
-from purchasing_power.text.runtime import calibration, graph
+from purchasing_power.text.runtime import graph
 from purchasing_power.text.tokens import quiet
 
 GRAPH, WEIGHTS = "graph.onnx", "graph.weights"
@@ -80,7 +80,7 @@ def open_onnx(source: Checkpoint, precision: str, export: Path | None, threads: 
     def write(folder: Path) -> None:
         model = graph.pooled_graph(source)
         if precision == ONNX_INT8:
-            _set_outliers_apart(model, calibration.windows(source))
+            _set_outliers_apart(model, graph.calibration_windows(source))
         _export(source, model, folder / GRAPH)
         if precision == ONNX_INT8:
             _quantise(folder / GRAPH)

@@ -11,7 +11,7 @@ import numpy as np
 from purchasing_power.errors import DataError
 from purchasing_power.text.checkpoint import Checkpoint
 from purchasing_power.text.encoder_spec import FLOAT32, OPENVINO_INT8
-from purchasing_power.text.runtime import calibration, graph
+from purchasing_power.text.runtime import graph
 from purchasing_power.text.runtime.base import INT8_INSTRUCTIONS, processor_features
 from purchasing_power.text.tokens import quiet
 
@@ -110,7 +110,7 @@ def _quantised(source: Checkpoint, model: Any) -> Any:
     from nncf.quantization.advanced_parameters import OverflowFix
 
     nncf.set_log_level(logging.ERROR)
-    samples = [graph.padded([window]) for window in calibration.windows(source)]
+    samples = [graph.padded([window]) for window in graph.calibration_windows(source)]
     return nncf.quantize(
         model,
         nncf.Dataset(samples),
