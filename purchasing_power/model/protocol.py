@@ -46,31 +46,16 @@ class Table(Protocol):
         """Hex digest of the rows' content and their order."""
 
 
-class TrainingSummary(Protocol):
-    """What a model has seen."""
-
-    @property
-    def digest(self) -> str:
-        """Digest of the table that it was trained on."""
-
-    @property
-    def seed(self) -> int:
-        """Seed of everything random."""
-
-    @property
-    def known_until(self) -> str | None:
-        """ISO date at which the last outcome that it learned from ended; ``None`` without time."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """The same as JSON takes it."""
-
-
 class Model(Protocol):
     """A fitted model, whatever its kind."""
 
     @property
     def training(self) -> Any:
-        """A :class:`TrainingSummary`, with whatever else the kind notes of it."""
+        """What it has seen, and whatever else the kind notes of it.
+
+        ``digest`` of its table, ``seed``, ``known_until`` (ISO date at which the last outcome that it learned from
+        ended, ``None`` without time), and ``to_dict()`` as JSON takes it.
+        """
 
     @property
     def meta(self) -> Any:
