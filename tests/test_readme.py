@@ -185,5 +185,6 @@ def test_the_worked_example_fits_the_files_that_it_changes() -> None:
     for diff in blocks(CONTRIBUTING, "diff"):
         for part in re.split(r"^--- a/", diff, flags=re.M)[1:]:
             text = (ROOT / part.splitlines()[0]).read_text(encoding="utf-8")
-            context = [line[1:] for line in part.splitlines() if line.startswith(" ")]
+            context = [line[1:] for line in part.splitlines()[1:] if line.startswith((" ", "-"))]
+            context = [line for line in context if not line.startswith("-- ")]
             assert context and all(line in text.splitlines() for line in context)
