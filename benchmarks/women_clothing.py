@@ -16,7 +16,8 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,6 @@ from women_clothing_data import FOLDS, LABEL, RECOMMENDED, Pair, flat_table, har
 from purchasing_power.evaluation.cross_validation import CrossValidation
 from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.params import ModelParams
-from purchasing_power.snapshot.user_table import UserTable
 
 CHOSEN = Path(__file__).with_suffix(".json")
 HARNESS, WITHOUT = "harness", "finetuned_without_recommended"
@@ -69,26 +69,11 @@ def write_chosen(frame: pd.DataFrame, folder: Path) -> None:
     draft.replace(CHOSEN)
 
 
-def measure(
-    table: UserTable, pair: Pair, models: Mapping[str, ModelParams], folder: Path
-) -> dict[str, tuple[float, float]]:
-    """Figure and seconds of each model on one fold; members that models share are fitted once, for the first."""
-    # One fold at a time: the blocks of all five need not be in memory together.
-    place = {"store": str(folder / "vectors"), "workspace": str(folder)}
-    fold = CrossValidation(table, [pair], "label", progress=True, **place)
-    found = {}
-    for name, params in models.items():
-        start = time.perf_counter()
-        score = fold.score(0, fold.outputs(0, params))
-        found[name] = (score, time.perf_counter() - start)
-    return found
-
-
 def run(frame: pd.DataFrame, folds: list[int], folder: Path) -> tuple[Scores, Scores, float]:
     """Every row of the table on the given folds: figures and seconds by row and fold, and the peak memory, GiB.
 
-    What a fold gave is kept in the folder, so that a run which was killed goes on from it, and two processes may
-    share the folds.
+    What a row gave on a fold is kept in the folder, so that a run which was killed goes on from it, and two processes
+    may share the folds.
     """
     models = read_chosen(CHOSEN, folder)
     pairs = published_folds(frame[LABEL])
@@ -96,29 +81,45 @@ def run(frame: pd.DataFrame, folds: list[int], folder: Path) -> tuple[Scores, Sc
     seconds: Scores = {name: {} for name in NAMES}
     peak = 0.0
     for fold in tqdm(folds, desc="women_clothing", unit="fold"):
-        kept = folder / f"fold-{fold}-{digest(CHOSEN.read_bytes())}.json"
-        if not kept.exists():
-            draft = kept.with_suffix(".tmp")
-            found = one_fold(frame, pairs[fold], models, folder)
-            draft.write_text(json.dumps({"figures": found, "peak_gib": peak_mb() / 1024}))
-            draft.replace(kept)
-        stored = json.loads(kept.read_text())
-        peak = max(peak, stored["peak_gib"])
-        for name, (score, took) in stored["figures"].items():
-            scores[name][fold], seconds[name][fold] = score, took
-            tqdm.write(f"fold {fold} {name} {score:.4f} {took:.0f} s")
+        kept = folder / f"fold-{fold}-{digest(CHOSEN.read_bytes())}"
+        for name, work in rows_of(frame, pairs[fold], models, folder).items():
+            stored = kept_row(kept.with_name(f"{kept.name}-{name}.json"), work)
+            scores[name][fold], seconds[name][fold] = stored["score"], stored["seconds"]
+            peak = max(peak, stored["peak_gib"])
+            tqdm.write(f"fold {fold} {name} {stored['score']:.4f} {stored['seconds']:.0f} s")
     return scores, seconds, peak
 
 
-def one_fold(
+def kept_row(path: Path, work: Callable[[], float]) -> dict[str, float]:
+    """Figure, seconds and peak memory of a row on a fold, computed where the file is not there."""
+    if not path.exists():
+        start, draft = time.perf_counter(), path.with_suffix(".tmp")
+        score = work()
+        stored = {"score": score, "seconds": time.perf_counter() - start, "peak_gib": peak_mb() / 1024}
+        draft.write_text(json.dumps(stored))
+        draft.replace(path)
+    return json.loads(path.read_text())
+
+
+def rows_of(
     frame: pd.DataFrame, pair: Pair, models: Mapping[str, ModelParams], folder: Path
-) -> dict[str, tuple[float, float]]:
-    """Figure and seconds of each row of the table."""
-    start = time.perf_counter()
-    found = {HARNESS: (harness(frame, pair), time.perf_counter() - start)}
-    found |= measure(flat_table(frame, folder), pair, models, folder)
-    less = flat_table(frame, folder, (RECOMMENDED,))
-    return found | measure(less, pair, {WITHOUT: models["finetuned"]}, folder)
+) -> dict[str, Callable[[], float]]:
+    """What computes each row of the table on one fold; members that rows share are fitted once, for the first."""
+
+    # One fold at a time: the blocks of all five need not be in memory together.
+    @cache
+    def fold(left_out: tuple[str, ...] = ()) -> CrossValidation:
+        place = {"store": str(folder / "vectors"), "workspace": str(folder)}
+        return CrossValidation(flat_table(frame, folder, left_out), [pair], "label", progress=True, **place)
+
+    def score(params: ModelParams, left_out: tuple[str, ...] = ()) -> float:
+        return fold(left_out).score(0, fold(left_out).outputs(0, params))
+
+    return {
+        HARNESS: partial(harness, frame, pair),
+        **{name: partial(score, params) for name, params in models.items()},
+        WITHOUT: partial(score, models["finetuned"], (RECOMMENDED,)),
+    }
 
 
 def digest(content: bytes) -> str:

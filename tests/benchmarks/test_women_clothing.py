@@ -133,6 +133,15 @@ def test_weights_that_are_not_the_published_ones_are_refused(
     assert not list((tmp_path / "place").iterdir())
 
 
+def test_a_row_that_is_kept_is_not_computed_again_and_one_that_failed_is_not_kept(
+    table: ModuleType, tmp_path: Path
+) -> None:
+    with pytest.raises(ZeroDivisionError):
+        table.kept_row(tmp_path / "row.json", lambda: 1 / 0)
+    first = table.kept_row(tmp_path / "row.json", lambda: 0.75)
+    assert first["score"] == 0.75 and table.kept_row(tmp_path / "row.json", lambda: 0.5) == first
+
+
 def test_the_last_line_holds_every_figure_by_its_name(table: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     scores = {name: {0: 0.7, 1: 0.9} for name in table.NAMES}
     table.report(scores, scores, 1.5)
