@@ -62,7 +62,7 @@ def unpacked() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="before-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(folder, filter="data")
+        archive.extractall(folder)
     place = folder / STORED_FOLDER.strip("/")
     _move(place / "mlflow.db", str(place))
     return place
