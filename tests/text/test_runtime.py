@@ -127,6 +127,15 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
         open_runtime(checkpoint.find(str(tiny_bert)), "openvino-int8", "cpu")
 
 
+def test_a_graph_that_openvino_does_not_compile_is_refused_so_that_exact_passes_it_over(tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    from purchasing_power.text.runtime.openvino import OpenVinoRuntime
+
+    (tmp_path / "graph.xml").write_text("<net/>")
+    with pytest.raises(DataError, match="does not compile the model on this processor"):
+        OpenVinoRuntime(tmp_path / "graph.xml", 1)
+
+
 def test_an_unknown_runtime_lists_those_allowed(tiny_bert: Path) -> None:
     with pytest.raises(DataError, match="exact, auto, float32, onnx-float32, onnx-int8"):
         open_runtime(checkpoint.find(str(tiny_bert)), "fp8", "cpu")

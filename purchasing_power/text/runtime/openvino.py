@@ -42,7 +42,14 @@ class OpenVinoRuntime:
             "INFERENCE_PRECISION_HINT": "bf16" if _has_bfloat16() else "f32",
         }
         self.streams = streams
-        compiled = openvino.Core().compile_model(str(file), "CPU", options)
+        try:
+            compiled = openvino.Core().compile_model(str(file), "CPU", options)
+        except RuntimeError as error:
+            last = str(error).strip().splitlines()[-1]
+            raise DataError(
+                f"runtime of OpenVINO: it does not compile the model on this processor ({last.rstrip('. ')}). "
+                "Set runtime to exact, which passes it over, or to another one."
+            ) from error
         # A request is one thread's at a time.
         self._free = graph.free_list([compiled.create_infer_request() for _ in range(streams)])
 
