@@ -119,7 +119,7 @@ def _section(step: Step) -> dict[str, Any]:
     section: dict[str, Any] = {
         "heading": f"The gate to {step.gated.stage}",
         "checks": [
-            (check.name, verdict("held" if check.held else "missed", check.held), check.reason)
+            (check.name, verdict("passed" if check.held else "missed", check.held), check.reason)
             for check in step.gated.decision.checks
         ],
         "record": step.record,
