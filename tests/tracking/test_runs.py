@@ -83,3 +83,11 @@ def test_latest_is_the_newest_finished_output(client: MlflowClient, tmp_path: Pa
 def test_an_input_that_is_not_there_is_met_with_a_remedy(client: MlflowClient, uri: str) -> None:
     with pytest.raises(DataError, match=r"path or a runs:/ URI|path, a runs:/ URI"):
         runs.fetch(uri, "tables")
+
+
+@pytest.mark.parametrize("ending", ["", "-journal", "-wal", "-shm", "-0123456789abcdef.lock"])
+def test_what_the_demos_store_writes_is_no_uncommitted_change(ending: str) -> None:
+    if runs.commit_tags()["git.commit"] == "unknown":
+        pytest.skip("this is no git checkout")
+    ignored = subprocess.run(["git", "-C", str(runs.ROOT), "check-ignore", "-q", f"mlflow.db{ending}"])
+    assert ignored.returncode == 0
