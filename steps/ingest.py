@@ -8,6 +8,7 @@ from pathlib import Path
 
 import mlflow
 
+from purchasing_power.errors import DataError
 from purchasing_power.shop.flat import read_flat
 from purchasing_power.shop.intake import ingest
 from purchasing_power.shop.pseudonym import read_key
@@ -33,6 +34,11 @@ class Options:
 
 def run(options: Options) -> Outputs:
     """Take in a shop or a flat file and log the tables."""
+    if options.data not in SAMPLES and not Path(options.data).exists():
+        raise DataError(
+            f"data: got {options.data}, where there is neither file nor folder; allowed are a folder of shop tables, "
+            f"a flat CSV or Parquet file, and the samples {', '.join(SAMPLES)}. Correct the path."
+        )
     key = read_key(Path(options.workspace), sample=options.data in SAMPLES)
     with tempfile.TemporaryDirectory() as scratch:
         source = SAMPLES[options.data](Path(scratch) / "sample") if options.data in SAMPLES else Path(options.data)

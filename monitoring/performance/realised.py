@@ -39,7 +39,7 @@ def realised_performance(
     table
         The current table.
     recorded
-        Reference performance that the gate recorded, by metric, see ``reference_performance.recorded_performance``.
+        Reference performance that the gate recorded, by metric, see :func:`recorded_performance`.
     """
     if not kind.metrics(model):
         return Performance((), f"A {kind.name} model learns without labels: no outcome can tell how right it is.", 0)

@@ -129,7 +129,7 @@ def report(
     Parameters
     ----------
     reference, current
-        Synthetic samples, see ``synthetic_sample.synthetic_samples``.
+        Synthetic samples, see ``job_report.synthetic_samples``.
     evidence
         Its p-values, and whether each column drifted, are what Evidently shows.
     scores

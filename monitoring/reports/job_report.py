@@ -253,7 +253,7 @@ def _repeated(name: str, users: dict[str, int]) -> pd.Series:
 
 
 def scores_then_and_now(reference: ComparedColumns, current: ComparedColumns) -> Markup:
-    """The distribution of predictions in either sample (see ``synthetic_sample``).
+    """The distribution of predictions in either of the :func:`synthetic_samples`.
 
     Scores and tiers, or the likeliest classes of a model that gives no score.
     """

@@ -167,6 +167,13 @@ class Kind(ReferenceKind):
     def example(self, model: Any, table: Any) -> pd.DataFrame:
         """One row, invented from the training rows, that a version carries as its example request."""
 
+    def rounding(self, model: Any) -> float:
+        """Greatest difference that rounding makes between two predictions of a row, in the unit of the predictions.
+
+        Another batch or number of threads adds numbers up in another order.
+        """
+        return 1e-6
+
     def requests(self, model: Any, rows: Any) -> list[dict[str, Any]]:
         """Rows of a table as requests hold them; null for what is missing."""
         names = [name for name in (self.group, *model.meta.features) if name in rows.frame]

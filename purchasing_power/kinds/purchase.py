@@ -40,7 +40,7 @@ from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.cutoffs import chosen_cutoff
 from purchasing_power.snapshot.target import Target
 from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, USER, UserTable, UserTableFile, distinct_texts
-from purchasing_power.text.encoder_spec import parse
+from purchasing_power.text.encoder_spec import FLOAT32, ONNX_FLOAT32, parse
 from purchasing_power.text.store import store_folder
 
 NAIVE, PRIOR, RFM = "naive", "prior", "rfm"
@@ -82,6 +82,13 @@ class Purchase(Kind):
         """The runtimes that its encoders were served with."""
         runtimes = [(parse(one).runtime or "").partition("-")[0] for one in model.params.encoders]
         return tuple({RUNTIME_PACKAGES[name] for name in runtimes if name in RUNTIME_PACKAGES})
+
+    def rounding(self, model: PurchasingModel) -> float:
+        """A thousandth where an encoder computes in fewer bits than float32; of amounts, of the largest tier's."""
+        encoders = (parse(part.encoder).runtime or FLOAT32 for part in model.params.parts if part.reads_model)
+        if {FLOAT32, ONNX_FLOAT32}.issuperset(encoders):
+            return super().rounding(model)
+        return 1e-3 * max((1.0, *model.score_levels))
 
     def description(self, model: PurchasingModel) -> dict[str, str]:
         """Head, text, encoder and sizes."""

@@ -157,6 +157,7 @@ def _staging(case: Case, policy: GatePolicy, attempt: int | None) -> GateResult:
 
 
 def _production(case: Case, policy: ServingPolicy) -> GateResult:
+    policy = replace(policy, agreement=case.kind.rounding(case.models.challenger))
     last = case.table.rows(np.arange(len(case.table.frame))[-ASKED:])
     scores = _shadow_scores(case)
     evidence = replace(
