@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
@@ -48,6 +49,73 @@ REMEDIES = {
     "is infinite": "Replace infinite values.",
     "is above": "Raise max_amount if such amounts are real.",
     "repeats": "Keep one row for each key; add up order lines of one product.",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column of a shop table must hold.
+
+    Attributes
+    ----------
+    kind
+        ``id``, ``text``, ``number`` or ``time``; ``money`` is a number between 0 and ``max_amount`` (either sign in
+        orders and returns, where money may go back).
+    needed
+        Whether the table needs the column.
+    filled
+        Whether every row needs a value; a row without one is quarantined.
+    """
+
+    kind: str
+    needed: bool = True
+    filled: bool = True
+
+
+_MAYBE = {kind: Column(kind, needed=False, filled=False) for kind in ("id", "text", "number", "time", "money")}
+_USER = Column("id")
+
+TABLES: dict[str, dict[str, Column]] = {
+    "orders": {
+        # A row without a user is a guest's: it counts for products.
+        "user_id": Column("id", filled=False),
+        "order_id": Column("id", needed=False),
+        "product_id": Column("id", needed=False),
+        "ordered_at": Column("time"),
+        "quantity": Column("number", needed=False),
+        "amount": Column("money", needed=False),
+        "discount": _MAYBE["money"],
+        "coupon_discount": _MAYBE["money"],
+        "store_id": _MAYBE["id"],
+        "status": _MAYBE["text"],
+        "currency": _MAYBE["text"],
+    },
+    "returns": {
+        "user_id": _MAYBE["id"],
+        "order_id": _MAYBE["id"],
+        "product_id": _MAYBE["id"],
+        "returned_at": Column("time"),
+        "quantity": _MAYBE["number"],
+        "amount": Column("money"),
+        "currency": _MAYBE["text"],
+    },
+    "products": {
+        "product_id": Column("id"),
+        "title": Column("text"),
+        "category": _MAYBE["text"],
+        "brand": _MAYBE["text"],
+    },
+    "events": {
+        "user_id": _USER,
+        "occurred_at": Column("time"),
+        "event": Column("text"),
+        "product_id": _MAYBE["id"],
+    },
+    "texts": {"user_id": _USER, "written_at": Column("time"), "text": Column("text"), "kind": _MAYBE["text"]},
+    "follows": {"user_id": _USER, "friend_id": _USER, "since": _MAYBE["time"]},
+    "users": {"user_id": _USER, "joined_at": _MAYBE["time"]},
+    "campaigns": {"user_id": _USER, "campaign_id": Column("id"), "sent_at": Column("time")},
+    "redemptions": {"user_id": _USER, "campaign_id": Column("id"), "redeemed_at": Column("time")},
 }
 
 
