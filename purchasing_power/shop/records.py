@@ -11,13 +11,15 @@ from purchasing_power.shop.values import as_numbers, as_text, as_times
 
 TYPES = {"id": "str", "text": "str", "number": "float64", "money": "float64", "time": "datetime64[us]"}
 _UNREAD = {"number": "is not a number", "money": "is not a number", "time": "is not a time"}
+# What an export needs and a request does not: it holds what was bought, in the currency that the model knows.
+_OF_EXPORTS = ("status", "currency")
 # Without them a line is no order line; a file may lack them, and the intake then fills them in.
 _NEEDED = {"orders": ("order_id", "product_id", "quantity"), "returns": ("user_id",)}
 
 
 def column_types(name: str) -> dict[str, str]:
     """Types of a table's columns in a frame."""
-    return {column: TYPES[rule.kind] for column, rule in TABLES[name].items()}
+    return {column: TYPES[rule.kind] for column, rule in TABLES[name].items() if column not in _OF_EXPORTS}
 
 
 def read_records(name: str, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
