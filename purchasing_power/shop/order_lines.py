@@ -65,8 +65,9 @@ def resolve_lines(
     notes: list[str] = []
     roles, left_words = _statuses(connection, typed, rules, notes)
     rate, own = _rates(connection, typed, rules, roles, notes)
+    connection.execute(f"CREATE OR REPLACE TABLE dropped_lines ({ROW} BIGINT)")
     _make_lines(connection, typed, rules, roles, rate)
-    _reverse_cancelled(connection, typed, notes)
+    _make_lines(connection, typed, rules, _reversed(connection, typed, roles, notes), rate)
     left_out = _left_out(connection, typed, left_words)
     _mark_repeated(connection)
     lines = OrderLines(typed, _columns(typed), left_out, notes=tuple(notes))
@@ -160,24 +161,27 @@ def _make_lines(
     values += ["upper(trim(currency)) AS currency"] if "currency" in have else []
     values += ["lower(trim(status)) AS status"] if "status" in have else []
     connection.execute(
-        f"CREATE OR REPLACE TABLE {LINES} AS SELECT {ROW}, {', '.join(values)}, ({roles})::TINYINT AS role "
-        f"FROM {typed.table} WHERE {FAULTS} = 0"
+        # A view: it repeats cheap expressions, where a table would write every line once more.
+        f"CREATE OR REPLACE VIEW {LINES} AS SELECT {ROW}, {', '.join(values)}, {roles} AS role "
+        f"FROM {typed.table} WHERE {FAULTS} = 0 AND {ROW} NOT IN (SELECT {ROW} FROM dropped_lines)"
     )
 
 
-def _reverse_cancelled(connection: duckdb.DuckDBPyConnection, typed: Typed, notes: list[str]) -> None:
-    """A cancelled line of an order whose line was also bought gives it back; else it was never bought."""
+def _reversed(connection: duckdb.DuckDBPyConnection, typed: Typed, roles: str, notes: list[str]) -> str:
+    """SQL of the role where a cancelled line of an order whose line was also bought gives it back."""
     if "status" not in typed.columns or "order_id" not in typed.columns:
-        return
+        return roles
     words = ", ".join(map(literal, CANCELLED))
-    twin = (
-        f"EXISTS (SELECT 1 FROM {LINES} AS b WHERE b.role = {BOUGHT} AND b.order_id = {LINES}.order_id AND "
-        f"b.product_id = {LINES}.product_id AND b.user_id IS NOT DISTINCT FROM {LINES}.user_id)"
+    same = "b.order_id = c.order_id AND b.product_id = c.product_id AND b.user_id IS NOT DISTINCT FROM c.user_id"
+    connection.execute(
+        f"CREATE OR REPLACE TABLE reversing_lines AS SELECT {ROW} FROM {LINES} AS c WHERE role = {LEFT} AND "
+        f"status IN ({words}) AND EXISTS (SELECT 1 FROM {LINES} AS b WHERE b.role = {BOUGHT} AND {same})"
     )
-    query = f"UPDATE {LINES} SET role = {RETURNED} WHERE role = {LEFT} AND status IN ({words}) AND {twin}"
-    (count,) = connection.execute(query).fetchone() or (0,)
-    if count:
-        notes.append(f"orders: {count:,} cancelled lines reverse a line of the same order and count as returns")
+    ((count,),) = connection.execute("SELECT count(*) FROM reversing_lines").fetchall()
+    if not count:
+        return roles
+    notes.append(f"orders: {count:,} cancelled lines reverse a line of the same order and count as returns")
+    return f"CASE WHEN {ROW} IN (SELECT {ROW} FROM reversing_lines) THEN {RETURNED} ELSE {roles} END"
 
 
 def _left_out(connection: duckdb.DuckDBPyConnection, typed: Typed, words: list[str]) -> dict[str, int]:
@@ -216,7 +220,7 @@ def _exact_duplicates(connection: duckdb.DuckDBPyConnection, lines: OrderLines, 
     lines = replace(lines, notes=(*lines.notes, note))
     if duplicates == "sum":
         return lines
-    connection.execute(f"DELETE FROM {LINES} WHERE {ROW} IN (SELECT {ROW} FROM exact_duplicates)")
+    connection.execute("INSERT INTO dropped_lines SELECT * FROM exact_duplicates")
     _mark_repeated(connection)
     if duplicates == "drop":
         return replace(lines, left_out={**lines.left_out, "exact duplicate": count})
