@@ -214,15 +214,18 @@ def _said(rule: Rule, raw: str | None) -> str:
     return f"{literal(f'{rule.column}: ')} || left({raw}::VARCHAR, {_LONGEST_VALUE}) || {literal(f' {rule.what}')}"
 
 
-def refuse_all_bad(name: str, rows: int, reasons: Mapping[str, int], first_rows: Mapping[str, int]) -> None:
+def refuse_all_bad(connection: duckdb.DuckDBPyConnection, typed: Typed) -> None:
     """Stop where no row is good.
 
     Raises
     ------
     DataError
-        Always.
+        If every row breaks a rule, with the rules.
     """
-    raise DataError(f"{name}: all {rows} rows are bad: {describe(reasons, first_rows)}")
+    ((good,),) = connection.execute(f"SELECT count(*) FROM {typed.good}").fetchall()
+    if not good:
+        bad, reasons, first_rows = count_faults(connection, typed)
+        raise DataError(f"{typed.name}: all {bad} rows are bad: {describe(reasons, first_rows)}")
 
 
 def column_kinds(name: str, found: Mapping[str, str]) -> dict[str, str]:

@@ -14,7 +14,15 @@ from tqdm import tqdm
 
 from purchasing_power.errors import DataError
 from purchasing_power.shop import key_matches
-from purchasing_power.shop.checks import Bounds, Typed, column_kinds, contract_columns, repeated_keys, type_table
+from purchasing_power.shop.checks import (
+    Bounds,
+    Typed,
+    column_kinds,
+    contract_columns,
+    refuse_all_bad,
+    repeated_keys,
+    type_table,
+)
 from purchasing_power.shop.columns.column_reading import ColumnReading, Formats, read_columns
 from purchasing_power.shop.contract import KEYS, MAX_AMOUNT, OPEN_TABLES, REQUIRED_TABLES, TABLES, USER_COLUMNS
 from purchasing_power.shop.mapping.mapping import apply_mapping, load_mapping
@@ -166,6 +174,7 @@ def _read(
     wanted = column_kinds(name, found) | (dict.fromkeys(extras, "open") if name in OPEN_TABLES else {})
     readings = read_columns(connection, source, wanted, formats)
     typed = type_table(connection, name, source, found, readings, bounds)
+    refuse_all_bad(connection, typed)
     if name in KEYS and name != "orders":
         typed = repeated_keys(connection, typed, KEYS[name])
     notes = [*source.notes, *(f"{name}.{note}" for reading in readings.values() for note in reading.notes)]

@@ -78,8 +78,9 @@ def resolve_lines(
 def _columns(typed: Typed) -> tuple[str, ...]:
     """Columns of the checked table, in the contract's order; those that a line must have are always there."""
     always = ("user_id", "order_id", "product_id", "ordered_at", "quantity")
-    rest = ("amount", "discount", "coupon_discount", "store_id")
-    return (*always, *(name for name in rest if name in typed.columns))
+    money = ("amount", "discount") if "amount" in typed.columns else ()
+    rest = (name for name in ("coupon_discount", "store_id") if name in typed.columns)
+    return (*always, *money, *rest)
 
 
 def _statuses(
@@ -156,6 +157,7 @@ def _make_lines(
     values += [f"{quantity} AS quantity"]
     money = [name for name in _MONEY if name in have]
     values += [f"abs({name}) AS {name}" if rate == "1.0" else f"abs({name}) * {rate} AS {name}" for name in money]
+    values += ["0.0 AS discount"] if "discount" not in have else []
     values += ["store_id"] if "store_id" in have else []
     values += ["abs(amount) AS paid"] if "amount" in have else []
     values += ["upper(trim(currency)) AS currency"] if "currency" in have else []

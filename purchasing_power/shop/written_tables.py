@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from purchasing_power.shop.checks import FAULTS, Bounds, Typed, bad_rows, count_faults, refuse_all_bad
+from purchasing_power.shop.checks import FAULTS, Bounds, Typed, bad_rows, count_faults
 from purchasing_power.shop.columns.column_reading import ColumnReading
 from purchasing_power.shop.contract import OPEN_TABLES, TABLES, USER_COLUMNS
 from purchasing_power.shop.order_lines import OrderLines, bought_sql, returned_sql
@@ -209,15 +209,13 @@ def _quarantine(
     draft: Path,
     left_out: frozenset[str] = frozenset(),
 ) -> Faults:
-    """Write the bad rows of a table and those that could not be split into fields; refuse a table of bad rows alone."""
+    """Write the bad rows of a table and those that could not be split into fields."""
     bad, reasons, first_rows = count_faults(connection, typed)
-    ragged, source = typed.source.ragged, typed.source
+    ragged = typed.source.ragged
     if ragged is not None:
         query = f"SELECT reason, count(*), min({ROW}) FROM {ragged} GROUP BY 1 ORDER BY 3"
         for reason, count, first in connection.execute(query).fetchall():
             bad, reasons, first_rows = bad + count, {**reasons, reason: count}, {**first_rows, reason: first}
-    if bad == source.rows:
-        refuse_all_bad(typed.name, source.rows, reasons, first_rows)
     if not bad:
         return Faults(0)
     hidden = dict.fromkeys(left_out, "NULL::VARCHAR") | _pseudonyms(typed, readings)
