@@ -35,7 +35,8 @@ def write_shop(folder: Path, lines: int) -> None:
         WITH base AS (
             SELECT i, i // 4 AS number, (i - (random() < 0.02)::INT) AS product FROM range({lines}) AS t(i)
         )
-        SELECT 'U' || lpad((hash(number) % {USERS})::VARCHAR, 8, '0') AS user_id, (10000000 + number)::VARCHAR AS order_id,
+        SELECT 'U' || lpad((hash(number) % {USERS})::VARCHAR, 8, '0') AS user_id,
+            (10000000 + number)::VARCHAR AS order_id,
             lpad((hash(product) % {PRODUCTS})::VARCHAR, 6, '0') AS product_id,
             TIMESTAMP '2023-01-01' + to_seconds((number * 40000000.0 / {lines})::BIGINT) AS ordered_at,
             CASE WHEN hash(i + 7) % 100 = 0 THEN -1 ELSE 1 END * (1 + hash(i) % 3)::BIGINT AS quantity,
@@ -60,21 +61,27 @@ def by_hand(source: Path, target: Path, kind: str) -> None:
     """The work that an engineer would write for this one shop."""
     connection = duckdb.connect(str(target / "work.duckdb"))
     connection.execute("SET memory_limit = '1000MB'")
-    read = f"read_csv('{source}/{{}}.csv', all_varchar = true)" if kind == "csv" else f"read_parquet('{source}/{{}}.parquet')"
+    read = (
+        f"read_csv('{source}/{{}}.csv', all_varchar = true)"
+        if kind == "csv"
+        else f"read_parquet('{source}/{{}}.parquet')"
+    )
     connection.execute(
         f"""CREATE TABLE typed AS SELECT trim(user_id) AS user_id, trim(order_id) AS order_id,
             trim(product_id) AS product_id, TRY_CAST(ordered_at AS TIMESTAMP) AS ordered_at,
             TRY_CAST(quantity AS DOUBLE) AS quantity, TRY_CAST(amount AS DOUBLE) AS amount
         FROM {read.format("orders")}"""
     )
-    good = "FROM typed WHERE ordered_at IS NOT NULL AND quantity IS NOT NULL AND abs(amount) <= 1e6 AND order_id IS NOT NULL"
+    good = "FROM typed WHERE ordered_at IS NOT NULL AND quantity IS NOT NULL AND abs(amount) <= 1e6"
     output = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
     connection.execute(
         f"""COPY (SELECT user_id, order_id, product_id, min(ordered_at) AS ordered_at, sum(quantity) AS quantity,
             sum(amount) AS amount {good} AND quantity >= 0 AND amount >= 0
         GROUP BY user_id, order_id, product_id, ordered_at::DATE) TO '{target}/orders.parquet' {output}"""
     )
-    connection.execute(f"COPY (SELECT * {good} AND (quantity < 0 OR amount < 0)) TO '{target}/returns.parquet' {output}")
+    connection.execute(
+        f"COPY (SELECT * {good} AND (quantity < 0 OR amount < 0)) TO '{target}/returns.parquet' {output}"
+    )
     for key, table in (("product_id", "products"), ("user_id", "users")):
         known = f"SELECT DISTINCT trim({key}) AS {key} FROM {read.format(table)}"
         connection.execute(f"COPY ({known}) TO '{target}/{table}.parquet' {output}")
@@ -96,7 +103,9 @@ def run(way: str, kind: str, folder: Path) -> None:
             ingest(folder / kind, target, key=b"benchmark key of no secret at all")
         seconds = time.perf_counter() - start
         found = [
-            duckdb.sql(f"SELECT count(*), round(abs(sum(amount)), 2) FROM read_parquet('{target}/{name}.parquet')").fetchall()
+            duckdb.sql(
+                f"SELECT count(*), round(abs(sum(amount)), 2) FROM read_parquet('{target}/{name}.parquet')"
+            ).fetchall()
             for name in ("orders", "returns")
         ]
     print(json.dumps({"seconds": seconds, "mb": peak_mb(), "found": found}))
@@ -106,7 +115,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=10_000_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--run", nargs=3, metavar=("WAY", "FORMAT", "FOLDER"), help="one run alone, as this command does")
+    parser.add_argument(
+        "--run", nargs=3, metavar=("WAY", "FORMAT", "FOLDER"), help="one run alone, as this command does"
+    )
     chosen = parser.parse_args()
     if chosen.run:
         return run(*chosen.run[:2], Path(chosen.run[2]))

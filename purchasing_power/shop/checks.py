@@ -10,7 +10,7 @@ import duckdb
 
 from purchasing_power.errors import DataError
 from purchasing_power.shop.columns.column_reading import ColumnReading
-from purchasing_power.shop.contract import DEFAULTS, EARLIEST, TABLES, naive_utc
+from purchasing_power.shop.contract import DEFAULTS, EARLIEST, OPEN_TABLES, TABLES, naive_utc
 from purchasing_power.shop.reading.source import ROW, Source
 from purchasing_power.shop.reading.sql import identifier, literal
 from purchasing_power.shop.report import describe
@@ -165,8 +165,7 @@ def repeated_keys(connection: duckdb.DuckDBPyConnection, typed: Typed, key: tupl
     rule = Rule(f"key ({', '.join(key)})", "repeats an earlier row", "", shown=False)
     firsts = f"SELECT min({ROW}) FROM {typed.table} WHERE {FAULTS} = 0 GROUP BY {columns}"
     connection.execute(
-        f"UPDATE {typed.table} SET {FAULTS} = {1 << len(typed.rules)} "
-        f"WHERE {FAULTS} = 0 AND {ROW} NOT IN ({firsts})"
+        f"UPDATE {typed.table} SET {FAULTS} = {1 << len(typed.rules)} WHERE {FAULTS} = 0 AND {ROW} NOT IN ({firsts})"
     )
     return Typed(typed.name, typed.table, typed.source, typed.columns, (*typed.rules, rule))
 
@@ -195,15 +194,17 @@ def bad_rows(typed: Typed, hidden: Mapping[str, str]) -> str:
     hidden
         SQL in place of columns of the source that nobody may read.
     """
-    raw = {column: f"s.{identifier(column)}" for column in typed.source.columns}
-    shown = ", ".join(f"{hidden.get(column, cell)} AS {identifier(column)}" for column, cell in raw.items())
+    # Columns that the contract does not name may hold anything, and nobody has looked at them.
+    shown = typed.source.columns if typed.name in OPEN_TABLES else typed.columns.values()
+    raw = {column: f"s.{identifier(column)}" for column in shown}
+    cells = ", ".join(f"{hidden.get(column, cell)} AS {identifier(column)}" for column, cell in raw.items())
     texts = [
         f"CASE WHEN t.{FAULTS} & {1 << bit} > 0 THEN {_said(rule, raw.get(typed.columns.get(rule.column, '')))} END"
         for bit, rule in enumerate(typed.rules)
     ]
     bad = f"(SELECT {ROW}, {FAULTS} FROM {typed.table} WHERE {FAULTS} > 0)"
     return (
-        f"SELECT {shown}, t.{ROW} AS row, concat_ws('; ', {', '.join(texts)}) AS reason "
+        f"SELECT {cells}, t.{ROW} AS row, concat_ws('; ', {', '.join(texts)}) AS reason "
         f"FROM {typed.source.relation} AS s JOIN {bad} AS t ON s.{ROW} = t.{ROW} ORDER BY t.{ROW}"
     )
 

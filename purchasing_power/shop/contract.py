@@ -108,12 +108,7 @@ TABLES: dict[str, dict[str, Column]] = {
         "category": _MAYBE["text"],
         "brand": _MAYBE["text"],
     },
-    "events": {
-        "user_id": _USER,
-        "occurred_at": Column("time"),
-        "event": Column("text"),
-        "product_id": _MAYBE["id"],
-    },
+    "events": {"user_id": _USER, "occurred_at": Column("time"), "event": Column("text"), "product_id": _MAYBE["id"]},
     "texts": {"user_id": _USER, "written_at": Column("time"), "text": Column("text"), "kind": _MAYBE["text"]},
     "follows": {"user_id": _USER, "friend_id": _USER, "since": _MAYBE["time"]},
     "users": {"user_id": _USER, "joined_at": _MAYBE["time"]},

@@ -27,7 +27,7 @@ from purchasing_power.shop.columns.column_reading import ColumnReading, Formats,
 from purchasing_power.shop.contract import KEYS, MAX_AMOUNT, OPEN_TABLES, REQUIRED_TABLES, TABLES, USER_COLUMNS
 from purchasing_power.shop.mapping.mapping import apply_mapping, load_mapping
 from purchasing_power.shop.order_figures import order_figures
-from purchasing_power.shop.order_lines import DUPLICATES, LINES, OrderLines, resolve_lines
+from purchasing_power.shop.order_lines import DUPLICATES, LINES, OrderLines, resolve_lines, taken_off
 from purchasing_power.shop.order_rules import OrderRules
 from purchasing_power.shop.pseudonym import make_pseudonyms
 from purchasing_power.shop.reading.source import Source, find_column, find_sources, read_source
@@ -46,7 +46,7 @@ class Shop:
     """Sources by contract table, and what a mapping says of them."""
 
     sources: dict[str, Source]
-    rules: OrderRules = OrderRules()
+    rules: OrderRules = field(default_factory=OrderRules)
     formats: dict[str, Formats] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -156,8 +156,8 @@ def _ingest(
     written = {"orders": write_orders(connection, orders.readings, lines, draft)}
     returns = tables.pop("returns", None)
     if returns is not None or lines.returned or lines.both:
-        table = None if returns is None else (returns.typed, returns.readings)
-        written["returns"] = write_returns(connection, table, lines, draft)
+        read = None if returns is None else (returns.typed, returns.readings)
+        written["returns"] = write_returns(connection, read, lines, draft)
     for name, table in tables.items():
         written[name] = write_other(connection, table.typed, table.readings, bounds, draft)
     notes = [note for table in (orders, *tables.values()) for note in table.notes]
@@ -173,6 +173,8 @@ def _read(
     extras = [column for column in source.columns if column not in found.values()]
     wanted = column_kinds(name, found) | (dict.fromkeys(extras, "open") if name in OPEN_TABLES else {})
     readings = read_columns(connection, source, wanted, formats)
+    if name == "orders":
+        readings |= taken_off(connection, source, found, readings)
     typed = type_table(connection, name, source, found, readings, bounds)
     refuse_all_bad(connection, typed)
     if name in KEYS and name != "orders":
@@ -223,6 +225,6 @@ def _report(
         warnings=tuple(warnings),
         notes=tuple(dict.fromkeys(notes)),
         key_matches=matches,
-        money=lines.money,
+        money=written["returns"].money if "returns" in written else lines.money,
         orders=order_figures(connection, draft / "orders.parquet"),
     )

@@ -114,17 +114,13 @@ def _counts(
     return int(ids), int(matched_ids), int(rows), int(matched_rows)
 
 
-def _advice(
-    connection: duckdb.DuckDBPyConnection, column: str, partners: list[str], ids: int, matched: int
-) -> str:
+def _advice(connection: duckdb.DuckDBPyConnection, column: str, partners: list[str], ids: int, matched: int) -> str:
     """Which way of writing ids alike would make more of them match."""
     found = {how: _counts(connection, column, partners, written)[1] for how, written in _VARIANTS.items()}
     how = max(found, key=lambda name: found[name])
     if found[how] <= matched:
         return ""
-    return (
-        f"With {how}, {found[how]:,} of {ids:,} would: write such an expression for the column into a mapping file."
-    )
+    return f"With {how}, {found[how]:,} of {ids:,} would: write such an expression for the column into a mapping file."
 
 
 def _no_match(match: KeyMatch) -> DataError:

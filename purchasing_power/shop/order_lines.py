@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import duckdb
 
 from purchasing_power.errors import DataError
 from purchasing_power.shop.checks import FAULTS, Rule, Typed
+from purchasing_power.shop.columns.column_reading import ColumnReading
 from purchasing_power.shop.order_rules import CANCELLED, OrderRules
-from purchasing_power.shop.reading.source import ROW
+from purchasing_power.shop.reading.source import ROW, Source
 from purchasing_power.shop.reading.sql import identifier, literal
 from purchasing_power.shop.report import Money
 
@@ -25,8 +27,8 @@ _EXACT = "repeats an earlier row in every column"
 class OrderLines:
     """The lines in the table ``LINES``, and what is to be told of them.
 
-    ``LINES`` holds ``ROW``, the contract's columns and ``role``, one of ``BOUGHT``, ``RETURNED``, ``BOTH`` and ``LEFT``;
-    ``added_up`` of them go into another line, ``both`` are a purchase and its return. ``rates`` are those of ``OrderRules``.
+    ``LINES`` holds ``ROW``, the contract's columns and ``role``: ``BOUGHT``, ``RETURNED``, ``BOTH`` or ``LEFT``.
+    ``added_up`` of them go into another line, ``both`` are a purchase and its return; ``rates`` are the rules'.
     """
 
     typed: Typed
@@ -44,6 +46,27 @@ class OrderLines:
     def order_id(self) -> str:
         """SQL of the order id of a line joined with its user's ``pseudonym``."""
         return "order_id" if "order_id" in self.typed.columns else "coalesce(pseudonym, '') || '@' || order_id"
+
+
+def taken_off(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    found: Mapping[str, str],
+    readings: Mapping[str, ColumnReading],
+) -> dict[str, ColumnReading]:
+    """Readings of discounts that an export writes as negative numbers: their size, where none is above 0."""
+    names = [found[name] for name in ("discount", "coupon_discount") if name in found]
+    if not names:
+        return {}
+    ends = ", ".join(f"min({readings[name].value}), max({readings[name].value})" for name in names)
+    values = connection.execute(f"SELECT {ends} FROM {source.relation}").fetchone() or ()
+    flipped = {}
+    for name, low, high in zip(names, values[::2], values[1::2], strict=True):
+        if low is not None and low < 0 and high <= 0:
+            note = f"{name}: no number is above 0: they are read without their sign, as what was taken off"
+            reading = readings[name]
+            flipped[name] = replace(reading, value=f"abs({reading.value})", notes=(*reading.notes, note))
+    return flipped
 
 
 def resolve_lines(
@@ -142,9 +165,7 @@ def _without_rates(counts: dict[str, int], own: str, unknown: list[str]) -> Data
     )
 
 
-def _make_lines(
-    connection: duckdb.DuckDBPyConnection, typed: Typed, rules: OrderRules, roles: str, rate: str
-) -> None:
+def _make_lines(connection: duckdb.DuckDBPyConnection, typed: Typed, rules: OrderRules, roles: str, rate: str) -> None:
     have = typed.columns
     user = "user_id"
     if rules.guests:
@@ -218,7 +239,9 @@ def _exact_duplicates(connection: duckdb.DuckDBPyConnection, lines: OrderLines, 
         return lines
     done = {"sum": "added up", "drop": "left out", "quarantine": "quarantined"}[duplicates]
     others = " or ".join(f"-P duplicates={word}" for word in DUPLICATES if word != duplicates)
-    note = f"orders: {count:,} rows repeat an earlier one in every column and are {done}; {others} treats them otherwise"
+    note = (
+        f"orders: {count:,} rows repeat an earlier one in every column and are {done}; {others} treats them otherwise"
+    )
     lines = replace(lines, notes=(*lines.notes, note))
     if duplicates == "sum":
         return lines
@@ -231,15 +254,11 @@ def _exact_duplicates(connection: duckdb.DuckDBPyConnection, lines: OrderLines, 
 
 def _quarantined(connection: duckdb.DuckDBPyConnection, typed: Typed) -> Typed:
     bit = 1 << len(typed.rules)
-    connection.execute(
-        f"UPDATE {typed.table} SET {FAULTS} = {bit} WHERE {ROW} IN (SELECT {ROW} FROM exact_duplicates)"
-    )
+    connection.execute(f"UPDATE {typed.table} SET {FAULTS} = {bit} WHERE {ROW} IN (SELECT {ROW} FROM exact_duplicates)")
     return replace(typed, rules=(*typed.rules, Rule("row", _EXACT, "", shown=False)))
 
 
-def _figures(
-    connection: duckdb.DuckDBPyConnection, lines: OrderLines, rules: OrderRules, own: str
-) -> OrderLines:
+def _figures(connection: duckdb.DuckDBPyConnection, lines: OrderLines, rules: OrderRules, own: str) -> OrderLines:
     bought = f"role IN ({BOUGHT}, {BOTH})"
     query = (
         f"SELECT count(*) FILTER ({bought}), count(*) FILTER (role = {RETURNED}), "
@@ -278,15 +297,15 @@ def _money(connection: duckdb.DuckDBPyConnection, lines: OrderLines, own: str) -
         "GROUP BY 1 ORDER BY 2 DESC, 1"
     )
     found = connection.execute(query).fetchall()
-    return tuple(Money(name, round(gross, 6), round(back, 6), lines.rates.get(name, 1.0)) for name, gross, back in found)
+    return tuple(
+        Money(name, round(gross, 6), round(back, 6), lines.rates.get(name, 1.0)) for name, gross, back in found
+    )
 
 
 def bought_sql(lines: OrderLines) -> str:
     """SQL of the order lines that were bought, lines of one product added up, in order of their rows."""
     names = [name for name in lines.columns if name not in ("user_id", "order_id", "product_id", "ordered_at")]
-    sums = [
-        f"min({name}) AS {name}" if name == "store_id" else f"round(sum({name}), 6) AS {name}" for name in names
-    ]
+    sums = [f"min({name}) AS {name}" if name == "store_id" else f"round(sum({name}), 6) AS {name}" for name in names]
     keys = "user_id, order_id, product_id"
     repeated = f"{_key()} IN (SELECT key FROM repeated_keys)"
     bought = f"FROM {LINES} WHERE role IN ({BOUGHT}, {BOTH})"

@@ -112,7 +112,9 @@ def pseudonymise(ids: pd.Series, key: bytes) -> pd.Series:
 
 def make_pseudonyms(connection: duckdb.DuckDBPyConnection, columns: Sequence[tuple[str, str]], key: bytes) -> None:
     """Make the table ``PSEUDONYMS`` (``id``, ``pseudonym``) of every id in the given tables and columns."""
-    parts = " UNION ".join(f"SELECT DISTINCT {column} AS id FROM {table} WHERE {column} IS NOT NULL" for table, column in columns)
+    parts = " UNION ".join(
+        f"SELECT DISTINCT {column} AS id FROM {table} WHERE {column} IS NOT NULL" for table, column in columns
+    )
     ids = connection.execute(parts).df()
     pairs = pd.DataFrame({"id": ids["id"], "pseudonym": pseudonymise(ids["id"].astype("str"), key)})  # noqa: F841
     connection.execute(f"CREATE OR REPLACE TABLE {PSEUDONYMS} AS SELECT id::VARCHAR AS id, pseudonym FROM pairs")

@@ -1,4 +1,4 @@
-"""Rows of a request against the contract: values that state their types are taken as they are, and nothing is guessed."""
+"""Rows of a request against the contract: their values state their types, so that nothing is guessed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from purchasing_power.shop.values import as_numbers, as_text, as_times
 
 TYPES = {"id": "str", "text": "str", "number": "float64", "money": "float64", "time": "datetime64[us]"}
 _UNREAD = {"number": "is not a number", "money": "is not a number", "time": "is not a time"}
+_READERS = {"id": as_text, "text": as_text, "number": as_numbers, "money": as_numbers, "time": as_times}
 # What an export needs and a request does not: it holds what was bought, in the currency that the model knows.
 _OF_EXPORTS = ("status", "currency")
 # Without them a line is no order line; a file may lack them, and the intake then fills them in.
@@ -53,10 +54,7 @@ def read_records(name: str, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]
 
 
 def _read(name: str, column: str, rule: Column, raw: pd.Series) -> tuple[pd.Series, dict[str, pd.Series]]:
-    if rule.kind == "time":
-        values = as_times(raw)
-    else:
-        values = as_numbers(raw) if rule.kind in _UNREAD else as_text(raw)
+    values = _READERS[rule.kind](raw)
     unread = values.isna() & raw.notna() if rule.kind in _UNREAD else pd.Series(False, index=raw.index)
     wrong = {_UNREAD.get(rule.kind, ""): unread}
     if rule.filled or column == "user_id" or column in _NEEDED.get(name, ()):

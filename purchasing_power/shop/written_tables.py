@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
 
-from purchasing_power.shop.checks import FAULTS, Bounds, Typed, bad_rows, count_faults
+from purchasing_power.shop.checks import Bounds, Typed, bad_rows, count_faults
 from purchasing_power.shop.columns.column_reading import ColumnReading
-from purchasing_power.shop.contract import OPEN_TABLES, TABLES, USER_COLUMNS
+from purchasing_power.shop.contract import OPEN_TABLES, USER_COLUMNS
 from purchasing_power.shop.order_lines import OrderLines, bought_sql, returned_sql
 from purchasing_power.shop.profile_columns import careful_columns
 from purchasing_power.shop.pseudonym import PSEUDONYMS
 from purchasing_power.shop.reading.source import ROW
 from purchasing_power.shop.reading.sql import identifier, literal
-from purchasing_power.shop.report import ColumnReport, TableReport
+from purchasing_power.shop.report import ColumnReport, Money, TableReport
 from purchasing_power.shop.tables import QUARANTINE, write_table
 
 # Names that a profile column cannot have: they stand beside it in the user table.
@@ -25,11 +25,12 @@ RESERVED = ("user_id", "user", "cutoff", "documents")
 
 @dataclass(frozen=True)
 class Written:
-    """What became of a table's rows, and what is to be told of it."""
+    """What became of a table's rows, and what is to be told of it; of returns, the money of the orders less them."""
 
     report: TableReport
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    money: tuple[Money, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,20 +51,8 @@ def write_orders(
     columns = [_line_column(name, lines) for name in lines.columns]
     query = f"SELECT {', '.join(columns)} {_with_users(bought_sql(lines))} ORDER BY {ROW}"
     kept = _copy(connection, query, draft / "orders.parquet")
-    report = TableReport(
-        source=typed.source.name,
-        read=typed.source.rows,
-        kept=kept,
-        quarantined=faults.rows,
-        left_out=lines.left_out,
-        added_up=lines.added_up,
-        returned=lines.returned,
-        guests=lines.guests,
-        reasons=faults.reasons,
-        first_rows=faults.first_rows,
-        columns=_column_reports(typed, readings),
-    )
-    return Written(report)
+    moved = {name: getattr(lines, name) for name in ("left_out", "added_up", "returned", "guests")}
+    return Written(replace(_table_report(typed, readings, kept, faults), **moved))
 
 
 def write_returns(
@@ -88,14 +77,23 @@ def write_returns(
     query = f"SELECT {', '.join(columns)} {_with_users(query)} ORDER BY returned_at, {ROW}"
     rows = _copy(connection, query, draft / "returns.parquet")
     if table is None:
-        return Written(TableReport(source="lines of orders", read=0, kept=rows))
+        return Written(TableReport(source="lines of orders", read=rows, kept=rows), money=lines.money)
     faults = _quarantine(connection, *table, draft)
     read = table[0].source.rows
-    report = TableReport(
-        table[0].source.name, read, read - faults.rows, faults.rows, reasons=faults.reasons,
-        first_rows=faults.first_rows, columns=_column_reports(*table),
-    )
-    return Written(report, warnings=_stated_twice(connection, table[0], lines))
+    report = _table_report(*table, read - faults.rows, faults)
+    return Written(report, (), _stated_twice(connection, table[0], lines), _money(connection, table[0], lines))
+
+
+def _money(connection: duckdb.DuckDBPyConnection, typed: Typed, lines: OrderLines) -> tuple[Money, ...]:
+    """Money of the orders with what the returns table gives back, by currency."""
+    own = next((one.currency for one in lines.money if one.rate == 1), "")
+    currency = f"coalesce(upper(trim(currency)), {literal(own)})" if "currency" in typed.columns else literal(own)
+    query = f"SELECT {currency}, round(sum(abs(amount)), 6) FROM {typed.good} GROUP BY 1 ORDER BY 1"
+    money = {one.currency: one for one in lines.money}
+    for name, back in connection.execute(query).fetchall():
+        one = money.get(name, Money(name, 0.0, 0.0, lines.rates.get(name, 1.0)))
+        money[name] = replace(one, returned=one.returned + (back or 0.0))
+    return tuple(money.values())
 
 
 def _returns_rows(typed: Typed, lines: OrderLines) -> str:
@@ -105,7 +103,9 @@ def _returns_rows(typed: Typed, lines: OrderLines) -> str:
     user, join = "r.user_id" if "user_id" in have else "NULL", ""
     if "order_id" in have and "order_id" in lines.typed.columns:
         user = f"coalesce({user}, o.user_id)"
-        join = f"LEFT JOIN (SELECT order_id, any_value(user_id) AS user_id FROM order_lines GROUP BY 1) o USING (order_id)"
+        join = (
+            "LEFT JOIN (SELECT order_id, any_value(user_id) AS user_id FROM order_lines GROUP BY 1) o USING (order_id)"
+        )
     quantity = "abs(r.quantity)" if "quantity" in have else "NULL"
     rate = _rate(lines) if "currency" in have else "1.0"
     return (
@@ -141,42 +141,58 @@ def write_other(
     draft: Path,
 ) -> Written:
     """Write a table other than orders and returns, with the further columns that an open one has."""
-    name, extras = typed.name, _extras(typed, readings)
-    own = [_own_column(name, column) for column in typed.columns]
-    further = [f"{readings[column].value} AS {identifier(column)}" for column in extras]
-    users = [column for column in USER_COLUMNS[name] if column in typed.columns]
+    name, query = typed.name, _other_rows(typed, readings)
+    profile = _extras(typed, readings) if name == "users" else []
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    left: frozenset[str] = frozenset()
+    if profile:
+        frame = connection.execute(query).df()
+        kinds = {column: readings[column].kind for column in profile}
+        kept, notes, warnings = careful_columns(frame[profile], kinds, RESERVED, bounds.now.date(), name)
+        left = frozenset(profile) - frozenset(kept.columns)
+        write_table(frame[list(typed.columns)].join(kept), draft / f"{name}.parquet")
+        rows = len(frame)
+    else:
+        rows = _copy(connection, query, draft / f"{name}.parquet")
+    faults = _quarantine(connection, typed, readings, draft, left)
+    return Written(_table_report(typed, readings, rows, faults), notes, warnings)
+
+
+def _table_report(typed: Typed, readings: Mapping[str, ColumnReading], kept: int, faults: Faults) -> TableReport:
+    return TableReport(
+        source=typed.source.name,
+        read=typed.source.rows,
+        kept=kept,
+        quarantined=faults.rows,
+        reasons=faults.reasons,
+        first_rows=faults.first_rows,
+        columns=_column_reports(typed, readings),
+    )
+
+
+def _other_rows(typed: Typed, readings: Mapping[str, ColumnReading]) -> str:
+    """SQL of the good rows: the contract's columns, users replaced, then the further ones of an open table."""
+    extras = _extras(typed, readings)
+    users = [column for column in USER_COLUMNS[typed.name] if column in typed.columns]
     joins = "".join(f" LEFT JOIN {PSEUDONYMS} AS {_user(column)} ON {column} = {_user(column)}.id" for column in users)
     good = f"SELECT {ROW}, {', '.join(typed.columns)} FROM {typed.good}"
     query = f"FROM ({good}) AS t{joins}"
-    if further:
-        raw = f"SELECT {ROW}, {', '.join(further)} FROM {typed.source.relation}"
-        query += f" JOIN ({raw}) AS f USING ({ROW})"
+    if extras:
+        further = ", ".join(f"{readings[column].value} AS {identifier(column)}" for column in extras)
+        query += f" JOIN (SELECT {ROW}, {further} FROM {typed.source.relation}) AS f USING ({ROW})"
+    own = [_own_column(typed.name, column) for column in typed.columns]
     columns = [*own, *(f"f.{identifier(column)}" for column in extras)]
-    query = f"SELECT {', '.join(columns)} {query} ORDER BY {ROW}"
-    notes, warnings, left = (), (), frozenset()
-    if name == "users" and extras:
-        kinds = {column: readings[column].kind for column in extras}
-        frame = connection.execute(query).df()
-        profile, notes, warnings = careful_columns(frame[extras], kinds, RESERVED, bounds.now.date())
-        left = frozenset(extras) - frozenset(profile.columns)
-        write_table(frame[list(typed.columns)].join(profile), draft / f"{name}.parquet")
-        kept = len(frame)
-    else:
-        kept = _copy(connection, query, draft / f"{name}.parquet")
-    faults = _quarantine(connection, typed, readings, draft, left)
-    report = TableReport(
-        typed.source.name, typed.source.rows, kept, faults.rows, reasons=faults.reasons,
-        first_rows=faults.first_rows, columns=_column_reports(typed, readings),
-    )
-    said = (f"{name}.{note}" for note in notes), (f"{name}.{warning}" for warning in warnings)
-    return Written(report, tuple(said[0]), tuple(said[1]))
+    return f"SELECT {', '.join(columns)} {query} ORDER BY {ROW}"
 
 
 def _extras(typed: Typed, readings: Mapping[str, ColumnReading]) -> list[str]:
     if typed.name not in OPEN_TABLES:
         return []
     own = set(typed.columns.values())
-    return [column for column, reading in readings.items() if column not in own and reading.kind not in ("empty", "nested")]
+    return [
+        column for column, reading in readings.items() if column not in own and reading.kind not in ("empty", "nested")
+    ]
 
 
 def _line_column(name: str, lines: OrderLines) -> str:
