@@ -1,4 +1,4 @@
-"""Names and texts as SQL quotes them."""
+"""Names and text as DuckDB's SQL quotes them."""
 
 from __future__ import annotations
 
