@@ -13,9 +13,11 @@ from purchasing_power.shop.mapping import form
 from purchasing_power.shop.mapping.expressions import parse_expression
 from purchasing_power.shop.order_rules import OrderRules
 
-READ_KEYS = ("delimiter", "quote", "encoding", "header", "sheet", "skip_rows")
+# The words of purchasing_power.shop.columns.formats.
+DATE_WORDS = ("day_first", "month_first", "excel", "unix_seconds", "unix_milliseconds", "unix_microseconds")
+READ_KEYS = ("delimiter", "quote", "encoding", "header", "sheet", "skip_rows", "rows")
 FORMAT_KEYS = ("decimal", "date", "time_zone")
-TABLE_KEYS = "from optional read rows calendar join fill_down where share distinct columns".split()
+TABLE_KEYS = "from optional read calendar join fill_down where share distinct columns".split()
 TOP_KEYS = "read time_zone currency guests status formats tables about".split()
 
 
@@ -87,8 +89,6 @@ class TableRule:
     columns: dict[str, ColumnRule]
     optional: bool = False
     read: dict[str, Any] = field(default_factory=dict)
-    first: int | None = None
-    last: int | None = None
     calendar: CalendarRule | None = None
     joins: tuple[JoinRule, ...] = ()
     fill_down: tuple[FillRule, ...] = ()
@@ -179,12 +179,12 @@ def _read(value: Any, path: str) -> dict[str, Any]:
     done: dict[str, Any] = {}
     for key, part in parts.items():
         here = f"{path}.{key}"
-        if key == "skip_rows":
+        if key in ("skip_rows", "rows"):
             done[key] = form.whole(part, here)
         elif key == "header":
             done[key] = part if isinstance(part, bool) else _header(part, here)
-        elif not isinstance(part, str) or not part:
-            raise form.wrong(here, part, "a text (a tab is \"\\t\", blanks are \" \")")
+        elif not isinstance(part, str) or not (part or key == "quote"):
+            raise form.wrong(here, part, 'a text (a tab is "\\t", runs of blanks are " ")')
         else:
             done[key] = part
     return done
@@ -215,7 +215,7 @@ def _formats(parts: dict[str, Any], path: str) -> dict[str, str]:
     if "date" in parts:
         written = form.text(parts["date"], f"{path}.date")
         if "%" not in written:
-            form.choice(written, f"{path}.date", ("day_first", "month_first", "a format such as %d/%m/%Y"))
+            form.choice(written, f"{path}.date", (*DATE_WORDS, "a format such as %d/%m/%Y"))
         done["date"] = written
     if "time_zone" in parts:
         done["time_zone"] = _zone(parts["time_zone"], f"{path}.time_zone")
@@ -240,7 +240,6 @@ def _table(value: Any, table: str, path: str) -> TableRule:
         if key not in parts:
             raise DataError(f"mapping: {path}: {key} is missing; a table needs from and columns. Add it.")
     columns = form.keys(parts["columns"], f"{path}.columns", None if table in OPEN_TABLES else TABLES[table])
-    rows = form.keys(parts.get("rows", {}), f"{path}.rows", ("first", "last"))
     where = form.texts(parts["where"], f"{path}.where") if "where" in parts else ()
     for text in where:
         parse_expression(text, f"{path}.where")
@@ -249,7 +248,6 @@ def _table(value: Any, table: str, path: str) -> TableRule:
         {name: _column(part, f"{path}.columns.{name}") for name, part in columns.items()},
         form.flag(parts.get("optional", False), f"{path}.optional"),
         _read(parts.get("read", {}), f"{path}.read"),
-        *(form.whole(rows[key], f"{path}.rows.{key}", 1) if key in rows else None for key in ("first", "last")),
         calendar=_calendar(parts["calendar"], f"{path}.calendar") if "calendar" in parts else None,
         joins=form.listed(parts["join"], f"{path}.join", _join) if "join" in parts else (),
         fill_down=form.listed(parts["fill_down"], f"{path}.fill_down", _fill) if "fill_down" in parts else (),
