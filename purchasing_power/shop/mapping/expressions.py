@@ -26,7 +26,16 @@ _ALLOWED: tuple[type[exp.Expr], ...] = (
     *(exp.StrToTime, exp.TimeToStr, exp.DateFromParts, exp.TimestampFromParts, exp.UnixToTime, exp.TimestampTrunc),
     *(exp.DateTrunc, exp.Extract, exp.DateDiff, exp.Year, exp.Month, exp.Day, exp.Hour, exp.Minute, exp.ToDays),
 )
-_ALLOWED_NAMES = ("try_strptime", "to_hours", "to_minutes", "to_seconds", "to_milliseconds", "strip", "prefix", "suffix")
+_ALLOWED_NAMES = (
+    "try_strptime",
+    "to_hours",
+    "to_minutes",
+    "to_seconds",
+    "to_milliseconds",
+    "strip",
+    "prefix",
+    "suffix",
+)
 _TYPES = ("BIGINT", "INT", "DOUBLE", "DECIMAL", "VARCHAR", "TEXT", "DATE", "TIMESTAMP", "BOOLEAN")
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between, exp.NullSafeEQ, exp.NullSafeNEQ)
 _OF_TEXT = (
@@ -68,15 +77,15 @@ def _unreadable(text: str, path: str, error: Exception) -> DataError:
     place = f" (at character {found[0]['col']})" if found[0].get("col") else ""
     return DataError(
         f"mapping: {path}: `{text}` cannot be read as SQL{place}; allowed is a column, or an expression such as "
-        'Quantity * Price. Put column names with blanks in double quotes: \'"Unit price" * Quantity\'.'
+        "Quantity * Price. Put column names with blanks in double quotes: '\"Unit price\" * Quantity'."
     )
 
 
 def _refused(path: str, what: str) -> DataError:
     return DataError(
         f"mapping: {path}: {what} in an expression; allowed is one value of one row: columns, numbers, 'texts', "
-        "+ - * / % ||, comparisons, AND, OR, NOT, IN (a list), BETWEEN, LIKE, CASE, CAST, and functions of numbers, texts "
-        "and times such as abs, round, greatest, coalesce, nullif, lower, trim, replace, split_part, regexp_extract, "
+        "+ - * / % ||, comparisons, AND, OR, NOT, IN (a list), BETWEEN, LIKE, CASE, CAST, and functions of numbers, "
+        "texts and times such as abs, round, greatest, coalesce, nullif, lower, trim, replace, split_part, regexp_extract, "
         "strptime, date_trunc, epoch_ms. Write it with these, or prepare the column before the intake."
     )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 
@@ -14,7 +15,12 @@ T = TypeVar("T")
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML whose keys stand once: the standard loader keeps the last of two without a word."""
+    """YAML 1.2 words (``on`` and ``no`` are texts, as is ``007``), with keys that stand once."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, word) for tag, word in pairs if not tag.endswith((":bool", ":int", ":float"))]
+        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
@@ -23,6 +29,11 @@ class _Loader(yaml.SafeLoader):
                 line = node.value[place][0].start_mark.line + 1
                 raise DataError(f"mapping: line {line}: the key {key!r} stands twice. Keep one of them.")
         return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(true|false)$"), list("tf"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^-?(0|[1-9][0-9]*)$"), list("-0123456789"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^-?[0-9]+\.[0-9]+$"), list("-0123456789"))
 
 
 def parse_yaml(text: str, name: str) -> Any:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from purchasing_power.errors import DataError
+from purchasing_power.shop.columns.formats import DATE_WORDS, Formats
 from purchasing_power.shop.contract import OPEN_TABLES, TABLES
 from purchasing_power.shop.mapping import form
 from purchasing_power.shop.mapping.expressions import parse_expression
 from purchasing_power.shop.order_rules import OrderRules
 
-# The words of purchasing_power.shop.columns.formats.
-DATE_WORDS = ("day_first", "month_first", "excel", "unix_seconds", "unix_milliseconds", "unix_microseconds")
 READ_KEYS = ("delimiter", "quote", "encoding", "header", "sheet", "skip_rows", "rows")
+NO_FORMATS = Formats()
 FORMAT_KEYS = ("decimal", "date", "time_zone")
-TABLE_KEYS = "from optional read calendar join fill_down where share distinct columns".split()
-TOP_KEYS = "read time_zone currency guests status formats tables about".split()
+TABLE_KEYS = (
+    *("from", "optional", "read", "calendar", "join", "fill_down", "may_lack"),
+    *("where", "share", "distinct", "columns"),
+)
+TOP_KEYS = ("read", "time_zone", "currency", "guests", "status", "formats", "tables", "about")
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class ColumnRule:
 
     candidates: tuple[str, ...]
     optional: bool = False
-    formats: dict[str, str] = field(default_factory=dict)
+    formats: Formats = NO_FORMATS
 
 
 @dataclass(frozen=True)
@@ -92,17 +95,10 @@ class TableRule:
     calendar: CalendarRule | None = None
     joins: tuple[JoinRule, ...] = ()
     fill_down: tuple[FillRule, ...] = ()
+    may_lack: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
     share: tuple[ShareRule, ...] | None = None
     distinct: str | None = None
-
-
-@dataclass(frozen=True)
-class FileFormats:
-    """How numbers and times of a file are written, for all of its columns and for some."""
-
-    all: dict[str, str]
-    columns: dict[str, dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -128,7 +124,7 @@ class ShopMapping:
     digest: str
     tables: dict[str, TableRule]
     read: dict[str, dict[str, Any]] = field(default_factory=dict)
-    formats: dict[str, FileFormats] = field(default_factory=dict)
+    formats: dict[str, Formats] = field(default_factory=dict)
     time_zone: str | None = None
     rules: OrderRules = field(default_factory=OrderRules)
 
@@ -208,30 +204,20 @@ def _zone(value: Any, path: str) -> str:
     return zone
 
 
-def _formats(parts: dict[str, Any], path: str) -> dict[str, str]:
-    done: dict[str, str] = {}
-    if "decimal" in parts:
-        done["decimal"] = form.choice(parts["decimal"], f"{path}.decimal", (".", ","))
-    if "date" in parts:
-        written = form.text(parts["date"], f"{path}.date")
-        if "%" not in written:
-            form.choice(written, f"{path}.date", (*DATE_WORDS, "a format such as %d/%m/%Y"))
-        done["date"] = written
-    if "time_zone" in parts:
-        done["time_zone"] = _zone(parts["time_zone"], f"{path}.time_zone")
-    return done
+def _formats(value: Any, path: str, more: tuple[str, ...] = ()) -> Formats:
+    parts = form.keys(value, path, (*FORMAT_KEYS, *more))
+    decimal, date_format, zone = (parts.get(key) for key in FORMAT_KEYS)
+    if decimal is not None:
+        decimal = form.choice(decimal, f"{path}.decimal", (".", ","))
+    if date_format is not None and "%" not in form.text(date_format, f"{path}.date"):
+        form.choice(date_format, f"{path}.date", (*DATE_WORDS, "a format such as %d/%m/%Y"))
+    return Formats(decimal, date_format, None if zone is None else _zone(zone, f"{path}.time_zone"))
 
 
-def _file_formats(value: Any, path: str) -> FileFormats:
-    parts = form.keys(value, path, (*FORMAT_KEYS, "columns"))
-    columns = form.keys(parts.get("columns", {}), f"{path}.columns")
-    return FileFormats(
-        _formats(parts, path),
-        {
-            name: _formats(form.keys(part, f"{path}.columns.{name}", FORMAT_KEYS), f"{path}.columns.{name}")
-            for name, part in columns.items()
-        },
-    )
+def _file_formats(value: Any, path: str) -> Formats:
+    formats = _formats(value, path, ("columns",))
+    columns = form.keys(value.get("columns", {}), f"{path}.columns")
+    return replace(formats, columns={name: _formats(part, f"{path}.columns.{name}") for name, part in columns.items()})
 
 
 def _table(value: Any, table: str, path: str) -> TableRule:
@@ -251,6 +237,7 @@ def _table(value: Any, table: str, path: str) -> TableRule:
         calendar=_calendar(parts["calendar"], f"{path}.calendar") if "calendar" in parts else None,
         joins=form.listed(parts["join"], f"{path}.join", _join) if "join" in parts else (),
         fill_down=form.listed(parts["fill_down"], f"{path}.fill_down", _fill) if "fill_down" in parts else (),
+        may_lack=form.texts(parts["may_lack"], f"{path}.may_lack") if "may_lack" in parts else (),
         where=where,
         share=_shares(parts["share"], f"{path}.share") if "share" in parts else None,
         distinct=form.choice(parts["distinct"], f"{path}.distinct", columns) if "distinct" in parts else None,
@@ -266,7 +253,7 @@ def _column(value: Any, path: str) -> ColumnRule:
     return ColumnRule(
         form.texts(parts["column"], f"{path}.column", form.rule_text),
         form.flag(parts.get("optional", False), f"{path}.optional"),
-        _formats(parts, path),
+        _formats(value, path, ("column", "optional")),
     )
 
 
