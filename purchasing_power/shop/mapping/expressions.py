@@ -85,8 +85,8 @@ def _refused(path: str, what: str) -> DataError:
     return DataError(
         f"mapping: {path}: {what} in an expression; allowed is one value of one row: columns, numbers, 'texts', "
         "+ - * / % ||, comparisons, AND, OR, NOT, IN (a list), BETWEEN, LIKE, CASE, CAST, and functions of numbers, "
-        "texts and times such as abs, round, greatest, coalesce, nullif, lower, trim, replace, split_part, regexp_extract, "
-        "strptime, date_trunc, epoch_ms. Write it with these, or prepare the column before the intake."
+        "texts and times such as abs, round, greatest, coalesce, nullif, lower, trim, replace, split_part, "
+        "regexp_extract, strptime, date_trunc, epoch_ms. Write it with these, or prepare the column before the intake."
     )
 
 

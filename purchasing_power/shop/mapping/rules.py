@@ -226,6 +226,7 @@ def _table(value: Any, table: str, path: str) -> TableRule:
         if key not in parts:
             raise DataError(f"mapping: {path}: {key} is missing; a table needs from and columns. Add it.")
     columns = form.keys(parts["columns"], f"{path}.columns", None if table in OPEN_TABLES else TABLES[table])
+    _refuse_missing_columns(table, columns, path)
     where = form.texts(parts["where"], f"{path}.where") if "where" in parts else ()
     for text in where:
         parse_expression(text, f"{path}.where")
@@ -242,6 +243,21 @@ def _table(value: Any, table: str, path: str) -> TableRule:
         share=_shares(parts["share"], f"{path}.share") if "share" in parts else None,
         distinct=form.choice(parts["distinct"], f"{path}.distinct", columns) if "distinct" in parts else None,
     )
+
+
+def _refuse_missing_columns(table: str, columns: dict[str, Any], path: str) -> None:
+    missing = [name for name, column in TABLES[table].items() if column.needed and name not in columns]
+    if "user_id" in missing:
+        raise DataError(
+            f"mapping: {path}.columns: user_id is missing; it says which column tells users apart: a customer number, "
+            "or an e-mail address or telephone number, which are replaced with pseudonyms like any id. Add it; an "
+            "export without any such column cannot be used, so export it with the customer."
+        )
+    if missing:
+        raise DataError(
+            f"mapping: {path}.columns: {missing[0]} is missing; {table} needs it. Add it: a column of the file, or an "
+            "expression."
+        )
 
 
 def _column(value: Any, path: str) -> ColumnRule:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from purchasing_power.errors import DataError
+from purchasing_power.shop.columns.column_reading import read_columns
 from purchasing_power.shop.columns.formats import Formats
 from purchasing_power.shop.contract import TABLES
+from purchasing_power.shop.mapping.doubts import repeated_totals
 from purchasing_power.shop.mapping.expressions import column_names, parse_expression
 from purchasing_power.shop.mapping.files import Export, open_files
 from purchasing_power.shop.mapping.rows import (
@@ -164,7 +166,23 @@ def _selected(table: str, rule: TableRule, rows: Rows, taken: dict[str, str], wo
         rows.source, relation=relation, columns=types, rows=sum(work.values(f"SELECT {', '.join(counts)}")), notes=()
     )
     formats = {name: _formats(rule.columns[name], rows, bare.get(name), types[name]) for name in taken}
+    if table == "orders" and rule.share is None and {"order_id", "amount"} <= {*taken}:
+        _refuse_repeated_totals(source, Formats(columns=formats), bare.get("amount"), work)
     return MappedTable(source, Formats(columns=formats), tuple(dict.fromkeys((*rows.notes, *notes))), rows.warnings)
+
+
+def _refuse_repeated_totals(source: Source, formats: Formats, column: str | None, work: Workplace) -> None:
+    wanted = {"order_id": "id", "amount": "number"} | ({"product_id": "id"} if "product_id" in source.columns else {})
+    readings = read_columns(work.connection, source, wanted, formats)
+    sql = [readings[name].value if name in readings else None for name in ("order_id", "amount", "product_id")]
+    found = repeated_totals(work.connection, source.relation, sql[0] or "", sql[1] or "", sql[2])
+    if found is not None:
+        raise DataError(
+            f"mapping: tables.orders.columns.amount: in {found[1]:,} of {found[0]:,} orders of several rows, all rows "
+            "hold the same amount; if it is the total of the order, it would count once for each row. Write "
+            f"`share: {{column: {column or 'TOTAL'}, by: ORDER}}` (your columns) under tables.orders to divide it over "
+            "the rows, or `share: false` if it is the amount of each row."
+        )
 
 
 def _formats(rule: ColumnRule, rows: Rows, column: str | None, kind: str) -> Formats:
