@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from purchasing_power.shop.reading.sql import identifier, literal
 
 # Number of a data row in its file, from 1: a column that every source has beside the file's own.
 ROW = "__row"
@@ -73,3 +80,22 @@ def free_path(scratch: Path, name: str, ending: str) -> Path:
     scratch.mkdir(parents=True, exist_ok=True)
     paths = (scratch / f"{name}{f'-{number}' if number else ''}{ending}" for number in range(1_000_000))
     return next(path for path in paths if not path.exists())
+
+
+def write_columns(batches: Iterable[tuple[np.ndarray, list[pa.Array]]], target: Path, width: int) -> list[int]:
+    """Write row numbers and text columns c0, c1, … batch by batch; returns how many values each column holds."""
+    fields = [pa.field(ROW, pa.int64()), *(pa.field(f"c{place}", pa.string()) for place in range(width))]
+    schema = pa.schema(fields)
+    held = [0] * width
+    # Values are read once or twice only: little is won by a dictionary, and much time is lost.
+    with pq.ParquetWriter(target, schema, compression="snappy", use_dictionary=False, write_statistics=False) as writer:
+        for numbers, columns in batches:
+            writer.write_batch(pa.RecordBatch.from_arrays([pa.array(numbers, pa.int64()), *columns], schema=schema))
+            held = [count + len(column) - column.null_count for count, column in zip(held, columns, strict=True)]
+    return held
+
+
+def columns_relation(target: Path, names: Iterable[tuple[int, str]]) -> str:
+    """SQL that stands after FROM: columns of :func:`write_columns` by place, under their names."""
+    columns = ", ".join(f"c{place} AS {identifier(name)}" for place, name in names)
+    return f"(SELECT {ROW}, {columns} FROM read_parquet({literal(str(target))}))"
