@@ -62,7 +62,12 @@ class Care:
 
 
 def careful_columns(
-    frame: pd.DataFrame, kinds: Mapping[str, str], reserved: Collection[str], today: date, table: str = "columns"
+    frame: pd.DataFrame,
+    kinds: Mapping[str, str],
+    reserved: Collection[str],
+    today: date,
+    table: str = "columns",
+    learned: bool = True,
 ) -> tuple[pd.DataFrame, tuple[str, ...], tuple[str, ...]]:
     """The columns that are features, float64 or text, with notes and privacy warnings about the others.
 
@@ -83,20 +88,31 @@ def careful_columns(
         Day at which the age is taken.
     table
         What messages call the table.
+    learned
+        Whether a model learns from the rows; rows that are only scored keep what says nothing on so few of them.
 
     Raises
     ------
     DataError
         If columns have reserved names; the message lists all of them.
     """
-    _refuse_reserved(frame.columns, reserved, table)
+    refuse_reserved(frame.columns, reserved, table)
     care = Care()
-    columns = [_feature(name.strip(), frame[name], kinds.get(name, "text"), today, care) for name in frame.columns]
+    columns = [
+        _feature(name.strip(), frame[name], kinds.get(name, "text"), today, care, learned) for name in frame.columns
+    ]
     kept = _distinct_names([column for column in columns if column is not None], care)
     return pd.DataFrame(kept, index=frame.index), tuple(care.notes), tuple(care.warnings)
 
 
-def _refuse_reserved(names: Iterable[str], reserved: Collection[str], table: str) -> None:
+def refuse_reserved(names: Iterable[str], reserved: Collection[str], table: str) -> None:
+    """Refuse columns whose names the project uses, all of them at once.
+
+    Raises
+    ------
+    DataError
+        If there are any.
+    """
     barred = {name.casefold() for name in reserved}
     taken = [name for name in map(str.strip, names) if name.casefold() in barred]
     if taken:
@@ -106,9 +122,9 @@ def _refuse_reserved(names: Iterable[str], reserved: Collection[str], table: str
         )
 
 
-def _feature(name: str, values: pd.Series, kind: str, today: date, care: Care) -> pd.Series | None:
+def _feature(name: str, values: pd.Series, kind: str, today: date, care: Care, learned: bool) -> pd.Series | None:
     """One column as float64 or text under its new name; ``None`` where it is left out."""
-    why = _no_column(name, values, kind)
+    why = _no_column(name, kind) or ("is empty" if learned and values.isna().all() else "")
     if not why and kind == "time":
         return _days(name, values, today, care)
     what = None if why else personal_data(name, values)
@@ -117,20 +133,21 @@ def _feature(name: str, values: pd.Series, kind: str, today: date, care: Care) -
         care.warnings.append(
             f"{name} holds {what}: it is left out of the features. Drop it from the export unless it is needed there."
         )
-    why = why or _no_feature(name, values, kind)
+    if learned:
+        why = why or _no_feature(name, values, kind)
     if why:
         care.notes.append(f"{name or 'a column'} {why}: left out")
         return None
     return _finite(name, values, care) if kind in NUMBERS else values.rename(name)
 
 
-def _no_column(name: str, values: pd.Series, kind: str) -> str:
-    """Why a column holds nothing to look at, in words; empty where it does."""
+def _no_column(name: str, kind: str) -> str:
+    """Why a column can be nothing for a model, in words; empty where it can."""
     if not name or name.startswith(("Unnamed: ", "__index_level_")):
         return "has no name"
     if kind == "nested":
         return "holds lists or structures"
-    return "is empty" if values.isna().all() else ""
+    return ""
 
 
 def _no_feature(name: str, values: pd.Series, kind: str) -> str:
@@ -170,10 +187,15 @@ def _counts_rows(values: pd.Series, fewest: int) -> bool:
     return rises and 0 <= numbers[0] <= 1 + gaps and numbers[-1] - numbers[0] <= len(numbers) + gaps
 
 
+def is_birth_date(name: str) -> bool:
+    """Whether a header calls its column a date of birth."""
+    return says(name, BIRTH)
+
+
 def _days(name: str, values: pd.Series, today: date, care: Care) -> pd.Series:
     """Times as days since 1970, dates of birth as age in whole years."""
     times = values.astype("datetime64[us]")
-    if not says(name, BIRTH) or times.max() > pd.Timestamp(today):
+    if not is_birth_date(name) or times.max() > pd.Timestamp(today):
         care.notes.append(f"{name} {DATED}")
         return ((times - pd.Timestamp(0)) / DAY).astype("float64").rename(name)
     age = f"{'_'.join(name_words(name))}_age_years"
