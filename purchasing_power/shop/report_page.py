@@ -130,7 +130,8 @@ def _rows(tables: Mapping[str, TableReport], language: str) -> dict[str, object]
 def _counts(table: TableReport) -> dict[str, int]:
     counts = {name: getattr(table, name) for name in ("read", "guests", *_ENDS) if name != "left_out"}
     counts["left_out"] = sum(table.left_out.values())
-    counts["difference"] = table.read - sum(counts[end] for end in _ENDS)
+    # A table that was not read but made, such as the returns among order lines, has nothing to account for.
+    counts["difference"] = table.read - sum(counts[end] for end in _ENDS) if table.read else 0
     return counts
 
 
@@ -234,7 +235,9 @@ def _column(column: ColumnReport, rows: int, language: str) -> list[Cell]:
 
 def _portion(part: int, whole: int) -> str:
     """A share in percent that is 0 or 100 only where it is so exactly."""
-    if not whole or part in (0, whole):
+    if not whole:
+        return ""
+    if part in (0, whole):
         return share(float(bool(part)))
     percent = min(max(100 * part / whole, 0.1), 99.9)
     return f"<0.1{SPACE}%" if part / whole < 0.001 else f"{percent:.1f}{SPACE}%"
