@@ -106,6 +106,7 @@ class Options:
     label: str = parameter("flat file: the column to predict")
     user: str = parameter("flat file: the column of user ids")
     task: str = parameter("flat file: what the label is")
+    max_amount: str = parameter("shop: order lines above this amount are quarantined")
     positive: str = parameter("class whose probability is the score, or auto")
     model: str = parameter("name of the registered model")
     workspace: str = parameter("folder for the pseudonym key and caches")
