@@ -20,6 +20,7 @@ from purchasing_power.shop.profile_columns import careful_columns, is_birth_date
 from purchasing_power.shop.pseudonym import pseudonymise
 from purchasing_power.shop.reading.source import ROW, Source, read_source
 from purchasing_power.shop.reading.sql import identifier
+from purchasing_power.shop.report import ColumnReport, IntakeReport, TableReport
 from purchasing_power.shop.values import DATED, as_text
 from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, USER, UserTable, UserTableMeta, documents_array
 
@@ -75,6 +76,35 @@ def read_flat(
     table = _table(cells, roles, target, faults.isna().to_numpy(), pseudonymise(ids, key))
     _tell(table.meta, len(quarantine), source.rows)
     return table, quarantine
+
+
+def flat_report(name: str, table: UserTable, quarantine: pd.DataFrame) -> IntakeReport:
+    """What an intake of a flat file is to tell: rows, columns as they were read, warnings and notes."""
+    frame, meta = table.frame, table.meta
+    settings, dates = meta.settings, meta.settings["dates"]
+    kinds = dict.fromkeys(meta.numeric, "number") | dict.fromkeys(meta.categorical, "text")
+    columns = [
+        ColumnReport(
+            column,
+            "time" if column in dates else kind,
+            DATED if column in dates else "",
+            int(frame[column].isna().sum()),
+        )
+        for column, kind in kinds.items()
+    ]
+    reasons = quarantine["reason"].groupby(quarantine["reason"], sort=False).size() if len(quarantine) else {}
+    rows = TableReport(
+        source=name,
+        read=len(frame) + len(quarantine),
+        kept=len(frame),
+        quarantined=len(quarantine),
+        reasons={str(reason): int(count) for reason, count in dict(reasons).items()},
+        first_rows={reason: int(quarantine["row"][quarantine["reason"] == reason].min()) for reason in dict(reasons)},
+        columns=tuple(columns),
+    )
+    warnings = (*settings.get("leaks", ()), *settings.get("privacy", ()))
+    notes = (*settings["notes"], f"documents are {meta.blocks['documents']}")
+    return IntakeReport({"flat": rows}, tuple(warnings), tuple(notes))
 
 
 def _refuse_unusable(source: Source, roles: Roles) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,6 +49,7 @@ class Shop:
     rules: OrderRules = field(default_factory=OrderRules)
     formats: dict[str, Formats] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def ingest(
 def _shop(connection: duckdb.DuckDBPyConnection, source: Path, mapping: str | None, scratch: Path) -> Shop:
     if mapping is not None:
         mapped = apply_mapping(load_mapping(mapping), source, scratch, connection)
-        return Shop(mapped.sources, mapped.rules, mapped.formats, tuple(mapped.notes))
+        return Shop(mapped.sources, mapped.rules, mapped.formats, mapped.notes, mapped.warnings)
     if not source.is_dir():
         raise DataError(
             f"shop folder: no folder at {source}. Give a folder that holds orders.parquet or orders.csv, "
@@ -161,7 +162,8 @@ def _ingest(
     for name, table in tables.items():
         written[name] = write_other(connection, table.typed, table.readings, bounds, draft)
     notes = [note for table in (orders, *tables.values()) for note in table.notes]
-    return _report(connection, written, [*shop.notes, *notes, *lines.notes], matches, lines, draft)
+    report = _report(connection, written, [*shop.notes, *notes, *lines.notes], matches, lines, draft)
+    return replace(report, warnings=(*shop.warnings, *report.warnings))
 
 
 def _read(
