@@ -10,11 +10,11 @@ from typing import Any
 
 from purchasing_power.errors import DataError
 from purchasing_power.shop.columns.formats import Formats
-from purchasing_power.shop.mapping.doubts import second_header
+from purchasing_power.shop.mapping.doubts import read_one_table
 from purchasing_power.shop.mapping.form import nearest
 from purchasing_power.shop.mapping.rows import Rows, Workplace, over
 from purchasing_power.shop.mapping.rules import ShopMapping
-from purchasing_power.shop.reading.source import ROW, Source, find_column, find_sources, read_source
+from purchasing_power.shop.reading.source import ROW, Source, find_column, find_sources
 from purchasing_power.shop.reading.sql import identifier
 from purchasing_power.shop.reading.staged import ReadOptions
 
@@ -135,25 +135,8 @@ def _open(export: Export, path: Path, read: dict[str, Any], work: Workplace) -> 
     said = next((part for name, part in export.mapping.read.items() if _means(name, path)), {})
     options = ReadOptions(**{**said, **read})
     if (path, options) not in export.opened:
-        source = read_source(path, work.scratch, work.connection, options)
-        _refuse_second_table(source, options, work)
-        export.opened[path, options] = source
+        export.opened[path, options] = read_one_table(path, work.scratch, work.connection, options)
     return export.opened[path, options]
-
-
-def _refuse_second_table(source: Source, options: ReadOptions, work: Workplace) -> None:
-    row = second_header(work.connection, source)
-    if row is not None:
-        raise DataError(second_table(source.name, row, options.skip_rows or 0))
-
-
-def second_table(file: str, row: int, skipped: int = 0) -> str:
-    """What to say of a file whose data row ``row`` is the header of another table."""
-    return (
-        f"{file}: data row {row:,} holds column names of another table; a file is read as one table. In a mapping, "
-        f"write `read: {{rows: {row - 1}}}` under the table that comes of the rows before it, and "
-        f"`read: {{skip_rows: {row + skipped}}}` (lines before its header) under the one that comes of those after it."
-    )
 
 
 def _means(name: str, path: Path) -> bool:

@@ -107,10 +107,14 @@ def rule_text(value: Any, path: str) -> str:
     return str(value) if type(value) in (int, float) else text(value, path)
 
 
-def texts(value: Any, path: str, one: Callable[[Any, str], str] = text) -> tuple[str, ...]:
+def texts(
+    value: Any, path: str, one: Callable[[Any, str], str] = text, *, may_be_empty: bool = False
+) -> tuple[str, ...]:
     """A text, or a list of texts."""
     if not isinstance(value, list):
         return (one(value, path),)
+    if not value and not may_be_empty:
+        raise wrong(path, None, "a text or a list of texts")
     return tuple(one(part, f"{path}[{place}]") for place, part in enumerate(value))
 
 

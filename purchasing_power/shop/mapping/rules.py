@@ -159,9 +159,9 @@ def _order_rules(parts: dict[str, Any]) -> OrderRules:
     given: dict[str, Any] = {}
     status = form.keys(parts.get("status", {}), "status", ("left_out", "returned"))
     for key, words in status.items():
-        given[key] = tuple(word.strip().lower() for word in form.texts(words or [], f"status.{key}"))
+        given[key] = tuple(word.strip().lower() for word in form.texts(words, f"status.{key}", may_be_empty=True))
     if "guests" in parts:
-        given["guests"] = form.texts(parts["guests"] or [], "guests")
+        given["guests"] = form.texts(parts["guests"], "guests", may_be_empty=True)
     money = form.keys(parts.get("currency", {}), "currency", ("own", "rates"))
     if "own" in money:
         given["currency"] = form.text(money["own"], "currency.own")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from purchasing_power.errors import DataError
@@ -121,6 +122,25 @@ def _taken(table: str, rule: TableRule, rows: Rows) -> dict[str, str]:
         elif not column.optional or (name in TABLES[table] and TABLES[table][name].needed):
             raise _missing(column, rows, where)
     return taken
+
+
+def fits_headers(rule: TableRule, headers: Iterable[str]) -> bool:
+    """Whether header names hold all that a table needs, whatever file each stands in."""
+    names = {name.strip().casefold() for name in headers} | {name.casefold() for name in rule.may_lack}
+    if rule.calendar:
+        names.add(rule.calendar.column.casefold())
+    return all(
+        any(_names(text) <= names or text.casefold() in names for text in column.candidates)
+        for column in rule.columns.values()
+        if not column.optional
+    )
+
+
+def _names(text: str) -> set[str]:
+    try:
+        return {name.casefold() for name in column_names(parse_expression(text, ""))}
+    except DataError:
+        return {text.casefold()}
 
 
 def _fits(text: str, rows: Rows) -> bool:
