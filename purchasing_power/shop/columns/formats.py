@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from purchasing_power.errors import DataError
 
 # Words for dates that are no strptime format.
-DATE_WORDS = ("day_first", "month_first", "year_first", "excel", "unix_seconds", "unix_milliseconds", "unix_microseconds")
+DATE_WORDS = (
+    "day_first",
+    "month_first",
+    "year_first",
+    "excel",
+    "unix_seconds",
+    "unix_milliseconds",
+    "unix_microseconds",
+)
 
 
 @dataclass(frozen=True)

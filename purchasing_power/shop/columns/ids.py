@@ -18,8 +18,9 @@ from purchasing_power.shop.columns.cells import (
 
 _WHOLE_WRITTEN = r"'[+-]?\d+\.0+'"
 _SCIENTIFIC = r"'\d(\.\d+)?[eE]\+\d+'"
-# Ids that need no further look: none of them has blanks, a decimal point, or both upper and lower case.
-ID_FORMS = {"digits": "[0-9]+", "lower": "[0-9a-z_-]+", "upper": "[0-9A-Z_-]+"}
+# Ids that need no further look: without blanks at the ends, and without both upper and lower case.
+_POINTED = "whole numbers with a decimal point, read without it"
+ID_FORMS = {"digits": "[0-9]+", "pointed": r"[0-9]+\.0+", "lower": "[0-9a-z_-]+", "upper": "[0-9A-Z_-]+"}
 
 
 def read_text(column: Column) -> Way:
@@ -38,18 +39,21 @@ def read_id(column: Column) -> Way:
     if not column.is_text:
         return (yield from _typed(column, "id"))
     cell = column.cell
-    form = next((form for name, form in ID_FORMS.items() if column.head.get(name) == column.head["filled"]), None)
+    form = next((form for name, form in ID_FORMS.items() if column.head[name] == column.head["filled"]), None)
     if column.head["filled"] and form:
         counts = yield {"filled": count_if(f"{cell} <> ''"), "fits": count_if(f"regexp_full_match({cell}, '{form}')")}
         if counts["filled"] == counts["fits"]:
-            value = f"NULLIF({cell}, '')"
-            return ColumnReading("id", value, holds(value), cells=counts["filled"])
+            pointed = form == ID_FORMS["pointed"]
+            without = f"split_part({cell}, '.', 1)" if pointed else cell
+            value = f"NULLIF({without}, '')"
+            notes = (column.note(_POINTED),) if pointed else ()
+            return ColumnReading("id", value, holds(value), cells=counts["filled"], notes=notes)
     counts = yield {"filled": f"count({column.trimmed})", "blank_ended": _blank_ended(column), **_id_counts(column)}
     value = column.trimmed if counts["blank_ended"] else f"NULLIF({cell}, '')"
     notes = []
     if counts["pointed"] and counts["pointed"] == counts["filled"]:
         value = rf"regexp_replace({value}, '^\+|\.0+$', '', 'g')"
-        notes.append(column.note("whole numbers with a decimal point, read without it"))
+        notes.append(column.note(_POINTED))
     notes += (yield from _case_notes(column, value, counts)) + _scientific_notes(column, counts)
     kind = "id" if counts["filled"] else "empty"
     return ColumnReading(kind, value, holds(value), cells=counts["filled"], notes=tuple(notes))

@@ -17,7 +17,11 @@ _FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() * 1e6 for year in 
 _MOST_SHAPES = 200
 _LONGEST = 60
 # TIMESTAMP takes an offset or a zone's name for an ornament and drops it; such cells are read with their zone.
-_ZONE_MARK = "({0} LIKE '%+%' OR {0} LIKE '__________%-%' OR right({0}, 1) > '9')"
+# The two lengths at the front are those of 2024-12-31 and 2024-12-31 14:05:09.
+_ZONE_MARK = (
+    "CASE WHEN strlen({0}) = 10 OR (strlen({0}) = 19 AND {0}[17] = ':') THEN false "
+    "ELSE contains({0}, '+') OR {0} LIKE '%:%-%' OR right({0}, 1) > '9' END"
+)
 _NO_TIME = "CAST(NULL AS TIMESTAMP)"
 
 
