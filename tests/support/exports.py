@@ -28,7 +28,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Export:
-    """Files of an export (text, bytes, or what writes them), its mapping (a text, or a built-in name), what is right."""
+    """Files of an export (text, bytes, or what writes them), its mapping (or a built-in name), what is right."""
 
     files: dict[str, str | bytes | Callable[[Path], None]]
     mapping: str
