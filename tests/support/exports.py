@@ -68,9 +68,9 @@ def rows_of(shop: MappedShop, table: str, connection: duckdb.DuckDBPyConnection)
     return [dict(zip(wanted, row, strict=True)) for row in rows]
 
 
-def figures(shop: MappedShop, connection: duckdb.DuckDBPyConnection) -> Figures:
+def figures(shop: MappedShop, rows: Callable[[str], list[dict[str, object]]]) -> Figures:
     """What the mapped sources of an export come to, by the rules of the mapping."""
-    rules, lines = shop.rules, rows_of(shop, "orders", connection)
+    rules, lines = shop.rules, rows("orders")
     bought, gross, back = [], 0.0, 0.0
     for line in lines:
         status = str(line.get("status") or "").lower()
@@ -85,7 +85,7 @@ def figures(shop: MappedShop, connection: duckdb.DuckDBPyConnection) -> Figures:
         gross += amount
         back += amount if status in rules.returned else 0.0
     if "returns" in shop.sources:
-        back += sum(abs(float(line["amount"])) for line in rows_of(shop, "returns", connection))  # type: ignore[arg-type]
+        back += sum(abs(float(line["amount"])) for line in rows("returns"))  # type: ignore[arg-type]
     users = {line["user_id"] for line in bought} - {None, *rules.guests}
     orders = {line.get("order_id", (line["user_id"], line["ordered_at"])) for line in bought}
     return Figures(shop.sources["orders"].rows, len(orders), len(users), round(gross, 6), round(gross - back, 6))
