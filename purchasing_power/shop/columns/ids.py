@@ -124,7 +124,7 @@ def _fractions(column: Column, kind: str) -> Way:
     notes: tuple[str, ...] = ()
     if counts["whole"] == counts["filled"]:
         value = f"CAST({whole} AS VARCHAR)"
-        if not column.is_of(("DECIMAL",)) and (counts["largest"] or 0) > EXACT:
+        if not column.is_of(("DECIMAL",)) and (counts["largest"] or 0) >= EXACT:
             text = "floating-point numbers above 2^53, whose last digits may be lost: different ids may have become one"
             notes = (column.note(f"{text}. Export the column anew as whole numbers or text."),)
     kind = kind if counts["filled"] else "empty"
