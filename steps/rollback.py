@@ -28,7 +28,7 @@ def run(options: Options) -> Outputs:
         if now == str(back.version):
             raise DataError(
                 f"rollback: version {now} of {options.registered} stands in production and at previous; there is "
-                "nothing to go back to. Promote another version (-P version=N)."
+                "nothing to go back to. Promote another version (mlflow run . -e promote -P version=N)."
             )
         before = _before(back)
         registry.move_back(back, now)

@@ -5,20 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 CANCELLED = (
-    "cancelled canceled cancel cancellation void voided storniert annulé annulée annulee anulado cancelado annullato "
-    "已取消 取消 交易关闭 已关闭"
-).split()
+    *("cancelled", "canceled", "cancel", "cancellation", "void", "voided", "storniert", "annulé", "annulée"),
+    *("anulado", "cancelado", "annullato", "已取消", "取消", "交易关闭", "已关闭"),
+)
 UNPAID = (
-    *"pending unpaid failed declined rejected abandoned draft test expired trash open-cart unbezahlt".split(),
-    *"待付款 未付款 待支付 未支付 测试".split(),
+    *("pending", "unpaid", "failed", "declined", "rejected", "abandoned", "draft", "test", "expired", "trash"),
     *("on hold", "on-hold", "on_hold", "pending payment", "pending-payment", "pending_payment", "payment pending"),
     *("payment failed", "payment_failed", "awaiting payment", "awaiting-payment", "checkout-draft", "auto-draft"),
-    *("not paid", "test order"),
+    *("not paid", "test order", "unbezahlt", "待付款", "未付款", "待支付", "未支付", "测试"),
 )
 RETURNED = (
-    "refunded refund returned return chargeback charged_back reversed retourniert erstattet remboursé remboursée "
-    "reembolsado devuelto reso 已退款 退款 已退货 退货 退款成功"
-).split()
+    *("refunded", "refund", "returned", "return", "chargeback", "charged_back", "reversed", "retourniert"),
+    *("erstattet", "remboursé", "remboursée", "reembolsado", "devuelto", "reso", "已退款", "退款", "已退货", "退货"),
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class OrderRules:
     """
 
     left_out: tuple[str, ...] = (*CANCELLED, *UNPAID)
-    returned: tuple[str, ...] = tuple(RETURNED)
+    returned: tuple[str, ...] = RETURNED
     guests: tuple[str, ...] = ()
     currency: str | None = None
     rates: dict[str, float] = field(default_factory=dict)

@@ -66,7 +66,7 @@ class Target:
         if values.isna().any():
             raise DataError(
                 f"target {self.name}: {int(values.isna().sum())} of {len(values)} rows have no {self.column}; "
-                "their horizon is not over. Choose an earlier cutoff."
+                "their horizon is not over. Leave those rows out, or wait until the orders reach its end."
             )
         if self.task == "regression":
             return values.to_numpy(np.float64)
