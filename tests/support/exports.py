@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from xml.sax.saxutils import escape
 from zipfile import ZipFile
 
 import duckdb
+import pandas as pd
 
 from purchasing_power.shop.columns.column_reading import read_columns
 from purchasing_power.shop.contract import TABLES
+from purchasing_power.shop.intake import ingest
 from purchasing_power.shop.mapping.mapping import MappedShop, apply_mapping, load_mapping
+
+NOW = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -137,3 +142,20 @@ def _cell(value: object) -> str:
     if isinstance(value, (int, float)):
         return f"<c><v>{value}</v></c>"
     return f'<c t="inlineStr"><is><t>{escape(str(value))}</t></is></c>'
+
+
+def ingested(export: Export, folder: Path) -> Figures:
+    """What the intake of an export comes to, by its report and the tables that it writes."""
+    source, mapping = export.write(folder)
+    report = ingest(source, folder / "target", key=b"a key of some length", now=NOW, mapping=mapping)
+    orders = pd.read_parquet(folder / "target" / "orders.parquet")
+    known = orders[orders["user_id"].notna()]
+    ids = "order_id" if "order_id" in orders else ["user_id", "ordered_at"]
+    money = [(part.gross * part.rate, part.net * part.rate) for part in report.money]
+    return Figures(
+        report.tables["orders"].read,
+        len(orders[ids].drop_duplicates()),
+        known["user_id"].nunique(),
+        round(sum(gross for gross, _ in money), 6),
+        round(sum(net for _, net in money), 6),
+    )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 
 import duckdb
 import pytest
-from exports import Export, Figures, figures, mapped, rows_of, workbook
+from exports import Export, Figures, figures, ingested, mapped, rows_of, workbook
 
 from purchasing_power.shop.mapping.mapping import MappedShop
 
@@ -190,6 +191,11 @@ def test_a_built_in_mapping_reads_its_layout_with_the_right_rows_orders_users_an
     shop, rows = shops(name)
     assert figures(shop, rows) == EXPORTS[name].right
     assert {table: part.rows for table, part in shop.sources.items() if table != "orders"} == EXPORTS[name].tables
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_the_intake_of_a_layout_has_the_right_rows_orders_users_and_money(name: str, tmp_path: Path) -> None:
+    assert ingested(EXPORTS[name], tmp_path) == EXPORTS[name].right
 
 
 def test_a_discount_of_a_shopify_order_is_shared_over_its_lines(shops: Shops) -> None:

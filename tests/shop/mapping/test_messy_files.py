@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from exports import Export, Figures, figures, mapped, rows_of, workbook
+from exports import Export, Figures, figures, ingested, mapped, rows_of, workbook
 
 from purchasing_power.errors import DataError
 
@@ -343,6 +343,11 @@ def test_a_mapped_export_has_the_right_rows_orders_users_and_money(kind: str, tm
     shop = mapped(EXPORTS[kind], tmp_path, connection)
     assert figures(shop, lambda table: rows_of(shop, table, connection)) == EXPORTS[kind].right
     assert {name: part.rows for name, part in shop.sources.items() if name != "orders"} == EXPORTS[kind].tables
+
+
+@pytest.mark.parametrize("kind", EXPORTS)
+def test_an_ingested_export_has_the_right_rows_orders_users_and_money(kind: str, tmp_path: Path) -> None:
+    assert ingested(EXPORTS[kind], tmp_path) == EXPORTS[kind].right
 
 
 @pytest.mark.parametrize("kind", STOPS)
