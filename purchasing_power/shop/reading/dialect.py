@@ -190,14 +190,16 @@ def _candidates(body: list[str], stated: str | None, options: ReadOptions) -> li
 
 
 def _escapes(text: str, chosen: Format) -> bool:
-    ends = re.escape(chosen.delimiter) + r"\r\n"
-    return re.search(rf"\\{re.escape(chosen.quote)}[^{ends}]", text) is not None
+    """Whether a backslash stands before quotes within fields, where a doubled quote never does."""
+    quote, ends = re.escape(chosen.quote), re.escape(chosen.delimiter) + r"\r\n"
+    doubled = rf"[^\\{quote}{ends}]{quote}{quote}[^{quote}{ends}]"
+    return bool(re.search(rf"\\{quote}[^{quote}{ends}]", text)) and not re.search(doubled, text)
 
 
 def _encloses(body: list[str], chosen: Format) -> bool:
     """Whether quotes enclose at least a field of most rows, and hardly ever stand alone."""
     closed, open_ = _quoted(body, chosen)
-    return closed * 2 >= len(_records(body, Format(chosen.delimiter, ""))) and open_ * 10 <= closed
+    return closed > 1 and closed * 2 >= len(_records(body, Format(chosen.delimiter, ""))) and open_ * 10 <= closed
 
 
 def _padded(text: str, chosen: Format) -> bool:
