@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sources import CONNECTION, rows_of, values_of
+from sources import CONNECTION, read_bytes, rows_of, values_of
 from workbooks import write_workbook
 
 from purchasing_power.errors import DataError
@@ -77,8 +77,20 @@ def test_a_sheet_without_a_header_is_read_by_names(tmp_path: Path) -> None:
 
 
 def test_what_is_no_workbook_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.xlsx").write_text("id,n\n1,2\n")
+    (tmp_path / "a.xlsx").write_bytes(b"PK\x03\x04 nothing")
     with pytest.raises(DataError, match=r"a\.xlsx: is no readable workbook"):
         read_source(tmp_path / "a.xlsx", tmp_path / "scratch", CONNECTION)
     with pytest.raises(DataError, match="no sheet holds anything"):
         read_sheets(tmp_path, {"A": []})
+
+
+def test_text_that_is_named_as_a_workbook_is_read_as_text(tmp_path: Path) -> None:
+    assert values_of(read_bytes(tmp_path, "orders.xls", "id\tn\n1\t2\n".encode("utf-16"))) == [("1", "2")]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.xls"])
+def test_what_is_no_text_is_refused_by_its_first_bytes(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match=r"a\.(csv|xls): (holds a web page|is no readable workbook)"):
+        read_bytes(tmp_path, name, "<html><table><tr><td>1</td></tr></table></html>")
+    with pytest.raises(DataError, match=r"a\.csv: holds Parquet, no text"):
+        read_bytes(tmp_path, "a.csv", b"PAR1....")
