@@ -25,6 +25,7 @@ from purchasing_power.shop.reading.workbook import sheet_names
 
 # Rows of a file that are looked at.
 _LOOKED_AT = 20_000
+WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _PREFERRED = ("orders", "returns", "products", "users", "events", "texts", "follows", "campaigns", "redemptions")
 # Without these a file is no such table, whatever else it holds.
 _TELLING = {
@@ -56,6 +57,10 @@ class Looked:
         return self.path.name if self.sheet in (None, "*") else f"{self.path.name}, sheet {self.sheet}"
 
 
+# A file, the sheet where it is one of several, and its rows.
+Opened = tuple[Path, str | None, Source]
+
+
 def suggest(folder_or_file: Path, scratch: Path, connection: duckdb.DuckDBPyConnection) -> str:
     """The text of a proposed mapping file: what was recognised, which file becomes which table, what was not placed.
 
@@ -67,37 +72,39 @@ def suggest(folder_or_file: Path, scratch: Path, connection: duckdb.DuckDBPyConn
     if not folder_or_file.exists():
         raise DataError(f"data: no folder or file at {folder_or_file}. Give the folder of the export, or its file.")
     paths = [folder_or_file] if folder_or_file.is_file() else list(find_sources(folder_or_file).values())
-    looked, faults = [], []
+    opened: list[Opened] = []
+    faults = []
     for path in paths:
         try:
-            looked += _look(path, scratch, connection)
+            opened += _open(path, scratch, connection)
         except DataError as error:
             faults.append(f"not read: {error}")
-    if not looked:
+    if not opened:
         told = " ".join(faults) or f"data: no table file in {folder_or_file}."
         raise DataError(f"mapping=suggest: {told} Give files such as .csv, .tsv, .xlsx or .parquet.")
-    known = _recognised(looked, folder_or_file)
+    known = _recognised(opened, folder_or_file)
     if known is not None:
         first = f"this looks like {known.name}: -P mapping={known.name} reads it as below."
         return _comments([first, *faults]) + known.text
-    return _proposed(looked, faults, connection)
+    return _proposed([_look_at(*part, connection) for part in opened], faults, connection)
 
 
-def _look(path: Path, scratch: Path, connection: duckdb.DuckDBPyConnection) -> list[Looked]:
+def _open(path: Path, scratch: Path, connection: duckdb.DuckDBPyConnection) -> list[Opened]:
     """A file, or each sheet of a workbook whose sheets are not of one header."""
-    if path.suffix.lower() not in (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"):
-        return [_look_at(path, None, scratch, connection)]
-    sheets = sheet_names(path)
+
+    def read(sheet: str | None) -> Opened:
+        return path, sheet, read_one_table(path, scratch, connection, ReadOptions(sheet=sheet, rows=_LOOKED_AT))
+
+    sheets = sheet_names(path) if path.suffix.lower() in WORKBOOKS else []
     if len(sheets) < 2:
-        return [_look_at(path, None, scratch, connection)]
+        return [read(None)]
     try:
-        return [_look_at(path, "*", scratch, connection)]
+        return [read("*")]
     except DataError:
-        return [_look_at(path, sheet, scratch, connection) for sheet in sheets]
+        return [read(sheet) for sheet in sheets]
 
 
-def _look_at(path: Path, sheet: str | None, scratch: Path, connection: duckdb.DuckDBPyConnection) -> Looked:
-    source = read_one_table(path, scratch, connection, ReadOptions(sheet=sheet, rows=_LOOKED_AT))
+def _look_at(path: Path, sheet: str | None, source: Source, connection: duckdb.DuckDBPyConnection) -> Looked:
     readings = read_columns(connection, source, dict.fromkeys(source.columns, "open"))
     kinds = {name: reading.kind for name, reading in readings.items()}
     return Looked(path, source, kinds, _times(source, kinds, connection), sheet)
@@ -118,14 +125,14 @@ def _comments(lines: Iterable[str]) -> str:
     return "".join(f"# {part}\n" for line in lines for part in line.splitlines())
 
 
-def _recognised(looked: list[Looked], folder_or_file: Path) -> ShopMapping | None:
+def _recognised(opened: list[Opened], folder_or_file: Path) -> ShopMapping | None:
     for name in built_in_names():
         mapping = load_mapping(name)
         export = list_files(mapping, folder_or_file)
         orders = mapping.tables["orders"]
         named = [*orders.files, *(part.file for part in orders.joins if not part.optional)]
         paths = {path for part in named for path in export.find(part)}
-        headers = [column for part in looked if part.path in paths for column in part.source.columns]
+        headers = [column for path, _, source in opened if path in paths for column in source.columns]
         plain_names = [part for part in orders.joins if not export.find(part.file)]
         if export.missing(orders.files) or plain_names:
             continue
