@@ -37,7 +37,6 @@ class OrderLines:
     added_up: int = 0
     returned: int = 0
     both: int = 0
-    guests: int = 0
     rates: dict[str, float] = field(default_factory=dict)
     money: tuple[Money, ...] = ()
     notes: tuple[str, ...] = ()
@@ -274,7 +273,7 @@ def _figures(connection: duckdb.DuckDBPyConnection, lines: OrderLines, rules: Or
         )
     added = _added_up(connection)
     rates = {name.upper(): rate for name, rate in rules.rates.items()}
-    lines = replace(lines, added_up=added, returned=returned, both=both, guests=guests, rates=rates)
+    lines = replace(lines, added_up=added, returned=returned, both=both, rates=rates)
     return replace(lines, money=_money(connection, lines, own))
 
 
