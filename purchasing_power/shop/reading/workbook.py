@@ -47,6 +47,13 @@ def read_workbook(path: Path, scratch: Path, options: ReadOptions) -> Staged:
         ) from error
 
 
+def sheet_names(path: Path) -> list[str]:
+    """Names of the visible sheets of a workbook that hold anything."""
+    workbook = CalamineWorkbook.from_path(str(path))
+    names = [sheet.name for sheet in workbook.sheets_metadata if sheet.visible == SheetVisibleEnum.Visible]
+    return [name for name in names if workbook.get_sheet_by_name(name).end is not None]
+
+
 def _sheets(workbook: CalamineWorkbook, file: str, wanted: str | None) -> list[CalamineSheet]:
     visible = [sheet.name for sheet in workbook.sheets_metadata if sheet.visible == SheetVisibleEnum.Visible]
     if wanted is not None and wanted != "*":
