@@ -14,6 +14,7 @@ from purchasing_power.errors import DataError
 from purchasing_power.snapshot.build import build
 from purchasing_power.snapshot.order_dates import EPOCH, OrderDates, bulk
 from purchasing_power.snapshot.settings import SnapshotSettings
+from purchasing_power.snapshot.user_table import UserTable
 
 START = 19_000
 RANDOM = np.random.default_rng(1)
@@ -83,7 +84,7 @@ def test_gaps_within_the_orders_are_named_longest_first_three_at_most() -> None:
     assert [note.split("(")[1] for note in spans(holes).notes] == ["40 days).", "50 days).", "60 days)."]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def dense() -> pd.DataFrame:
     """A user a day, each with an order, for 200 days."""
     at = pd.date_range("2024-01-01 12:00", periods=200, freq="D").astype("datetime64[us]")
@@ -93,12 +94,17 @@ def dense() -> pd.DataFrame:
     return frame.assign(quantity=1.0, amount=10.0)
 
 
+@pytest.fixture(scope="module")
+def right(dense: pd.DataFrame) -> UserTable:
+    """The user table of the dense shop."""
+    return build({"orders": ibis.memtable(dense)}, progress=False)
+
+
 @pytest.mark.parametrize("wrong", ["1970-01-01", "2026-09-01"])
 def test_one_order_of_a_wrong_date_moves_no_cutoff_and_is_no_outcome(
-    dense: pd.DataFrame, wrong: str, scanned: Callable[..., dict[str, ibis.Table]]
+    dense: pd.DataFrame, right: UserTable, wrong: str, scanned: Callable[..., dict[str, ibis.Table]]
 ) -> None:
     stray = dense.iloc[[0]].assign(order_id="stray", ordered_at=pd.Timestamp(wrong).as_unit("us"))
-    right = build(scanned({"orders": dense}), progress=False)
     found = build(scanned({"orders": pd.concat([dense, stray])}), progress=False)
     assert found.cutoffs() == right.cutoffs()
     columns = ["user_id", "cutoff", "orders_168d", "days_since_order", "spend_next_28d", "orders_next_28d"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 
 import ibis
@@ -14,7 +14,7 @@ import pytest
 from purchasing_power.errors import DataError
 from purchasing_power.snapshot.build import build, features
 from purchasing_power.snapshot.history import History
-from purchasing_power.snapshot.plan import Plan
+from purchasing_power.snapshot.plan import Plan, fit_plan, reuse_plan
 from purchasing_power.snapshot.settings import SnapshotSettings
 from purchasing_power.snapshot.user_table import UserTable, UserTableMeta
 
@@ -160,11 +160,11 @@ def test_a_shop_of_guests_alone_is_refused(orders: Tables, scanned: Scan) -> Non
 
 
 def test_the_population_is_inherited_unless_another_is_named(orders: Tables, scanned: Scan) -> None:
-    active = build(scanned(orders), replace(JUNE, population="active"), progress=False)
-    kept = build(scanned(orders), JUNE, progress=False, earlier=active.meta.settings)
-    assert kept.meta.settings["population"] == "active" and kept.digest() == active.digest()
-    named = build(scanned(orders), replace(JUNE, population="known"), progress=False, earlier=active.meta.settings)
-    assert named.meta.settings["population"] == "known"
+    tables = scanned(orders)
+    first = fit_plan(tables, replace(JUNE, population="active"), date(2024, 6, 2))
+    assert reuse_plan(asdict(first), tables, JUNE) == first
+    assert reuse_plan(asdict(first), tables, replace(JUNE, population="known")).population == "known"
+    assert fit_plan(tables, JUNE, date(2024, 6, 2)).population == "known"
 
 
 def test_settings_from_before_the_rule_mean_known_users_and_amounts(panel: UserTable) -> None:

@@ -68,11 +68,3 @@ def test_returns_are_netted_in_the_window_in_which_they_happen(
         got = found.loc[user, list(values)].astype(float)
         np.testing.assert_allclose(got, list(values.values()), atol=1e-6, rtol=2e-6)
     assert table.meta.blocks["returns"] == "on"
-
-
-def test_a_shop_without_returns_has_no_such_columns(
-    orders: dict[str, pd.DataFrame], scanned: Callable[..., dict[str, ibis.Table]]
-) -> None:
-    table = build(scanned(orders), JUNE, progress=False)
-    assert table.meta.blocks["returns"] == "off: no returns table"
-    assert not [name for name in table.frame if "return" in name]
