@@ -14,6 +14,7 @@ from purchasing_power.snapshot.target_choice import TARGETS
 from tracking import registry, runs
 from tracking.chain import run_steps
 from tracking.entry import Outputs, count, execute, in_order, parameter
+from tracking.production_target import beside_production
 from tracking.registry import ModelOptions
 
 SNAPSHOT, TUNE = "snapshot", "tune"
@@ -53,6 +54,7 @@ def run(options: Options) -> Outputs:
         users = runs.fetch("latest" if options.users == "none" else options.users, "users")[1]
         return run_steps([step for step in steps if step != SNAPSHOT], {**given, "users": users})
     tables = runs.fetch(options.tables, "tables")[1]
+    given["target"] = beside_production(registry.at_stage(options.registered, registry.PRODUCTION), options.target)
     return run_steps(steps, {**given, **as_production(options.registered), "tables": tables})
 
 

@@ -77,6 +77,7 @@ def run(options: Options) -> Outputs:
     with tqdm(total=options.folds + 2, desc="train", unit="part") as bar:
         model = kind.fit(table, asked, RunLog(bar))
         mlflow.log_dict(model.training.to_dict(), "training.json")
+        mlflow.set_tags({name: value for name, value in kind.tags(model).items() if name.startswith("target")})
         outputs = _register(options, kind, model, table, uri, asked)
         bar.update()
     return outputs

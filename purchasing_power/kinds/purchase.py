@@ -315,7 +315,7 @@ class Purchase(Kind):
         source = {"users": users} if flat else {"tables": tables, "last_cutoff": "auto"}
         named = flat and target.positive is not None
         positive = target.classes[int(target.positive or 0)] if named else "auto"
-        return {**source, "target": target.full_name, "positive": positive}
+        return {**source, "target": target.name, "positive": positive}
 
 
 KIND = Purchase()
