@@ -163,7 +163,7 @@ def _first_of_ladder(case: _Case) -> Choice:
         # What rules out tiers rules out spend in the same words.
         if problem not in against:
             against.append(problem)
-    raise DataError(f"target auto: {'; '.join(against)}. {case.remedy}")
+    raise DataError(f"target auto: {case.seen}; {'; '.join(against)}. {case.remedy}")
 
 
 def _first_asked(names: list[str], case: _Case) -> Choice:
