@@ -33,7 +33,8 @@ def naive_name(meta: UserTableMeta) -> str:
 
 
 def _naive_column(meta: UserTableMeta) -> str | None:
-    return next((name for name in NAIVE_COLUMNS if name in meta.numeric), None)
+    names = NAIVE_COLUMNS if meta.kind == "panel" else list(NAIVE_COLUMNS)[:1]
+    return next((name for name in names if name in meta.numeric), None)
 
 
 def prior_prediction(y_train: np.ndarray, rows: int, task: str, classes: int = 2) -> np.ndarray:

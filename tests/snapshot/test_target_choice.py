@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from tables import changed, flat, panel, sparse
+from tables import changed, flat, panel, sparse, without_amounts
 
 from purchasing_power.errors import DataError
 from purchasing_power.model.splits import split
@@ -25,12 +25,6 @@ def shop(
     frame = pd.DataFrame({"user_id": map(str, range(len(amounts))), "cutoff": pd.Timestamp("2024-01-07")})
     table = replace(panel(20), frame=frame.assign(spend_next_28d=amounts, orders_next_28d=counts))
     return table, np.arange(len(amounts))
-
-
-def without_amounts(table: UserTable) -> UserTable:
-    """The table of the same shop, had it no amounts."""
-    meta = replace(table.meta, spend_outcome=None)
-    return replace(table, frame=table.frame.drop(columns="spend_next_28d"), meta=meta)
 
 
 AMOUNTS = np.arange(1.0, 501.0)

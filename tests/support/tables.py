@@ -72,6 +72,14 @@ def sparse(users: int = 2_000, cutoffs: int = 5, buys: float = 0.1, seed: int = 
     )
 
 
+def without_amounts(table: UserTable) -> UserTable:
+    """The panel of the same shop, had its orders no amounts."""
+    numeric = tuple(name for name in table.meta.numeric if not name.startswith("spend"))
+    spend = [name for name in table.frame if name.startswith("spend")]
+    meta = replace(table.meta, numeric=numeric, spend_outcome=None)
+    return replace(table, frame=table.frame.drop(columns=spend), meta=meta)
+
+
 def flat(rows: int = 240, classes: int = 2, seed: int = 0) -> UserTable:
     """A flat table; ``classes`` = 0 makes the label a number. Its texts and one column tell the label."""
     rng = np.random.default_rng(seed)
