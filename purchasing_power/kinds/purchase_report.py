@@ -33,7 +33,7 @@ def material(title: str, made: Mapping[str, str], evaluated: Evaluated) -> Evalu
         drivers=explained.drivers,
         driver_unit="Mean size of its part of the score",
         effects={"Words": explained.words, "Categories": explained.categories},
-        notes=("Neither the features, the model nor its calibration has seen the tested rows.",),
+        notes=_notes(model),
         warnings=_warnings(model),
         population=POPULATIONS.get(str(model.meta.settings.get("population")), ""),
         target=_target_words(model.target),
@@ -76,6 +76,13 @@ def predicted_words(target: Target) -> str:
 
 def _target_words(target: Target) -> str:
     return f"{predicted_words(target)}. {target.why[:1].upper()}{target.why[1:]}".strip()
+
+
+def _notes(model: PurchasingModel) -> tuple[str, ...]:
+    """What a figure rests on: unseen rows, whose they are, and what is known of the orders behind them."""
+    population = model.meta.population_text
+    unseen = "Neither the features, the model nor its calibration has seen the tested rows."
+    return (unseen, *([] if population is None else [population]), *model.meta.notes)
 
 
 def _warnings(model: PurchasingModel) -> tuple[str, ...]:

@@ -73,6 +73,7 @@ def choose_target(asked: str, table: UserTable, rows: np.ndarray, later: np.ndar
         outcomes_of(table, rows),
         outcomes_of(table, np.empty(0, np.int64) if later is None else later),
         int(table.meta.horizon_days or 0),
+        table.meta.suited_horizon,
     )
     if names == [AUTO]:
         return _first_of_ladder(case)
@@ -109,11 +110,12 @@ def tier_thresholds(form: str, spend: np.ndarray) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class _Case:
-    """Outcomes of the training rows and the calibration rows, and the length of the horizon, days."""
+    """Outcomes of training and calibration rows, the horizon, and the one that suits the orders, days."""
 
     train: Outcomes
     later: Outcomes
     horizon: int
+    suited: int | None
 
     @property
     def no_money(self) -> str:
@@ -140,7 +142,10 @@ class _Case:
         """What most likely helps."""
         buys = float(np.mean(self.train.orders > 0))
         if not 0 < buys < 1:
-            return f"Take a {'longer' if buys == 0 else 'shorter'} horizon (-P horizon=DAYS; it is {self.horizon})."
+            longer = buys == 0
+            fits = self.suited is not None and (self.suited > self.horizon) == longer and self.suited != self.horizon
+            days = self.suited if fits else "DAYS"
+            return f"Take a {'longer' if longer else 'shorter'} horizon (-P horizon={days}; it is {self.horizon})."
         if self.no_money:
             return "Set target=intent, or bring in the amounts (orders.amount)."
         return "Set target=auto, which takes what the rows carry, or take another horizon (-P horizon=DAYS)."

@@ -125,6 +125,13 @@ def test_where_every_row_is_alike_the_message_says_what_was_seen(orders: float, 
     assert f"{orders / 2:.1%} of the 120 training rows have an order in the 28 days" in said
     assert f"at the median {orders:g}" in said
     assert f"Take a {words} horizon (-P horizon=DAYS; it is 28)" in said
+    # A horizon that suits the shop's orders is named where it goes the right way.
+    suited = replace(table, meta=replace(table.meta, suited_horizon=14 if orders else 84))
+    with pytest.raises(DataError, match=r"horizon=(14|84); it is 28"):
+        choose_target("auto", suited, rows)
+    wrong = replace(table, meta=replace(table.meta, suited_horizon=84 if orders else 14))
+    with pytest.raises(DataError, match="horizon=DAYS; it is 28"):
+        choose_target("auto", wrong, rows)
 
 
 def test_of_several_the_first_that_the_rows_carry_is_taken() -> None:
