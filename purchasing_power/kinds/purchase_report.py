@@ -86,9 +86,9 @@ def _notes(model: PurchasingModel) -> tuple[str, ...]:
 
 
 def _warnings(model: PurchasingModel) -> tuple[str, ...]:
-    """What the table was warned of, in words."""
+    """Columns that give the outcome away, and what else the table was warned of, in words."""
     settings = model.meta.settings
-    return tuple(map(str, settings.get("warnings", ())))
+    return tuple(str(one) for name in ("leaks", "warnings") for one in settings.get(name, ()))
 
 
 def _cutoffs(rows: UserTable) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ QUICK = {"replicates": "100", "folds": "2", "trials": "1", "heads": "logistic", 
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A store with a table that warns of something; the tests of this module fill it in their order."""
     folder = tmp_path_factory.mktemp("slow")
-    settings = {"population": "known", "warnings": ["profile.tenure tells the outcome (AUC 0.99)."]}
+    settings = {"population": "known", "leaks": ["profile.tenure tells the outcome (AUC 0.99)."]}
     user_table.write(replace(TABLE, meta=replace(TABLE.meta, settings=settings)), folder / "users")
     new_store(folder, "tests")
     yield folder
