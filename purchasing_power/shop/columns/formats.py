@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from purchasing_power.errors import DataError
 
 # Words for dates that are no strptime format.
-DATE_WORDS = ("day_first", "month_first", "excel", "unix_seconds", "unix_milliseconds", "unix_microseconds")
+DATE_WORDS = ("day_first", "month_first", "year_first", "excel", "unix_seconds", "unix_milliseconds", "unix_microseconds")
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Formats:
     decimal
         ``.`` or ``,``: the decimal sign of numbers; the other one separates thousands.
     date
-        A strptime format such as ``%d/%m/%Y %H:%M``, or ``day_first``, ``month_first``, ``excel`` (serial days),
+        A strptime format such as ``%d/%m/%Y %H:%M``, or ``day_first``, ``month_first``, ``year_first``, ``excel`` (serial days),
         ``unix_seconds``, ``unix_milliseconds``, ``unix_microseconds``.
     time_zone
         IANA name of the zone of times that state none, such as ``Europe/Berlin``; UTC without it.
@@ -44,9 +44,8 @@ class Formats:
             raise DataError(f"decimal is {self.decimal!r}; allowed are '.' and ','. Correct the mapping.")
         if self.date is not None and self.date not in DATE_WORDS and "%" not in self.date:
             words = ", ".join(DATE_WORDS)
-            raise DataError(
-                f"date is {self.date!r}; allowed are {words} and a format such as '%d/%m/%Y %H:%M'. Correct the mapping."
-            )
+            allowed = f"allowed are {words} and a format such as '%d/%m/%Y %H:%M'"
+            raise DataError(f"date is {self.date!r}; {allowed}. Correct the mapping.")
         if self.time_zone is not None and self.time_zone not in zoneinfo.available_timezones():
             raise DataError(
                 f"time_zone is {self.time_zone!r}; allowed are IANA names such as 'Europe/Berlin' and 'UTC'. "
