@@ -107,6 +107,7 @@ class Options:
     user: str = parameter("flat file: the column of user ids")
     task: str = parameter("flat file: what the label is")
     positive: str = parameter("class whose probability is the score, or auto")
+    leak: str = parameter("columns that alone give the outcome away: refuse, or accepted")
     model: str = parameter("name of the registered model")
     workspace: str = parameter("folder for the pseudonym key and caches")
     seed: str = parameter("seed of everything random")

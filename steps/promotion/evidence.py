@@ -74,6 +74,7 @@ def _of_rows(options: Options, models: Models, table: Table, rows: Table, attemp
         attempt=attempt,
         advantages=_advantages(options.accept, models, rows) if models.champion is not None else (),
         baseline_name=kind.baseline_name,
+        leaks=tuple(getattr(models.challenger.meta, "settings", {}).get("leaks", ())),
     )
 
 
@@ -88,6 +89,7 @@ def gate_policy(options: Options) -> GatePolicy:
         tolerance=options.tolerance,
         calibration_error=options.calibration_error,
         slice_margin=options.slice_margin,
+        leak=options.leak,
     )
 
 
