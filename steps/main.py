@@ -92,6 +92,7 @@ class Options:
     first_cutoff: str = parameter("earliest cutoff, or auto")
     last_cutoff: str = parameter("latest cutoff, or auto")
     step: str = parameter("days between cutoffs")
+    population: str = parameter("who has a row at a cutoff: known, active within the lookback, or auto")
     representations: str = parameter("text representations to try")
     heads: str = parameter("heads to try")
     encoder: str = parameter("encoders to try: minilm, model folders, hub names, with ?options")

@@ -81,8 +81,13 @@ def read_tables(sent: list[Any], meta: UserTableMeta, limits: Limits) -> tuple[d
         )
     lines["products"] = _products(lines["orders"])
     tables = {name: _table(name, lines[name]) for name in sorted(trained_on - {"users"})}
-    if "users" in trained_on:
-        tables["users"] = _profiles(sent, meta)
+    if meta.settings.get("amounts", True) and tables["orders"]["amount"].isna().any():
+        raise RequestError(
+            "orders: amount is missing in some lines; the model was trained on amounts. Send it in each."
+        )
+    # Every user of a request stands in this table, so that one without any order is known too.
+    users = pd.DataFrame({USER: pd.array([row[USER] for row in sent], dtype="str")})
+    tables["users"] = _profiles(sent, meta) if "users" in trained_on else users
     return tables, [cutoff for cutoff in cutoffs if cutoff is not None]
 
 
@@ -160,7 +165,7 @@ def _table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def _profiles(sent: list[Any], meta: UserTableMeta) -> pd.DataFrame:
-    """The users table: a row for each user, so that one without any order is known too."""
+    """The users table: a row for each user, with the profile that was sent."""
     numeric = list(meta.settings.get("profile_numeric", ()))
     categorical = list(meta.settings.get("profile_categorical", ()))
     rule = f"an object with {', '.join([*numeric, *categorical])} is allowed"

@@ -25,6 +25,7 @@ USER_COLUMNS: dict[str, tuple[str, ...]] = {
     "users": ("user_id",),
     "campaigns": ("user_id",),
     "redemptions": ("user_id",),
+    "returns": ("user_id",),
 }
 TIMES: dict[str, tuple[str, ...]] = {
     "orders": ("ordered_at",),
@@ -35,6 +36,7 @@ TIMES: dict[str, tuple[str, ...]] = {
     "users": ("joined_at",),
     "campaigns": ("sent_at",),
     "redemptions": ("redeemed_at",),
+    "returns": ("returned_at",),
 }
 OPEN_TABLES = ("users", "products")
 DEFAULTS: dict[str, dict[str, float]] = {"orders": {"discount": 0.0}}
@@ -171,6 +173,14 @@ def schemas(max_amount: float = MAX_AMOUNT, now: datetime | None = None) -> dict
         "users": {"user_id": text, "joined_at": maybe_time},
         "campaigns": {"user_id": text, "campaign_id": text, "sent_at": time},
         "redemptions": {"user_id": text, "campaign_id": text, "redeemed_at": time},
+        "returns": {
+            "user_id": text,
+            "order_id": maybe_text,
+            "product_id": maybe_text,
+            "returned_at": time,
+            "quantity": _number(required=False),
+            "amount": maybe_money,
+        },
     }
     return {name: pa.DataFrameSchema(parts, name=name) for name, parts in columns.items()}
 
