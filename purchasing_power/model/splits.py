@@ -104,7 +104,7 @@ def _flat_split(table: UserTable, seed: int) -> Split:
     if table.meta.label is None:
         raise DataError(
             f"user table: it has no label, only the features {', '.join(table.meta.features[:20])}; it can be scored "
-            "and monitored, not trained on. Ingest a file that has the column to predict, and name it (-P label=COLUMN)."
+            "and monitored, not trained on. Ingest a file with the column to predict, and name it (-P label=COLUMN)."
         )
     rows = known_outcomes(table)
     _check_flat(table, rows)
