@@ -121,6 +121,7 @@ class Options:
     duplicates: str = parameter("shop: order lines that repeat one in every column")
     language: str = parameter("language of the intake page and of reasons: en or zh")
     positive: str = parameter("class whose probability is the score, or auto")
+    leak: str = parameter("columns that alone give the outcome away: refuse, or accepted")
     model: str = parameter("name of the registered model")
     workspace: str = parameter("folder for the pseudonym key and caches")
     seed: str = parameter("seed of everything random")

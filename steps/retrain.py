@@ -40,6 +40,7 @@ class Options(ModelOptions):
     space: str = parameter("values of further parameters to try, or none")
     blend: str = parameter("most trials that may enter a blend; 0 makes none")
     workers: str = parameter("processes that run trials")
+    leak: str = parameter("columns that alone give the outcome away: refuse, or accepted")
     workspace: str = parameter("folder for the vector store and the studies")
     seed: int = parameter("seed of everything random", count)
 

@@ -175,7 +175,7 @@ def _row_keys(table: UserTable) -> np.ndarray:
     if table.meta.kind == "panel":
         chosen = table.frame[[USER, CUTOFF]]
     else:
-        names = [*table.meta.features, str(table.meta.label)]
+        names = [*table.meta.features, *([] if table.meta.label is None else [table.meta.label])]
         chosen = table.frame[names].assign(documents=table.frame["documents"].map(lambda texts: "\n".join(texts)))
     return pd.util.hash_pandas_object(chosen, index=False).to_numpy(np.uint64)
 

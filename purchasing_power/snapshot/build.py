@@ -117,7 +117,7 @@ def features(
         ``UserTableMeta.settings`` of the table that the model was trained on. A block whose table is missing has no
         columns.
     """
-    return _dated(_frame(History(tables, days, Plan(**settings), everybody=True), progress)[0])
+    return _dated(_frame(History(tables, days, Plan.of(settings), everybody=True), progress)[0])
 
 
 def features_of(plan: Plan) -> list[Feature]:
