@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from purchasing_power.kinds.registry import KINDS
-from purchasing_power.shop.contract import KEYS, SCHEMAS
+from purchasing_power.shop.contract import KEYS, TABLES
 from tracking.chain import entry_points, options_of
 
 ROOT = Path(__file__).resolve().parents[1]
 READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
 CONTRIBUTING, DATA = ROOT / "CONTRIBUTING.md", ROOT / "docs" / "data.md"
-PAPERS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAPERS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("*.md")])
 HEADINGS = {
     "Purchasing Power": "Purchasing Power：用户购买力预测",
     "Two commands": "两条命令",
@@ -170,14 +170,14 @@ def test_every_relative_link_and_picture_is_there(path: Path) -> None:
     assert lost == []
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
+@pytest.mark.parametrize("name", TABLES)
 def test_the_page_on_data_names_the_columns_and_keys_of_the_contract(name: str) -> None:
     cells = re.search(rf"^\| `{name}` \|([^|]*)\|([^|]*)\|([^|]*)\|$", prose(DATA), re.M)
     assert cells is not None
-    columns = SCHEMAS[name].columns
+    columns = TABLES[name]
     written = [re.findall(r"`(\w+)`", cell) for cell in cells.groups()[:2]]
-    assert written[0] == [column for column, part in columns.items() if part.required]
-    assert written[1] == [column for column, part in columns.items() if not part.required]
+    assert written[0] == [column for column, part in columns.items() if part.needed]
+    assert written[1] == [column for column, part in columns.items() if not part.needed]
     assert cells[3].strip() == (", ".join(KEYS.get(name, ())) or "none")
 
 
