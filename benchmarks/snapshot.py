@@ -77,7 +77,7 @@ def main() -> None:
             by: {f"{by}_share_{slug}": value for slug, value in zip(slugs(values), values, strict=True)}
             for by, values in (("category", plan.categories), ("brand", plan.brands))
         }
-        zeros = [each.name for block in BLOCKS for each in block.features(plan) if each.empty == 0]
+        zeros = [each.name for block in BLOCKS for each in block.columns(plan) if each.empty == 0]
         zeros = [name for name in zeros if name in ours.frame]
         ways = {
             "purchasing_power, all columns": lambda: whole(folder),

@@ -26,7 +26,7 @@ FIGURES = (
     ("r2", "R2"),
 )
 OF_CLASSES = (("auc_macro", "AUC over classes"), ("accuracy", "accuracy"))
-REPORTS = ("evaluation_report", "promotion_report", "monitor_report")
+REPORTS = ("intake_page", "evaluation_report", "promotion_report", "monitor_report")
 
 
 def summary(model: str, outputs: dict[str, str]) -> str:
@@ -84,7 +84,7 @@ def _short(uri: str) -> str:
 class Options:
     """Parameters of ``main``; each is checked by the step that it is handed to."""
 
-    data: str = parameter("a shop folder, a flat CSV or Parquet file, or a sample")
+    data: str = parameter("a shop folder, a flat file of any format, or a sample")
     target: str = parameter("what to predict")
     trials: str = parameter("trials of the study")
     horizon: str = parameter("outcome window, days")
@@ -92,6 +92,7 @@ class Options:
     first_cutoff: str = parameter("earliest cutoff, or auto")
     last_cutoff: str = parameter("latest cutoff, or auto")
     step: str = parameter("days between cutoffs")
+    population: str = parameter("who has a row at a cutoff: known, active within the lookback, or auto")
     representations: str = parameter("text representations to try")
     heads: str = parameter("heads to try")
     encoder: str = parameter("encoders to try: minilm, model folders, hub names, with ?options")
@@ -107,6 +108,9 @@ class Options:
     user: str = parameter("flat file: the column of user ids")
     task: str = parameter("flat file: what the label is")
     max_amount: str = parameter("shop: order lines above this amount are quarantined")
+    mapping: str = parameter("shop: a mapping file, one built in, or none")
+    duplicates: str = parameter("shop: order lines that repeat one in every column")
+    language: str = parameter("language of the intake page and of reasons: en or zh")
     positive: str = parameter("class whose probability is the score, or auto")
     model: str = parameter("name of the registered model")
     workspace: str = parameter("folder for the pseudonym key and caches")
@@ -117,7 +121,12 @@ def run(options: Options) -> Outputs:
     """Run every step as a nested run, and print what came of it."""
     given = {name: str(value) for name, value in vars(options).items()}
     given["output"] = str(Path(options.workspace) / "predictions.parquet")
-    flat = Path(options.data).is_file()
+    if options.mapping == "suggest":
+        raise DataError(
+            "mapping: got suggest, which proposes a mapping and makes no model; main takes a mapping file, one that is "
+            "built in, or none. Run -e ingest -P mapping=suggest first, and give its file here."
+        )
+    flat = Path(options.data).is_file() and options.mapping == "none"
     check_steps((FLAT + FLAT_USE) if flat else (SHOP + SHOP_USE), given)
     _check_target(options.model, "label" if flat else options.target)
     outputs = run_steps(FLAT if flat else SHOP, given)

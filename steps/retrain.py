@@ -18,7 +18,7 @@ from tracking.registry import ModelOptions
 
 SNAPSHOT, TUNE = "snapshot", "tune"
 # How the production version's user table was cut; the new one is cut the same way.
-KEPT = ("lookback", "horizon", "step", "first_cutoff", "max_documents")
+KEPT = ("lookback", "horizon", "step", "first_cutoff", "max_documents", "population")
 
 
 @dataclass(frozen=True)

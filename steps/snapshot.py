@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ import mlflow
 from purchasing_power.shop.tables import scan
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.build import build
-from purchasing_power.snapshot.settings import SnapshotSettings
+from purchasing_power.snapshot.settings import POPULATIONS, SnapshotSettings
 from tracking import registry, runs
-from tracking.entry import Outputs, count, execute, optional_date, parameter
+from tracking.entry import Outputs, choice, count, execute, optional_date, parameter
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,10 @@ class Options:
     first_cutoff: date | None = parameter("earliest cutoff, YYYY-MM-DD or auto", optional_date)
     last_cutoff: date | None = parameter("latest cutoff, YYYY-MM-DD or auto", optional_date)
     step: int = parameter("days between cutoffs", count)
+    population: str = parameter(
+        "who has a row at a cutoff: known, active within the lookback; auto is that of like, else known",
+        choice(*POPULATIONS),
+    )
     max_documents: int = parameter("most texts a row keeps, newest first", count)
     like: str = parameter("whose columns are kept: a user table, models:/NAME@production, or none")
 
@@ -35,12 +39,14 @@ class Options:
 def run(options: Options) -> Outputs:
     """Build the user table and log it."""
     folder, _ = runs.fetch(options.tables, "tables")
-    names = ("lookback", "horizon", "first_cutoff", "last_cutoff", "step", "max_documents")
-    settings = SnapshotSettings(**{name: getattr(options, name) for name in names})
+    settings = SnapshotSettings(**{one.name: getattr(options, one.name) for one in fields(SnapshotSettings)})
     table = build(scan(folder), settings, earlier=_settings_of(options.like))
-    mlflow.log_metrics({"rows": len(table.frame), "features": len(table.meta.features)})
-    mlflow.log_dict(table.meta.blocks, "blocks.json")
-    mlflow.set_tag("users.digest", table.digest())
+    meta = table.meta
+    by_rule = {f"rows.{name}": rows for name, rows in meta.population_rows.items()}
+    mlflow.log_metrics({"rows": len(table.frame), "features": len(meta.features), **by_rule})
+    mlflow.log_dict(meta.blocks, "blocks.json")
+    mlflow.log_dict({"population": meta.population_text, "notes": list(meta.notes)}, "orders.json")
+    mlflow.set_tags({"users.digest": table.digest(), "users.population": str(meta.settings["population"])})
     with tempfile.TemporaryDirectory() as scratch:
         user_table.write(table, Path(scratch) / "users")
         return {"users": runs.hand_over(Path(scratch) / "users", "users")}

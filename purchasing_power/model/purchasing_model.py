@@ -95,7 +95,7 @@ class PurchasingModel:
         frame = table.frame
         if table.meta.kind == "panel":
             cutoffs = pd.to_datetime([*self.training.cutoffs, *self.training.calibration_cutoffs])
-            frame = frame.loc[frame[CUTOFF].isin(cutoffs) & frame[str(table.meta.spend_outcome)].notna()]
+            frame = frame.loc[frame[CUTOFF].isin(cutoffs) & frame[str(table.meta.orders_outcome)].notna()]
         else:
             frame = frame.loc[np.isin(row_keys(table), self.seen)]
         if not len(frame):

@@ -74,7 +74,7 @@ def folds(table: UserTable, rows: np.ndarray, count: int, seed: int = 0) -> list
 
 def known_outcomes(table: UserTable) -> np.ndarray:
     """Positions of the rows whose outcome or label is known."""
-    column = table.meta.label if table.meta.kind == "flat" else table.meta.spend_outcome
+    column = table.meta.label if table.meta.kind == "flat" else table.meta.orders_outcome
     return np.flatnonzero(table.frame[column].notna().to_numpy())
 
 

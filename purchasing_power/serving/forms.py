@@ -13,7 +13,7 @@ from purchasing_power.snapshot.user_table import DOCUMENTS
 
 FORMS = ("inputs", "instances", "dataframe_records", "dataframe_split")
 # What a row of raw orders, events and texts holds in place of features.
-LISTS = ("orders", "events", "texts", "follows", "followers", "campaigns", "redemptions")
+LISTS = ("orders", "events", "texts", "follows", "followers", "campaigns", "redemptions", "returns")
 PROFILE = "profile"
 
 

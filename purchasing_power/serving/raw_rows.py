@@ -15,8 +15,7 @@ from purchasing_power.serving import rules
 from purchasing_power.serving.forms import LISTS, PROFILE
 from purchasing_power.serving.rows import RequestColumns, Rows, rows_of_frame
 from purchasing_power.serving.rules import Faults, Limits, RequestError, json_type
-from purchasing_power.shop.checks import check_table
-from purchasing_power.shop.contract import SCHEMAS
+from purchasing_power.shop.records import column_types, read_records
 from purchasing_power.snapshot.build import BLOCKS, features
 from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, USER, UserTableMeta
 
@@ -81,8 +80,13 @@ def read_tables(sent: list[Any], meta: UserTableMeta, limits: Limits) -> tuple[d
         )
     lines["products"] = _products(lines["orders"])
     tables = {name: _table(name, lines[name]) for name in sorted(trained_on - {"users"})}
-    if "users" in trained_on:
-        tables["users"] = _profiles(sent, meta)
+    if meta.settings.get("amounts", True) and tables["orders"]["amount"].isna().any():
+        raise RequestError(
+            "orders: amount is missing in some lines; the model was trained on amounts. Send it in each."
+        )
+    # Every user of a request stands in this table, so that one without any order is known too.
+    users = pd.DataFrame({USER: pd.array([row[USER] for row in sent], dtype="str")})
+    tables["users"] = _profiles(sent, meta) if "users" in trained_on else users
     return tables, [cutoff for cutoff in cutoffs if cutoff is not None]
 
 
@@ -111,7 +115,7 @@ def _cutoff(place: str, row: Any, faults: Faults) -> date | None:
 def _lines(name: str, sent: list[Any], limits: Limits, faults: Faults) -> list[dict[str, Any]]:
     """All users' entries of one list, each with its user."""
     user_column = _USER_COLUMN.get(name, USER)
-    allowed = set(SCHEMAS["follows" if name == "followers" else name].columns) - {user_column}
+    allowed = set(column_types("follows" if name == "followers" else name)) - {user_column}
     allowed |= set(PRODUCT) if name == "orders" else set()
     rule = f"objects with {', '.join(sorted(allowed))} are allowed"
     lines: list[dict[str, Any]] = []
@@ -141,26 +145,25 @@ def _products(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
     """A table of contract types."""
-    types = {column: str(part.dtype) for column, part in SCHEMAS[name].columns.items()}
+    types = column_types(name)
     if not rows:
         return pd.DataFrame({column: pd.Series(dtype=kind) for column, kind in types.items()})
     if any(isinstance(value, list | dict) for row in rows for value in row.values()):
         raise RequestError(f"{name}: an entry holds a list or an object; texts, numbers and null are allowed.")
     try:
-        checked = check_table(name, pd.DataFrame(rows), SCHEMAS[name])
+        frame, reasons = read_records(name, pd.DataFrame(rows))
     except OverflowError:
         raise RequestError(f"{name}: a number is too large. Correct it.") from None
     except DataError as error:
         raise RequestError(str(error)) from error
-    if checked.counts.quarantined:
-        reasons = "; ".join(checked.counts.reasons)
-        raise RequestError(f"{name}: {checked.counts.quarantined} entries break a rule: {reasons}. Correct them.")
-    absent = {column: kind for column, kind in types.items() if column not in checked.good}
-    return checked.good.reindex(columns=[*checked.good, *absent]).astype(absent)
+    if reasons:
+        raise RequestError(f"{name}: some entries break a rule: {'; '.join(reasons)}. Correct them.")
+    absent = {column: kind for column, kind in types.items() if column not in frame}
+    return frame.reindex(columns=[*frame, *absent]).astype(absent)
 
 
 def _profiles(sent: list[Any], meta: UserTableMeta) -> pd.DataFrame:
-    """The users table: a row for each user, so that one without any order is known too."""
+    """The users table: a row for each user, with the profile that was sent."""
     numeric = list(meta.settings.get("profile_numeric", ()))
     categorical = list(meta.settings.get("profile_categorical", ()))
     rule = f"an object with {', '.join([*numeric, *categorical])} is allowed"

@@ -1,192 +1,236 @@
-"""Checks of one shop table: types from the contract, then its rules, and the reason for each bad row."""
+"""Rows of a source against the contract: the fault of each bad row, and where good and bad ones go."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
-import numpy as np
-import pandas as pd
-import pandera.pandas as pa
-from pandera.dtypes import is_datetime, is_numeric
-from pandera.errors import SchemaErrors
+import duckdb
 
 from purchasing_power.errors import DataError
-from purchasing_power.shop.contract import DEFAULTS, KEYS, OPEN_TABLES, REMEDIES, USER_COLUMNS, key_schema
-from purchasing_power.shop.values import as_numbers, as_text, as_times, open_column
+from purchasing_power.shop.columns.column_reading import ColumnReading
+from purchasing_power.shop.contract import DEFAULTS, EARLIEST, OPEN_TABLES, TABLES, naive_utc
+from purchasing_power.shop.reading.source import ROW, Source
+from purchasing_power.shop.reading.sql import identifier, literal
+from purchasing_power.shop.report import describe
 
+FAULTS = "__faults"
+MONEY_BACK = ("orders", "returns")
 _LONGEST_VALUE = 40
+_UNREAD = {"number": "is not a number", "money": "is not a number", "time": "is not a time"}
 
 
 @dataclass(frozen=True)
-class TableCounts:
-    """Rows of one table: read, kept and quarantined, with the count and first row (1-based) of each reason.
+class Bounds:
+    """Largest amount of one line, and the moment that no time may lie after."""
 
-    A row with two faults counts once as quarantined and once under each reason.
+    max_amount: float
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing that can be wrong with a row: SQL over the typed columns that is true where it is.
+
+    ``shown`` tells whether the cell may be repeated in the reason.
     """
 
-    read: int
-    kept: int
-    quarantined: int
-    reasons: dict[str, int] = field(default_factory=dict)
-    first_rows: dict[str, int] = field(default_factory=dict)
+    column: str
+    what: str
+    wrong: str
+    shown: bool = True
+
+    @property
+    def reason(self) -> str:
+        """The reason under which rows are counted."""
+        return f"{self.column} {self.what}"
 
 
 @dataclass(frozen=True)
-class CheckedTable:
-    """Good rows with contract types; bad rows as they were read, with ``row`` and ``reason``; the counts."""
+class Typed:
+    """A table in DuckDB with the contract's types, ``ROW`` and ``FAULTS``: bit n is set where rule n is broken."""
 
-    good: pd.DataFrame
-    bad: pd.DataFrame
-    counts: TableCounts
-    notes: tuple[str, ...] = ()
+    name: str
+    table: str
+    source: Source
+    columns: dict[str, str]
+    rules: tuple[Rule, ...]
+
+    @property
+    def good(self) -> str:
+        """SQL that stands after FROM: the rows that break no rule."""
+        return f"(SELECT * FROM {self.table} WHERE {FAULTS} = 0)"
 
 
-def check_table(name: str, raw: pd.DataFrame, schema: pa.DataFrameSchema) -> CheckedTable:
-    """Split a table into rows that hold to the contract and rows that do not.
+def contract_columns(name: str, source: Source, found: Mapping[str, str]) -> None:
+    """Refuse a source that lacks a column which the contract needs, or has no rows.
+
+    Parameters
+    ----------
+    found
+        Column of the source by the contract's name.
 
     Raises
     ------
     DataError
-        If the table is empty, lacks a column or holds no good row.
+        If a column is missing, or there are no rows.
     """
-    _refuse_unusable(name, raw, schema)
-    raw = raw.reset_index(drop=True)
-    typed, faults, notes = _typed(name, raw, schema)
-    faults = pd.concat([faults, _rule_faults(typed, schema, faults)], ignore_index=True)
-    good = typed[~typed.index.isin(faults["row"])]
-    # Keys are compared among good rows only: a bad line must not take the place of a good one.
-    repeats = _repeat_faults(name, good)
-    good = good[~good.index.isin(repeats["row"])].reset_index(drop=True)
-    faults = pd.concat([faults, repeats], ignore_index=True)
-    counts = _counts(len(raw), len(good), faults)
-    if not len(good):
-        raise DataError(f"{name}: all {len(raw)} rows are bad: {describe(counts)}")
-    return CheckedTable(good, _bad_rows(name, raw, schema, faults), counts, tuple(notes))
-
-
-def describe(counts: TableCounts) -> str:
-    """The reasons of a table as text: count, first row and what to do; never a value of a row."""
-    parts = []
-    for reason, count in counts.reasons.items():
-        rows = f"{count:,} {'row' if count == 1 else 'rows'}"
-        parts.append(f"{rows}: {reason} (first: row {counts.first_rows[reason]}). {_remedy(reason)}")
-    return " ".join(parts)
-
-
-def _remedy(reason: str) -> str:
-    return next((text for rule, text in REMEDIES.items() if rule in reason), "")
-
-
-def _refuse_unusable(name: str, raw: pd.DataFrame, schema: pa.DataFrameSchema) -> None:
-    required = [column for column, part in schema.columns.items() if part.required]
-    missing = [column for column in required if column not in raw]
+    needed = [column for column, rule in TABLES[name].items() if rule.needed]
+    missing = [column for column in needed if column not in found]
     if missing:
         raise DataError(
-            f"{name}: column {', '.join(missing)} is missing (got: {', '.join(map(str, raw.columns))}); "
-            f"needed are {', '.join(required)}. Add or rename the column."
+            f"{name}: column {', '.join(missing)} is missing in {source.name} (got: {', '.join(source.columns)}); "
+            f"needed are {', '.join(needed)}. Name the column so, or write which one it is into a mapping file: "
+            "ingest with -P mapping=suggest proposes one."
         )
-    if not len(raw):
+    if not source.rows:
         raise DataError(
             f"{name}: the table has no rows; at least one is needed. Fill it, or take an optional table away."
         )
 
 
-def _typed(name: str, raw: pd.DataFrame, schema: pa.DataFrameSchema) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Give each column its contract type; what cannot be read becomes missing and a fault."""
-    columns, faults, notes = {}, [], []
-    for column, part in schema.columns.items():
-        default = DEFAULTS.get(name, {}).get(column)
-        if column in raw:
-            columns[column], unread, rule = _column(raw[column], part)
-            faults.append(_faults(raw[column], unread, column, rule))
-            if default is not None:
-                columns[column] = columns[column].where(raw[column].notna(), default)
-        elif default is not None:
-            columns[column] = pd.Series(default, index=raw.index)
-    for column in _extras(raw, schema):
-        extra, note = None, "is not in the contract: left out"
-        if name in OPEN_TABLES:
-            extra, note = open_column(raw[column])
-        if extra is not None:
-            columns[column] = extra
-        if note:
-            notes.append(f"{name}.{column} {note}")
-    return pd.DataFrame(columns), pd.concat(faults, ignore_index=True), notes
+def type_table(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    source: Source,
+    found: Mapping[str, str],
+    readings: Mapping[str, ColumnReading],
+    bounds: Bounds,
+) -> Typed:
+    """Give each contract column its type, and note in each row which rules it breaks.
+
+    Parameters
+    ----------
+    found
+        Column of the source by the contract's name.
+    readings
+        How the source's columns are read, by their name there.
+    """
+    columns = {column: readings[at] for column, at in found.items()}
+    rules = tuple(rule for column, reading in columns.items() for rule in _rules(name, column, reading, bounds))
+    values = [_value(name, column, reading) for column, reading in columns.items()]
+    faults = " | ".join(f"CASE WHEN {rule.wrong} THEN {1 << bit}::BIGINT ELSE 0 END" for bit, rule in enumerate(rules))
+    kept = ", ".join([ROW, *(identifier(column) for column in columns)])
+    inner = f"SELECT {ROW}, {', '.join(values + _flags(columns))} FROM {source.relation}"
+    table = f"typed_{name}"
+    connection.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT {kept}, {faults or 0} AS {FAULTS} FROM ({inner})")
+    return Typed(name, table, source, dict(found), rules)
 
 
-def _extras(raw: pd.DataFrame, schema: pa.DataFrameSchema) -> list[str]:
-    return [column for column in raw.columns if column not in schema.columns]
+def _value(name: str, column: str, reading: ColumnReading) -> str:
+    default, value = DEFAULTS.get(name, {}).get(column), reading.value
+    if default is not None:
+        value = f"CASE WHEN {reading.present} THEN {value} ELSE {default} END"
+    kind = {"number": "DOUBLE", "money": "DOUBLE", "time": "TIMESTAMP"}.get(TABLES[name][column].kind, "VARCHAR")
+    return f"({value})::{kind} AS {identifier(column)}"
 
 
-def _column(values: pd.Series, part: pa.Column) -> tuple[pd.Series, pd.Series, str]:
-    if is_datetime(part.dtype):
-        typed, rule = as_times(values), "is not a time"
-    elif is_numeric(part.dtype):
-        typed, rule = as_numbers(values), "is not a number"
-    else:
-        typed, rule = as_text(values), "is missing"
-        return typed, pd.Series(False, index=values.index), rule
-    return typed, typed.isna() & values.notna(), rule
+def _flags(columns: Mapping[str, ColumnReading]) -> list[str]:
+    """Whether a cell holds something, for columns where that alone is no value."""
+    unread = (column for column, reading in columns.items() if reading.unread)
+    return [f"{columns[column].present} AS {identifier(f'{column} present')}" for column in unread]
 
 
-def _faults(values: pd.Series, at: pd.Series, column: str, rule: str) -> pd.DataFrame:
-    bad = values[at].astype("object").to_numpy()
-    return pd.DataFrame({"row": np.flatnonzero(at), "column": column, "rule": rule, "value": bad})
+def _rules(name: str, column: str, reading: ColumnReading, bounds: Bounds) -> list[Rule]:
+    rule, cell = TABLES[name][column], identifier(column)
+    own_id = column in ("user_id", "friend_id")
+    found = []
+    present = identifier(f"{column} present") if reading.unread else None
+    if rule.kind in _UNREAD and present:
+        found.append(Rule(column, _UNREAD[rule.kind], f"{cell} IS NULL AND {present}"))
+    if rule.filled:
+        missing = f"{cell} IS NULL" + (f" AND NOT {present}" if present and rule.kind in _UNREAD else "")
+        found.append(Rule(column, "is missing", missing, shown=False))
+    if rule.kind == "time":
+        found.append(Rule(column, "is before 1970", f"{cell} < {literal(str(EARLIEST))}::TIMESTAMP"))
+        found.append(Rule(column, "is in the future", f"{cell} > {literal(str(naive_utc(bounds.now)))}::TIMESTAMP"))
+    if rule.kind == "money":
+        found += _money_rules(name, column, cell, bounds.max_amount)
+    elif rule.kind == "number" and name not in MONEY_BACK:
+        found.append(Rule(column, "is below 0", f"{cell} < 0"))
+    return found if not own_id else [Rule(one.column, one.what, one.wrong, shown=False) for one in found]
 
 
-def _rule_faults(typed: pd.DataFrame, schema: pa.DataFrameSchema, known: pd.DataFrame) -> pd.DataFrame:
-    """What pandera finds, less the gaps that come from values which could not be read."""
-    try:
-        schema.validate(typed, lazy=True)
-    except SchemaErrors as error:
-        cases = error.failure_cases
-    else:
-        return known.iloc[:0]
-    stray = cases[cases["index"].isna()]
-    if len(stray):
-        rules = ", ".join(stray["check"].astype(str))
-        raise DataError(f"{schema.name}: the table as a whole breaks the rules {rules}. Mend its columns.")
-    faults = pd.DataFrame(
-        {
-            "row": cases["index"].astype("int64"),
-            "column": cases["column"],
-            "rule": cases["check"].replace("not_nullable", "is missing"),
-            "value": cases["failure_case"],
-        }
+def _money_rules(name: str, column: str, cell: str, most: float) -> list[Rule]:
+    above = f"is above {most:,.0f}"
+    if name in MONEY_BACK and column == "amount":
+        return [Rule(column, above, f"abs({cell}) > {most!r}")]
+    return [Rule(column, above, f"{cell} > {most!r}"), Rule(column, "is below 0", f"{cell} < 0")]
+
+
+def repeated_keys(connection: duckdb.DuckDBPyConnection, typed: Typed, key: tuple[str, ...]) -> Typed:
+    """Set the fault of good rows whose key an earlier good row has; the first good row of a key is right."""
+    columns = ", ".join(identifier(column) for column in key)
+    rule = Rule(f"key ({', '.join(key)})", "repeats an earlier row", "", shown=False)
+    firsts = f"SELECT min({ROW}) FROM {typed.table} WHERE {FAULTS} = 0 GROUP BY {columns}"
+    connection.execute(
+        f"UPDATE {typed.table} SET {FAULTS} = {1 << len(typed.rules)} WHERE {FAULTS} = 0 AND {ROW} NOT IN ({firsts})"
     )
-    unread = pd.MultiIndex.from_frame(known[["row", "column"]])
-    return faults[~pd.MultiIndex.from_frame(faults[["row", "column"]]).isin(unread)]
+    return Typed(typed.name, typed.table, typed.source, typed.columns, (*typed.rules, rule))
 
 
-def _repeat_faults(name: str, good: pd.DataFrame) -> pd.DataFrame:
-    rows = np.array([], dtype=np.int64)
-    try:
-        key_schema(name).validate(good, lazy=True)
-    except SchemaErrors as error:
-        rows = error.failure_cases["index"].astype("int64").unique()
-    key = f"key ({', '.join(KEYS.get(name, ()))})"
-    rule = "repeats an earlier row"
-    return pd.DataFrame({"row": np.sort(rows), "column": key, "rule": rule, "value": None})
+def count_faults(connection: duckdb.DuckDBPyConnection, typed: Typed) -> tuple[int, dict[str, int], dict[str, int]]:
+    """Bad rows, how many of them break each rule, and the first row of each rule, in order of that row."""
+    parts = [
+        f"count(*) FILTER ({FAULTS} & {1 << bit} > 0), min({ROW}) FILTER ({FAULTS} & {1 << bit} > 0)"
+        for bit in range(len(typed.rules))
+    ]
+    query = f"SELECT {', '.join(['count(*)', *parts])} FROM {typed.table} WHERE {FAULTS} > 0"
+    bad, *figures = connection.execute(query).fetchone() or (0,)
+    counts = sorted(
+        (first, rule.reason, count)
+        for rule, count, first in zip(typed.rules, figures[::2], figures[1::2], strict=True)
+        if count
+    )
+    return bad, {reason: count for _, reason, count in counts}, {reason: first for first, reason, _ in counts}
 
 
-def _counts(read: int, kept: int, faults: pd.DataFrame) -> TableCounts:
-    groups = (faults["column"] + " " + faults["rule"]).rename("reason")
-    reasons = faults["row"].groupby(groups, sort=False).agg(["size", "min"]).sort_values("min", kind="stable")
-    sizes = {str(reason): int(size) for reason, size in reasons["size"].items()}
-    first = {str(reason): int(row) + 1 for reason, row in reasons["min"].items()}
-    return TableCounts(read, kept, read - kept, sizes, first)
+def bad_rows(typed: Typed, hidden: Mapping[str, str]) -> str:
+    """SQL of the bad rows as they were read, with ``row`` (1-based) and ``reason``, in order of their rows.
+
+    Parameters
+    ----------
+    hidden
+        SQL in place of columns of the source that nobody may read.
+    """
+    # Columns that the contract does not name may hold anything, and nobody has looked at them.
+    shown = typed.source.columns if typed.name in OPEN_TABLES else typed.columns.values()
+    raw = {column: f"s.{identifier(column)}" for column in shown}
+    cells = ", ".join(f"{hidden.get(column, cell)} AS {identifier(column)}" for column, cell in raw.items())
+    texts = [
+        f"CASE WHEN t.{FAULTS} & {1 << bit} > 0 THEN {_said(rule, raw.get(typed.columns.get(rule.column, '')))} END"
+        for bit, rule in enumerate(typed.rules)
+    ]
+    bad = f"(SELECT {ROW}, {FAULTS} FROM {typed.table} WHERE {FAULTS} > 0)"
+    return (
+        f"SELECT {cells}, t.{ROW} AS row, concat_ws('; ', {', '.join(texts)}) AS reason "
+        f"FROM {typed.source.relation} AS s JOIN {bad} AS t ON s.{ROW} = t.{ROW} ORDER BY t.{ROW}"
+    )
 
 
-def _bad_rows(name: str, raw: pd.DataFrame, schema: pa.DataFrameSchema, faults: pd.DataFrame) -> pd.DataFrame:
-    """Bad rows as they were read, with their 1-based row number and the reasons."""
-    value = faults["value"].astype("str").str.slice(0, _LONGEST_VALUE)
-    hidden = faults["value"].isna() | faults["column"].isin(USER_COLUMNS[name])
-    text = faults["column"] + ": " + value.mask(hidden, "").fillna("") + " " + faults["rule"]
-    text = text.str.replace(":  ", ": ", regex=False)
-    # Joining is slow, and nearly every bad row has one fault.
-    several = faults["row"].duplicated(keep=False)
-    joined = text[several].groupby(faults["row"][several]).agg("; ".join)
-    reasons = pd.concat([pd.Series(text[~several].to_numpy(), index=faults["row"][~several]), joined]).sort_index()
-    rows = reasons.index.to_numpy()
-    bad = raw.loc[rows].drop(columns=[] if name in OPEN_TABLES else _extras(raw, schema))
-    return bad.assign(row=rows + 1, reason=reasons.astype("str").to_numpy()).reset_index(drop=True)
+def _said(rule: Rule, raw: str | None) -> str:
+    if raw is None or not rule.shown:
+        return literal(f"{rule.column}: {rule.what}")
+    return f"{literal(f'{rule.column}: ')} || left({raw}::VARCHAR, {_LONGEST_VALUE}) || {literal(f' {rule.what}')}"
+
+
+def refuse_all_bad(connection: duckdb.DuckDBPyConnection, typed: Typed) -> None:
+    """Stop where no row is good.
+
+    Raises
+    ------
+    DataError
+        If every row breaks a rule, with the rules.
+    """
+    ((good,),) = connection.execute(f"SELECT count(*) FROM {typed.good}").fetchall()
+    if not good:
+        bad, reasons, first_rows = count_faults(connection, typed)
+        raise DataError(f"{typed.name}: all {bad} rows are bad: {describe(reasons, first_rows)}")
+
+
+def column_kinds(name: str, found: Mapping[str, str]) -> dict[str, str]:
+    """How the columns of a source are to be read, by their name there."""
+    kinds = {"money": "number"}
+    wanted = {at: TABLES[name][column].kind for column, at in found.items()}
+    return {at: kinds.get(kind, kind) for at, kind in wanted.items()}

@@ -1,4 +1,4 @@
-"""The table contract of a shop: pandera schemas, and what each of their columns is for."""
+"""The table contract of a shop: its tables, and what each of their columns must hold."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
-import pandera.pandas as pa
 
 MAX_AMOUNT = 1e6
 REQUIRED_TABLES = ("orders",)
+# Columns that are unique together; of orders only the lines that the intake wrote, where lines were added up.
 KEYS: dict[str, tuple[str, ...]] = {
     "orders": ("user_id", "order_id", "product_id"),
     "products": ("product_id",),
@@ -18,6 +18,7 @@ KEYS: dict[str, tuple[str, ...]] = {
 }
 USER_COLUMNS: dict[str, tuple[str, ...]] = {
     "orders": ("user_id",),
+    "returns": ("user_id",),
     "products": (),
     "events": ("user_id",),
     "texts": ("user_id",),
@@ -25,9 +26,11 @@ USER_COLUMNS: dict[str, tuple[str, ...]] = {
     "users": ("user_id",),
     "campaigns": ("user_id",),
     "redemptions": ("user_id",),
+    "returns": ("user_id",),
 }
 TIMES: dict[str, tuple[str, ...]] = {
     "orders": ("ordered_at",),
+    "returns": ("returned_at",),
     "products": (),
     "events": ("occurred_at",),
     "texts": ("written_at",),
@@ -35,20 +38,22 @@ TIMES: dict[str, tuple[str, ...]] = {
     "users": ("joined_at",),
     "campaigns": ("sent_at",),
     "redemptions": ("redeemed_at",),
+    "returns": ("returned_at",),
 }
 OPEN_TABLES = ("users", "products")
 DEFAULTS: dict[str, dict[str, float]] = {"orders": {"discount": 0.0}}
 EARLIEST = pd.Timestamp("1970-01-01")
 REMEDIES = {
     "is missing": "Fill in the missing values, or leave those rows out.",
-    "is not a number": "Write numbers like 12.50, without currency signs or thousands separators.",
-    "is not a time": "Write times like 2024-01-31 or 2024-01-31T12:00:00Z (ISO 8601, UTC unless they say).",
+    "is not a number": "Correct them, or say how numbers are written under formats in a mapping file.",
+    "is not a time": "Correct them, or say how dates are written under formats in a mapping file.",
     "is before 1970": "Check the unit and the format of the times.",
     "is in the future": "Check the clock and the time zone of the export.",
-    "is below 0": "Keep refunds in a table of their own.",
+    "is below 0": "Write what was taken off, or how many, as a number of 0 or more.",
     "is infinite": "Replace infinite values.",
-    "is above": "Raise max_amount if such amounts are real.",
-    "repeats": "Keep one row for each key; add up order lines of one product.",
+    "is above": "Raise it with -P max_amount=NUMBER if such amounts are real.",
+    "repeats": "Keep one row for each key.",
+    "fields instead of": "Put fields that hold the delimiter in quotes.",
 }
 
 
@@ -105,12 +110,7 @@ TABLES: dict[str, dict[str, Column]] = {
         "category": _MAYBE["text"],
         "brand": _MAYBE["text"],
     },
-    "events": {
-        "user_id": _USER,
-        "occurred_at": Column("time"),
-        "event": Column("text"),
-        "product_id": _MAYBE["id"],
-    },
+    "events": {"user_id": _USER, "occurred_at": Column("time"), "event": Column("text"), "product_id": _MAYBE["id"]},
     "texts": {"user_id": _USER, "written_at": Column("time"), "text": Column("text"), "kind": _MAYBE["text"]},
     "follows": {"user_id": _USER, "friend_id": _USER, "since": _MAYBE["time"]},
     "users": {"user_id": _USER, "joined_at": _MAYBE["time"]},
@@ -119,72 +119,7 @@ TABLES: dict[str, dict[str, Column]] = {
 }
 
 
-def _text(required: bool = True) -> pa.Column:
-    return pa.Column("str", nullable=not required, required=required)
-
-
-def _time(now: pd.Timestamp | None, required: bool = True) -> pa.Column:
-    checks = [pa.Check.ge(EARLIEST, error="is before 1970")]
-    if now is not None:
-        checks.append(pa.Check.le(now, error="is in the future"))
-    return pa.Column("datetime64[us]", checks, nullable=not required, required=required)
-
-
-def _number(upper: float | None = None, required: bool = True) -> pa.Column:
-    last = pa.Check.lt(float("inf"), error="is infinite")
-    if upper is not None:
-        last = pa.Check.le(upper, error=f"is above {upper:,.0f}")
-    checks = [pa.Check.ge(0, error="is below 0"), last]
-    return pa.Column("float64", checks, nullable=not required, required=required)
-
-
-def schemas(max_amount: float = MAX_AMOUNT, now: datetime | None = None) -> dict[str, pa.DataFrameSchema]:
-    """Schema of every shop table, with the bounds that a caller chooses.
-
-    Parameters
-    ----------
-    max_amount
-        Largest amount and discount of one order line, in the shop's currency.
-    now
-        No time may lie after it (tz-naive means UTC); ``None`` leaves times unbounded above.
-    """
-    last = None if now is None else naive_utc(now)
-    text, maybe_text = _text(), _text(required=False)
-    time, maybe_time = _time(last), _time(last, required=False)
-    maybe_money = _number(max_amount, required=False)
-    columns: dict[str, dict[str, pa.Column]] = {
-        "orders": {
-            "user_id": text,
-            "order_id": text,
-            "product_id": text,
-            "ordered_at": time,
-            "quantity": _number(),
-            "amount": _number(max_amount),
-            "discount": maybe_money,
-            "coupon_discount": maybe_money,
-            "store_id": maybe_text,
-        },
-        "products": {"product_id": text, "title": text, "category": maybe_text, "brand": maybe_text},
-        "events": {"user_id": text, "occurred_at": time, "event": text, "product_id": maybe_text},
-        "texts": {"user_id": text, "written_at": time, "text": text, "kind": maybe_text},
-        "follows": {"user_id": text, "friend_id": text, "since": maybe_time},
-        "users": {"user_id": text, "joined_at": maybe_time},
-        "campaigns": {"user_id": text, "campaign_id": text, "sent_at": time},
-        "redemptions": {"user_id": text, "campaign_id": text, "redeemed_at": time},
-    }
-    return {name: pa.DataFrameSchema(parts, name=name) for name, parts in columns.items()}
-
-
-def key_schema(name: str) -> pa.DataFrameSchema:
-    """Schema that says which columns of a table are unique together: the first row of each key is right."""
-    unique = list(KEYS.get(name, ()))
-    return pa.DataFrameSchema(unique=unique or None, report_duplicates="exclude_first", name=name)
-
-
 def naive_utc(moment: datetime) -> pd.Timestamp:
     """A moment as tz-naive UTC; one without a time zone is taken as UTC already."""
     stamp = pd.Timestamp(moment)
     return stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo else stamp
-
-
-SCHEMAS: dict[str, pa.DataFrameSchema] = schemas()

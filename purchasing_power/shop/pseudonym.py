@@ -7,8 +7,10 @@ import logging
 import os
 import secrets
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 
 from purchasing_power.errors import DataError
@@ -21,6 +23,8 @@ SHORTEST_KEY = 16
 # It protects nobody: the users of a sample are public.
 SAMPLE_KEY = "the key of the public samples"
 _LENGTH = 32
+# The DuckDB table of ids and their pseudonyms.
+PSEUDONYMS = "pseudonyms"
 
 
 def read_key(workspace: Path, sample: bool | None = None) -> bytes:
@@ -104,3 +108,13 @@ def pseudonymise(ids: pd.Series, key: bytes) -> pd.Series:
     hashed = [hmac.digest(key, str(value).encode(), "sha256").hex()[:_LENGTH] for value in distinct]
     values = pd.Series([*hashed, None], dtype="str").array.take(codes)
     return pd.Series(values, index=ids.index, name=ids.name)
+
+
+def make_pseudonyms(connection: duckdb.DuckDBPyConnection, columns: Sequence[tuple[str, str]], key: bytes) -> None:
+    """Make the table ``PSEUDONYMS`` (``id``, ``pseudonym``) of every id in the given tables and columns."""
+    parts = " UNION ".join(
+        f"SELECT DISTINCT {column} AS id FROM {table} WHERE {column} IS NOT NULL" for table, column in columns
+    )
+    ids = connection.execute(parts).df()
+    pairs = pd.DataFrame({"id": ids["id"], "pseudonym": pseudonymise(ids["id"].astype("str"), key)})  # noqa: F841
+    connection.execute(f"CREATE OR REPLACE TABLE {PSEUDONYMS} AS SELECT id::VARCHAR AS id, pseudonym FROM pairs")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+
+from purchasing_power.shop.contract import REMEDIES
 
 
 @dataclass(frozen=True)
@@ -129,3 +132,34 @@ class IntakeReport:
     key_matches: tuple[KeyMatch, ...] = ()
     money: tuple[Money, ...] = ()
     orders: OrderFigures | None = None
+
+
+def summary(report: IntakeReport) -> str:
+    """Lines for a terminal: warnings first, then counts and reasons; never a value of a row."""
+    lines = [f"warning: {warning}" for warning in report.warnings]
+    lines += [f"{name}: {_table_line(table)}" for name, table in report.tables.items()]
+    for money in report.money:
+        name = f" {money.currency}" if money.currency else ""
+        amounts = f"{money.gross:,.2f} gross, {money.returned:,.2f} returned, {money.net:,.2f} net"
+        lines.append(f"money{name}: {amounts}")
+    return "\n".join([*lines, *(f"note: {note}" for note in report.notes)])
+
+
+def _table_line(table: TableReport) -> str:
+    line = f"{table.read:,} rows read, {table.kept:,} kept, {table.quarantined:,} quarantined"
+    parts = [f"{sum(table.left_out.values()):,} left out ({', '.join(table.left_out)})"] if table.left_out else []
+    parts += [f"{table.added_up:,} added up with another line"] if table.added_up else []
+    parts += [f"{table.returned:,} returned"] if table.returned else []
+    parts += [f"{table.guests:,} of those kept by guests"] if table.guests else []
+    line = ", ".join([line, *parts])
+    return f"{line}: {describe(table.reasons, table.first_rows)}" if table.reasons else line
+
+
+def describe(reasons: Mapping[str, int], first_rows: Mapping[str, int]) -> str:
+    """The reasons of a table as text: count, first row and what to do; never a value of a row."""
+    parts = []
+    for reason, count in reasons.items():
+        rows = f"{count:,} {'row' if count == 1 else 'rows'}"
+        remedy = next((text for rule, text in REMEDIES.items() if rule in reason), "")
+        parts.append(f"{rows}: {reason} (first: row {first_rows[reason]}). {remedy}".rstrip())
+    return " ".join(parts)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import date, datetime
+from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
 import ibis.expr.types as ir
@@ -14,11 +14,24 @@ import pandas as pd
 from tqdm import tqdm
 
 from purchasing_power.errors import DataError
-from purchasing_power.snapshot.blocks import basket, behaviour, habits, mix, money, promotions, rhythm, social, writing
-from purchasing_power.snapshot.cutoffs import cutoffs, end_of_data
+from purchasing_power.snapshot.blocks import (
+    basket,
+    behaviour,
+    habits,
+    mix,
+    money,
+    promotions,
+    returns,
+    rhythm,
+    social,
+    writing,
+)
+from purchasing_power.snapshot.cutoffs import LEAST_HISTORY, cutoffs
 from purchasing_power.snapshot.documents import documents, missing
 from purchasing_power.snapshot.feature import Block, Feature
-from purchasing_power.snapshot.history import TIMES, History
+from purchasing_power.snapshot.history import History
+from purchasing_power.snapshot.order_dates import OrderDates, order_dates
+from purchasing_power.snapshot.order_rhythm import OrderRhythm, order_rhythm, proposal, seen
 from purchasing_power.snapshot.outcome import outcome, outcome_names
 from purchasing_power.snapshot.plan import Plan, fit_plan, reuse_plan
 from purchasing_power.snapshot.settings import SnapshotSettings
@@ -26,6 +39,7 @@ from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, USER, UserTa
 
 BLOCKS: list[Block] = [
     money.BLOCK,
+    returns.BLOCK,
     rhythm.BLOCK,
     basket.BLOCK,
     *promotions.BLOCKS,
@@ -35,10 +49,21 @@ BLOCKS: list[Block] = [
     behaviour.BLOCK,
     writing.BLOCK,
 ]
-PROFILE = "profile"
+PROFILE, AMOUNTS = "profile", "amounts"
 DECIMALS = 6
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What is said of the orders: where they lie and how often users order."""
+
+    dates: OrderDates
+    rhythm: OrderRhythm
+
+    def __str__(self) -> str:
+        return seen(self.dates, self.rhythm)
 
 
 def build(
@@ -58,50 +83,56 @@ def build(
     Raises
     ------
     DataError
-        If there are no orders or the cutoffs do not fit them.
+        If there are no orders or no order has a user, the cutoffs do not fit the orders, or profile columns have
+        names that the table needs.
     """
     settings = settings or SnapshotSettings()
-    first_order, last_order = _span(tables)
-    days = cutoffs(settings, first_order, last_order)
+    dates = order_dates(tables, settings.lookback)
+    days = cutoffs(settings, dates.first, dates.last, lambda: str(_told(History(tables, [], Plan()), dates)))
     plan = reuse_plan(earlier, tables, settings) if earlier else fit_plan(tables, settings, days[0])
+    _check_names(plan)
     history = History(tables, days, plan)
+    told = _told(history, dates)
     frame, states = _frame(history, progress)
-    outcomes = outcome(history, frame[["user", "cutoff"]], end_of_data(last_order))
+    outcomes = outcome(history, frame[["user", "cutoff"]], dates.last, str(told), told.rhythm.horizon)
+    meta = _meta(history, frame, states, told)
     log.info("user table: %d rows, %d cutoffs, %d columns", len(frame), len(days), frame.shape[1])
-    return UserTable(_dated(pd.concat([frame, outcomes], axis=1)), _meta(plan, frame, states))
+    for note in (meta.population_text, *meta.notes):
+        log.info("%s", note)
+    return UserTable(_dated(pd.concat([frame, outcomes], axis=1)), meta)
+
+
+def _told(history: History, dates: OrderDates) -> _Told:
+    rhythm = order_rhythm(history, (dates.last - dates.first).days - LEAST_HISTORY)
+    if not rhythm.users:
+        raise DataError(
+            "orders: got no row with a user_id; a snapshot needs orders of users. Name the column that holds the "
+            "customer as user_id."
+        )
+    return _Told(dates, rhythm)
 
 
 def features(
     tables: dict[str, ir.Table], days: Sequence[date], settings: dict[str, Any], progress: bool = False
 ) -> pd.DataFrame:
-    """Features and documents at given cutoffs, as a model that was trained on ``settings`` expects them.
+    """Features and documents of every user that the tables name, at given cutoffs, as a model expects them.
+
+    A user needs no dated sign: who asks for the features of a user knows the user.
 
     Parameters
     ----------
     days
         Cutoffs (midnights UTC).
     settings
-        ``UserTableMeta.settings`` of the training table. A block whose table is missing has no columns.
+        ``UserTableMeta.settings`` of the table that the model was trained on. A block whose table is missing has no
+        columns.
     """
-    return _dated(_frame(History(tables, days, Plan(**settings)), progress)[0])
+    return _dated(_frame(History(tables, days, Plan(**settings), everybody=True), progress)[0])
 
 
 def features_of(plan: Plan) -> list[Feature]:
     """The features of every block under a plan, those of blocks that are off too."""
-    return [feature for block in BLOCKS for feature in block.features(plan)]
-
-
-def _span(tables: dict[str, ir.Table]) -> tuple[datetime, datetime]:
-    if "orders" not in tables:
-        raise DataError(
-            f"shop: got the tables {', '.join(sorted(tables)) or 'none'}; orders is required. "
-            "Give a shop folder that holds orders.parquet."
-        )
-    time = tables["orders"][TIMES["orders"]]
-    span = tables["orders"].aggregate(first=time.min(), last=time.max()).to_pandas().iloc[0]
-    if pd.isna(span["first"]):
-        raise DataError("orders: got 0 rows; a snapshot needs orders. Give a shop folder that holds some.")
-    return span["first"].to_pydatetime(), span["last"].to_pydatetime()
+    return [feature for block in BLOCKS for feature in block.columns(plan)]
 
 
 def _frame(history: History, progress: bool) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -115,17 +146,17 @@ def _frame(history: History, progress: bool) -> tuple[pd.DataFrame, dict[str, st
         states[block.name] = block.missing(history.tables) or "on"
         if states[block.name] == "on":
             parts.append(_block(block, history, population))
+    states[AMOUNTS] = "on" if history.plan.amounts else "off: orders has no amount column"
     states[PROFILE] = "on" if "users" in history.tables else "off: no users table"
     if states[PROFILE] == "on":
         parts.append(_profile(history, population))
-    _check_names(parts)
     states[DOCUMENTS] = missing(history.tables) or "on"
     return pd.concat([*parts, documents(history, population)], axis=1), states
 
 
 def _block(block: Block, history: History, population: pd.DataFrame) -> pd.DataFrame:
     """One block's columns for the population's rows, in their order, float64."""
-    rows, features = block.rows(history), block.features(history.plan)
+    rows, features = block.rows(history), block.columns(history.plan)
     values = rows.group_by("user", "cutoff").aggregate(**{each.name: each.expression(rows) for each in features})
     frame = population[["user", "cutoff"]].merge(values.to_pandas(), how="left", on=["user", "cutoff"])
     frame = frame[[each.name for each in features]].astype("float64").round(DECIMALS)
@@ -140,38 +171,46 @@ def _profile(history: History, population: pd.DataFrame) -> pd.DataFrame:
     plan, users = history.plan, history.tables["users"]
     types = dict.fromkeys(plan.profile_numeric, "float64") | dict.fromkeys(plan.profile_categorical, "str")
     present = [name for name in types if name in users.columns]
-    profiles = users.join(history.people, "user_id").select("user", *present).to_pandas()
+    people = history.people.select("user_id", "user")
+    profiles = users.select("user_id", *present).join(people, "user_id").select("user", *present).to_pandas()
     frame = population[["user"]].merge(profiles, how="left", on="user", validate="many_to_one")
     return frame.reindex(columns=list(types)).astype(types)
 
 
-def _check_names(parts: list[pd.DataFrame]) -> None:
-    names = pd.Index(np.concatenate([part.columns for part in parts]))
-    if names.has_duplicates:
-        repeated = sorted(set(names[names.duplicated()]))
+def _check_names(plan: Plan) -> None:
+    """Refuse profile columns with names that the table needs, in any case: an engine may not tell those apart."""
+    ours = {USER, "user", CUTOFF, DOCUMENTS, *outcome_names(plan.horizon), *(each.name for each in features_of(plan))}
+    lower = {name.lower() for name in ours}
+    names = [*plan.profile_numeric, *plan.profile_categorical]
+    taken = sorted(name for name in names if name.strip().lower() in lower)
+    if taken:
         raise DataError(
-            f"users: {len(repeated)} profile columns have the name of a feature ({', '.join(repeated)}); "
-            "names must differ. Rename the profile columns."
+            f"users: {len(taken)} profile columns have the name of a feature or of another column of the user table "
+            f"({', '.join(taken)}); names must differ. Rename them."
         )
 
 
-def _meta(plan: Plan, frame: pd.DataFrame, states: dict[str, str]) -> UserTableMeta:
-    columns = frame.columns.drop([USER, "user", CUTOFF, DOCUMENTS])
+def _meta(history: History, frame: pd.DataFrame, states: dict[str, str], told: _Told) -> UserTableMeta:
+    columns, plan = frame.columns.drop([USER, "user", CUTOFF, DOCUMENTS]), history.plan
     numeric = tuple(name for name in columns if frame[name].dtype == np.float64)
     features = features_of(plan)
     spend, orders = outcome_names(plan.horizon)
+    proposed = proposal(told.rhythm, plan.horizon)
     return UserTableMeta(
         kind="panel",
         numeric=numeric,
         categorical=tuple(name for name in columns if name not in numeric),
         horizon_days=plan.horizon,
         lookback_days=plan.lookback,
-        spend_outcome=spend,
+        spend_outcome=spend if plan.amounts else None,
         orders_outcome=orders,
         meanings={each.name: each.meaning for each in features},
         chinese_names={each.name: each.chinese_name for each in features},
         blocks=states,
         settings=asdict(plan),
+        population_rows=history.population_rows,
+        suited_horizon=told.rhythm.horizon,
+        notes=(*told.dates.notes, *([proposed] if proposed else [])),
     )
 
 

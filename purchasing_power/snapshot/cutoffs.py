@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from collections.abc import Callable
+from datetime import date, timedelta
 
 import pandas as pd
 
 from purchasing_power.errors import DataError
-from purchasing_power.snapshot.settings import SnapshotSettings
+from purchasing_power.snapshot.settings import WINDOWS, SnapshotSettings
 from purchasing_power.snapshot.user_table import CUTOFF, UserTable, UserTableFile
 
 LEAST_HISTORY = 56
 SUNDAY = 6
-
-
-def end_of_data(last_order: datetime) -> date:
-    """Day of the last order: it may be half over, so data counts as complete up to its midnight."""
-    return last_order.date()
 
 
 def last_sunday(day: date) -> date:
@@ -24,12 +20,20 @@ def last_sunday(day: date) -> date:
     return day - timedelta(days=(day.weekday() - SUNDAY) % 7)
 
 
-def cutoffs(settings: SnapshotSettings, first_order: datetime, last_order: datetime) -> list[date]:
+def cutoffs(settings: SnapshotSettings, begin: date, end: date, seen: Callable[[], str] = lambda: "") -> list[date]:
     """Cutoffs in ascending order, on a grid of ``settings.step`` days that ends at the last cutoff.
 
     The default last cutoff is the last Sunday whose midnight the orders reach: a shop's rhythm is the
     week, so that every cutoff stands at the same point of it. The default first cutoff is the earliest
     on the grid with 56 days (or the lookback, where that is shorter) of orders before it.
+
+    Parameters
+    ----------
+    begin, end
+        Days of the first and the last order, isolated ones left aside, see
+        :func:`~purchasing_power.snapshot.order_dates.order_dates`.
+    seen
+        What a message tells of the orders, asked for where there is one.
 
     Raises
     ------
@@ -37,35 +41,42 @@ def cutoffs(settings: SnapshotSettings, first_order: datetime, last_order: datet
         If no cutoff has orders before it, a cutoff lies outside the orders, or no cutoff's horizon is
         over before the orders end. A first cutoff equal to the last is excepted: it is there to be scored.
     """
-    begin, end = first_order.date(), end_of_data(last_order)
     last = settings.last_cutoff or last_sunday(end)
     depth = timedelta(days=min(LEAST_HISTORY, settings.lookback))
     first = settings.first_cutoff or begin + depth
     if last > end or (settings.first_cutoff and first <= begin):
         raise DataError(
             f"snapshot cutoffs: got {first} to {last}; the orders allow {begin + timedelta(days=1)} to "
-            f"{end}. Move first_cutoff or last_cutoff into that range, or bring more orders."
+            f"{end}. {_told(seen)}Move first_cutoff or last_cutoff into that range, or bring more orders."
         )
     steps = (last - first).days // settings.step
     if steps < 0:
         raise DataError(
             f"snapshot cutoffs: got orders from {begin} to {end} and a last cutoff of {last}; the first "
-            f"cutoff must leave {depth.days} days of orders before it. Bring more orders or set first_cutoff."
+            f"cutoff must leave {depth.days} days of orders before it. {_told(seen)}"
+            "Bring more orders or set first_cutoff."
         )
     grid = [last - timedelta(days=settings.step * back) for back in range(steps, -1, -1)]
-    _check_matured(grid, settings, end)
+    _check_matured(grid, settings, end, seen)
     return grid
 
 
-def _check_matured(grid: list[date], settings: SnapshotSettings, end: date) -> None:
+def _told(seen: Callable[[], str]) -> str:
+    text = seen()
+    return f"{text} " if text else ""
+
+
+def _check_matured(grid: list[date], settings: SnapshotSettings, end: date, seen: Callable[[], str]) -> None:
     # A single cutoff that was asked for is a table to score: nobody knows its outcomes yet.
     if settings.first_cutoff is not None and settings.first_cutoff == settings.last_cutoff:
         return
     if grid[0] + timedelta(days=settings.horizon) > end:
+        fitting = [days for days in WINDOWS if days <= (end - grid[0]).days]
+        shorter = f"a shorter horizon (-P horizon={fitting[-1]})" if fitting else "a shorter horizon"
         raise DataError(
             f"snapshot horizon: got {settings.horizon} days after the earliest cutoff {grid[0]}, which no "
             f"orders cover (they end {end}); at least one cutoff must have its horizon over by then. "
-            "Give a shorter horizon, an earlier first_cutoff or newer orders."
+            f"{_told(seen)}Give {shorter}, an earlier first_cutoff or newer orders."
         )
 
 

@@ -32,7 +32,12 @@ and before cutoff + {horizon} days (the horizon). Windows longer than the lookba
 below are those of the default settings: {lookback} in a name is the lookback, {horizon} in an outcome the
 horizon.
 
-- An *order* is the lines with one order id on one day.
+- A user has rows from the first dated sign of them on: an order, event, text, follow, redemption or return, or
+  `joined_at`. `population=active` keeps the rows of users with such a sign within the lookback. What has no time, and
+  a campaign sent, is no sign.
+- An *order* is the lines with one order id on one day. Orders of guests, without a user, count for products alone.
+- Spend is what was paid less what was returned in the same window, so it can be below 0; amounts of orders, and shares
+  of them, are as ordered. Where orders have no amounts there are no features of money, and shares are of order lines.
 - `category_share_…` and `brand_share_…` exist for the {categories} categories and {brands} brands with the largest
   spend before the first cutoff, `event_…` for the {events} most frequent kinds of event before it. They are kept
   with the table (`settings`), so that a request is computed with the same.
@@ -80,7 +85,7 @@ def markdown() -> str:
 
 def _block(block: Block) -> str:
     needs = ", ".join(f"`{need}`" for need in block.needs)
-    rows = "\n".join(_row(feature) for feature in block.features(EXAMPLE))
+    rows = "\n".join(_row(feature) for feature in block.columns(EXAMPLE))
     head = "| column | unit | meaning | Chinese name | without rows |\n|---|---|---|---|---|"
     return f"## {block.name}\n\nNeeds {needs}.\n\n{head}\n{rows}\n"
 
@@ -95,7 +100,8 @@ def _rest(horizon: int) -> str:
     return f"""## profile
 
 Needs `users`. Every numeric column is a numeric feature and every text column a categorical one, as they are;
-`joined_at` decides from when on a user has rows. A profile has no time: it counts at every cutoff.
+`joined_at`, where it is there, is a sign of the user. A profile has no time: it counts at every cutoff, and makes
+nobody known.
 
 ## documents
 
@@ -106,7 +112,7 @@ the newest {SnapshotSettings().max_documents} at most (`max_documents`).
 
 | column | unit | meaning |
 |---|---|---|
-| `{spend}` | currency | Amount paid in the horizon; missing until it is over. |
+| `{spend}` | currency | Amount paid less returns in the horizon; missing until it is over, absent without amounts. |
 | `{orders}` | orders | Orders in the horizon; missing until it is over. |
 """
 

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import ibis.expr.types as ir
 
@@ -31,6 +32,8 @@ class Feature:
         Aggregate over a block's rows; the rows of one user at one cutoff make one value.
     empty
         Value for a user without such rows: 0 for counts and sums, NaN where nothing can be said.
+    of_amounts
+        Whether the value rests on amounts of orders though its unit is not currency.
     """
 
     name: str
@@ -39,6 +42,12 @@ class Feature:
     chinese_name: str
     expression: Callable[[ir.Table], ir.Value]
     empty: float = math.nan
+    of_amounts: bool = False
+
+    @property
+    def needs_amounts(self) -> bool:
+        """Whether a shop whose orders have no amounts lacks the feature."""
+        return self.of_amounts or self.unit.startswith("currency")
 
 
 @dataclass(frozen=True)
@@ -54,13 +63,17 @@ class Block:
     rows
         Makes rows with columns ``user``, ``cutoff`` and, where time matters, ``age_days``.
     features
-        The features, given what was fixed before the first cutoff.
+        The features, given what was fixed before the first cutoff; :meth:`columns` are those that the shop can have.
     """
 
     name: str
     needs: tuple[str, ...]
     rows: Callable[[History], ir.Table]
     features: Callable[[Plan], list[Feature]]
+
+    def columns(self, plan: Plan) -> list[Feature]:
+        """The features, without those of money where orders have no amounts."""
+        return [each for each in self.features(plan) if plan.amounts or not each.needs_amounts]
 
     def missing(self, tables: dict[str, ir.Table]) -> str | None:
         """Reason why the block is off, or ``None``."""
@@ -74,11 +87,15 @@ class Block:
 
 
 def slugs(values: Sequence[str]) -> list[str]:
-    """Lower-case name parts for values, letters of any script kept, made distinct by a number."""
-    seen: dict[str, int] = {}
-    names = []
-    for value in values:
-        slug = re.sub(r"\W+", "_", value.lower()).strip("_") or "other"
-        seen[slug] = seen.get(slug, 0) + 1
-        names.append(slug if seen[slug] == 1 else f"{slug}_{seen[slug]}")
+    """Lower-case name parts for values, letters of any script kept, made distinct by a number.
+
+    A value keeps its own part before another one gets it by its number: ``a_2`` stays ``a_2`` beside two ``a``.
+    """
+    parts = [re.sub(r"\W+", "_", value.lower()).strip("_") or "other" for value in values]
+    bases: set[str] = set(parts)
+    names: list[str] = []
+    for place, part in enumerate(parts):
+        numbered = (f"{part}_{number}" for number in count(2))
+        repeated = part in parts[:place]
+        names.append(next(name for name in numbered if name not in bases.union(names)) if repeated else part)
     return names

@@ -14,6 +14,7 @@ import pandas as pd
 
 from purchasing_power.snapshot.arithmetic import total
 from purchasing_power.snapshot.plan import Plan
+from purchasing_power.snapshot.settings import ACTIVE, KNOWN
 
 DAY = 86_400
 ALWAYS = -(2**53)
@@ -25,8 +26,19 @@ TIMES = {
     "users": "joined_at",
     "campaigns": "sent_at",
     "redemptions": "redeemed_at",
+    "returns": "returned_at",
 }
-SIGHTINGS = ("orders", "events", "texts", "follows", "users")
+# Whose dated rows are a sign of a user. Who is sent a campaign has done nothing: that is none.
+SIGNS = (
+    ("orders", "user_id"),
+    ("events", "user_id"),
+    ("texts", "user_id"),
+    ("follows", "user_id"),
+    ("follows", "friend_id"),
+    ("users", "user_id"),
+    ("redemptions", "user_id"),
+    ("returns", "user_id"),
+)
 
 
 def seconds(column: Any) -> Any:
@@ -46,11 +58,17 @@ class History:
     Users are numbered in the order of their ids and times are whole seconds, so that joins and
     groups run over integers. An *order* is the lines with one order id on one day: cutoffs are
     midnights, hence no order has lines on both sides of one.
+
+    Attributes
+    ----------
+    everybody
+        Whether every id of the tables is a user at every cutoff, as in a request, which asks for each of its users.
     """
 
     tables: dict[str, ir.Table]
     days: Sequence[date]
     plan: Plan
+    everybody: bool = False
 
     @cached_property
     def cutoffs(self) -> ir.Table:
@@ -60,20 +78,60 @@ class History:
         return ibis.memtable(pd.DataFrame({"cutoff": at, "opens": opens}, dtype="int64"))
 
     @cached_property
+    def signs(self) -> ir.Table:
+        """Days with a dated sign of a user: ``user_id`` and ``second`` (the day's midnight), each once.
+
+        Cutoffs are midnights and the lookback whole days, so that a day is as exact as a second.
+        """
+        found = []
+        for name, user in SIGNS:
+            table = self.tables.get(name)
+            if table is not None and TIMES[name] in table.columns:
+                day = seconds(table[TIMES[name]]) // DAY
+                found.append(table.select(user_id=table[user], second=(day * DAY).cast("int64")))
+        both = ibis.union(*found) if len(found) > 1 else found[0]
+        return both.filter(both.user_id.notnull() & both.second.notnull()).distinct().cache()
+
+    @cached_property
     def people(self) -> ir.Table:
-        """Columns ``user_id``, ``since`` (second from which the user is known) and ``user`` (number)."""
-        known = [_sightings(self.tables[name], name, "user_id") for name in SIGHTINGS if name in self.tables]
-        if "follows" in self.tables:
-            known.append(_sightings(self.tables["follows"], "follows", "friend_id"))
-        seen = ibis.union(*known) if len(known) > 1 else known[0]
-        first = seen.group_by("user_id").aggregate(since=seen.since.min())
+        """Columns ``user_id``, ``since`` (midnight of the first day with a sign) and ``user`` (number)."""
+        signs = self._everybody() if self.everybody else self.signs
+        first = signs.group_by("user_id").aggregate(since=signs.second.min())
         return first.mutate(user=ibis.row_number().over(order_by=first.user_id).cast("int32")).cache()
+
+    def _everybody(self) -> ir.Table:
+        ids = [
+            table.select(user_id=table[column], second=ibis.literal(ALWAYS, "int64"))
+            for table in self.tables.values()
+            for column in ("user_id", "friend_id")
+            if column in table.columns
+        ]
+        both = ibis.union(*ids) if len(ids) > 1 else ids[0]
+        return both.filter(both.user_id.notnull())
+
+    @cached_property
+    def known(self) -> ir.Table:
+        """One row per user and cutoff with a sign of the user before it: ``user_id``, ``user``, ``cutoff``."""
+        both = self.people.join(self.cutoffs, self.people.since < self.cutoffs.cutoff)
+        return both.select("user_id", "user", "cutoff")
+
+    @cached_property
+    def active(self) -> ir.Table:
+        """One row per user and cutoff with a sign of the user within the lookback, columns as in ``known``."""
+        signs = self.signs.join(self.people.select("user_id", "user"), "user_id")
+        rows = self.at_cutoffs(signs.select("user_id", "user", "second"))
+        return rows.select("user_id", "user", "cutoff").distinct()
 
     @cached_property
     def population(self) -> ir.Table:
-        """One row per user and cutoff at which the user is known: ``user_id``, ``user``, ``cutoff``."""
-        both = self.people.join(self.cutoffs, self.people.since < self.cutoffs.cutoff)
-        return both.select("user_id", "user", "cutoff")
+        """One row per user and cutoff that the plan's rule gives: ``user_id``, ``user``, ``cutoff``."""
+        return self.active if self.plan.population == ACTIVE and not self.everybody else self.known
+
+    @cached_property
+    def population_rows(self) -> dict[str, int]:
+        """Rows that each rule gives, over all cutoffs."""
+        rules = {KNOWN: self.known, ACTIVE: self.active}
+        return {name: int(rows.count().to_pandas()) for name, rows in rules.items()}
 
     @cached_property
     def products(self) -> ir.Table:
@@ -88,7 +146,10 @@ class History:
 
     @cached_property
     def lines(self) -> ir.Table:
-        """Order lines: user, order_id, second, product, quantity, money, store_id, category, brand."""
+        """Order lines: user, order_id, second, product, quantity, money, store_id, category, brand, ``weight``.
+
+        What a line weighs in shares is its amount, or 1 in a shop without amounts.
+        """
         kinds = {"quantity": "float64", "amount": "float64", "store_id": "string"}
         money = {"discount": "float64", "coupon_discount": "float64"}
         rows = _take(self.tables["orders"], kinds | money, "user_id", "order_id", "product_id", "ordered_at")
@@ -96,7 +157,8 @@ class History:
         rows = rows.mutate(second=seconds(rows.ordered_at)).join(self.people, "user_id")
         rows = rows.join(self.products, "product_id")
         columns = ("user", "order_id", "second", "product", "category", "brand", *kinds, *money)
-        return rows.select(*columns).cache()
+        weight = rows.amount if self.plan.amounts else ibis.literal(1.0)
+        return rows.select(*columns, weight=weight).cache()
 
     @cached_property
     def orders(self) -> ir.Table:
@@ -120,12 +182,41 @@ class History:
         gap = rows.second - rows.previous
         return rows.mutate(gap_seconds=(rows.previous >= rows.opens).ifelse(gap, ibis.null("int64"))).cache()
 
-    def spend_at(self, column: str) -> ir.Table:
-        """Spend by a column's value per user and cutoff: ``value``, ``amount``, ``last_age_days``."""
+    @cached_property
+    def returns(self) -> ir.Table:
+        """What went back: ``user``, ``second``, ``amount``, a row per line of the returns table; none without one."""
+        if "returns" not in self.tables:
+            return self.orders.select("user", "second", "amount").limit(0)
+        rows = _take(self.tables["returns"], {"amount": "float64"}, "user_id", TIMES["returns"])
+        rows = rows.join(self.people, "user_id")
+        return rows.select("user", second=seconds(rows[TIMES["returns"]]), amount=rows.amount.fill_null(0.0)).cache()
+
+    @cached_property
+    def money_at(self) -> ir.Table:
+        """Orders and returns within the lookback: orders as in ``orders_at``, and what was paid and when.
+
+        ``paid`` is an order's amount or the negative amount of a return, ``paid_days`` the age of either and
+        ``return_days`` that of a return alone. A return has nulls for all that an order has: whatever counts or
+        averages orders passes it over.
+        """
+        orders = self.orders_at
+        blank = {"return_days": ibis.null("float64")}
+        orders = orders.mutate(paid=orders.amount, paid_days=orders.age_days, **blank)
+        if "returns" not in self.tables:
+            return orders
+        back = self.at_cutoffs(self.returns)
+        own = {"paid": -back.amount, "paid_days": back.age_days, "return_days": back.age_days}
+        kept = {name: back[name] for name in ("user", "cutoff", "second", "opens")}
+        rest = {name: ibis.null(kind) for name, kind in orders.schema().items() if name not in {*own, *kept}}
+        columns = own | kept | rest
+        return orders.union(back.select(**{name: columns[name] for name in orders.columns})).cache()
+
+    def weight_at(self, column: str) -> ir.Table:
+        """What lines weigh by a column's value per user and cutoff: ``value``, ``weight``, ``last_age_days``."""
         lines = self.lines
-        bought = lines.group_by("user", "second", value=lines[column]).aggregate(amount=total(lines.amount))
+        bought = lines.group_by("user", "second", value=lines[column]).aggregate(weight=total(lines.weight))
         rows = self.at_cutoffs(bought)
-        figures = {"amount": total(rows.amount), "last_age_days": rows.age_days.min()}
+        figures = {"weight": total(rows.weight), "last_age_days": rows.age_days.min()}
         return rows.group_by("user", "cutoff", "value").aggregate(**figures)
 
     def timed(self, name: str, *columns: str) -> ir.Table:
@@ -148,14 +239,3 @@ def _take(table: ir.Table, optional: dict[str, str], *required: str) -> ir.Table
         name: table[name].cast(kind) if name in table.columns else ibis.null(kind) for name, kind in optional.items()
     }
     return table.select(*required, **present)
-
-
-def _sightings(table: ir.Table, name: str, user: str) -> ir.Table:
-    """Columns ``user_id`` and ``since``, the second of a row, always for a row without a time."""
-    return table.select(user_id=table[user], since=second_of(table, name))
-
-
-def second_of(table: ir.Table, name: str) -> Any:
-    """Second of each row of a table whose time is optional; undated rows have always been known."""
-    time = TIMES[name]
-    return seconds(table[time]).fill_null(ALWAYS) if time in table.columns else ibis.literal(ALWAYS)

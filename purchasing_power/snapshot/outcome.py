@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
@@ -17,7 +18,9 @@ def outcome_names(horizon: int) -> tuple[str, str]:
     return f"spend_next_{horizon}d", f"orders_next_{horizon}d"
 
 
-def outcome(history: History, population: pd.DataFrame, end: date) -> pd.DataFrame:
+def outcome(
+    history: History, population: pd.DataFrame, end: date, seen: str = "", horizon_of_shop: int | None = None
+) -> pd.DataFrame:
     """Outcomes of the population's rows, in their order.
 
     Parameters
@@ -26,11 +29,16 @@ def outcome(history: History, population: pd.DataFrame, end: date) -> pd.DataFra
         Columns ``user`` and ``cutoff`` (seconds).
     end
         Day up to whose midnight the orders are complete; a cutoff whose horizon ends later is not matured: NaN.
+    seen
+        What a message tells of the orders.
+    horizon_of_shop
+        The horizon (days) that suits the shop's orders, if that is known.
 
     Returns
     -------
     DataFrame
-        The two columns of :func:`outcome_names`, float64, shape (n_rows, 2).
+        The two columns of :func:`outcome_names`, float64, shape (n_rows, 2); of orders without amounts the second
+        alone. Spend is net of what was returned in the horizon and can be below 0.
 
     Raises
     ------
@@ -42,18 +50,23 @@ def outcome(history: History, population: pd.DataFrame, end: date) -> pd.DataFra
     sums = _sums(history).to_pandas()
     frame = population[["user", "cutoff"]].merge(sums, how="left", on=["user", "cutoff"])
     matured = frame["cutoff"] + horizon * DAY <= midnight(end)
-    outcomes = frame[[spend, orders]].fillna(0.0).astype("float64").where(matured)
+    names = [spend, orders] if history.plan.amounts else [orders]
+    outcomes = frame[names].fillna(0.0).astype("float64").where(matured)
     if matured.any() and outcomes[orders].sum() == 0:
+        longer = horizon_of_shop is not None and horizon_of_shop > horizon
+        remedy = f"a longer horizon (-P horizon={horizon_of_shop})" if longer else "cutoffs that orders follow"
         raise DataError(
-            f"snapshot horizon: got no orders in the {horizon} days after any cutoff; outcomes need some. "
-            "Give a longer horizon or cutoffs that orders follow."
+            f"snapshot outcomes: got no orders in the {horizon} days after any cutoff; outcomes need some. "
+            f"{seen}{' ' if seen else ''}Give {remedy}."
         )
     return outcomes
 
 
 def _sums(history: History) -> ir.Table:
-    orders, cut, horizon = history.orders, history.cutoffs, history.plan.horizon
-    rows = orders.join(cut, [orders.second >= cut.cutoff, orders.second < cut.cutoff + horizon * DAY])
+    bought, back, cut, horizon = history.orders, history.returns, history.cutoffs, history.plan.horizon
+    paid = bought.select("user", "second", paid="amount", order=ibis.literal(1))
+    paid = paid.union(back.select("user", "second", paid=-back.amount, order=ibis.literal(0))).view()
+    rows = paid.join(cut, [paid.second >= cut.cutoff, paid.second < cut.cutoff + horizon * DAY])
     spend, count = outcome_names(horizon)
-    figures = {spend: total(rows.amount), count: rows.count().cast("float64")}
+    figures = {spend: total(rows.paid), count: rows.order.sum().cast("float64")}
     return rows.group_by("user", "cutoff").aggregate(**figures)

@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 
 from purchasing_power.errors import DataError
 from purchasing_power.snapshot.arithmetic import total
-from purchasing_power.snapshot.settings import WINDOWS, SnapshotSettings
+from purchasing_power.snapshot.settings import AUTO, KNOWN, WINDOWS, SnapshotSettings
 
 RECENT = 28
 CATEGORIES, BRANDS, EVENTS = 12, 3, 6
@@ -33,6 +33,12 @@ class Plan:
         Values that have columns of their own, most frequent before the first cutoff first.
     profile_numeric, profile_categorical
         Columns of the users table that are features.
+    population
+        Who has a row at a cutoff, ``"known"`` or ``"active"``, see
+        :class:`~purchasing_power.snapshot.settings.SnapshotSettings`.
+    amounts
+        Whether orders say what was paid; without amounts there are no features of money, and shares are of order
+        lines.
     """
 
     lookback: int = 168
@@ -43,6 +49,8 @@ class Plan:
     events: list[str] = field(default_factory=list)
     profile_numeric: list[str] = field(default_factory=list)
     profile_categorical: list[str] = field(default_factory=list)
+    population: str = KNOWN
+    amounts: bool = True
 
     @property
     def windows(self) -> tuple[int, ...]:
@@ -71,11 +79,20 @@ def fit_plan(tables: dict[str, ir.Table], settings: SnapshotSettings, first: dat
         events=_most_frequent_events(tables, first),
         profile_numeric=numeric,
         profile_categorical=categorical,
+        population=KNOWN if settings.population == AUTO else settings.population,
+        amounts=has_amounts(tables),
     )
+
+
+def has_amounts(tables: dict[str, ir.Table]) -> bool:
+    """Whether orders say what was paid."""
+    return "amount" in tables["orders"].columns
 
 
 def reuse_plan(earlier: dict[str, Any], tables: dict[str, ir.Table], settings: SnapshotSettings) -> Plan:
     """The plan of an earlier user table with the lengths of ``settings``, so that columns keep their names.
+
+    The population is the earlier one too, unless ``settings`` names one.
 
     Parameters
     ----------
@@ -85,11 +102,17 @@ def reuse_plan(earlier: dict[str, Any], tables: dict[str, ir.Table], settings: S
     Raises
     ------
     DataError
-        If the users table has lost a profile column.
+        If the users table has lost a profile column, or the orders their amounts.
     """
     plan = replace(
         Plan(**earlier), lookback=settings.lookback, horizon=settings.horizon, max_documents=settings.max_documents
     )
+    plan = plan if settings.population == AUTO else replace(plan, population=settings.population)
+    if plan.amounts and not has_amounts(tables):
+        raise DataError(
+            "orders: got no amount column; the earlier user table was made of orders with amounts. Bring the column "
+            "back, or take a snapshot without keeping the earlier table's columns."
+        )
     had = [*plan.profile_numeric, *plan.profile_categorical]
     lost = [name for name in had if "users" not in tables or name not in tables["users"].columns]
     if lost:
@@ -118,7 +141,8 @@ def _bought_most(tables: dict[str, ir.Table], column: str, most: int, first: dat
     products = tables.get("products")
     if products is None or column not in products.columns:
         return []
-    rows = _before(tables["orders"], "ordered_at", first).select("product_id", "amount")
+    rows = _before(tables["orders"], "ordered_at", first)
+    rows = rows.select("product_id", amount=rows.amount if has_amounts(tables) else ibis.literal(1.0))
     known = products.select("product_id", value=products[column].cast("string"))
     rows = rows.join(known.filter(known.value.notnull()), "product_id")
     spent = rows.group_by("value").aggregate(amount=total(rows.amount))

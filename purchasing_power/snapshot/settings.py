@@ -8,6 +8,8 @@ from datetime import date
 from purchasing_power.errors import DataError
 
 WINDOWS = (7, 14, 28, 56, 84, 168)
+KNOWN, ACTIVE, AUTO = "known", "active", "auto"
+POPULATIONS = (AUTO, KNOWN, ACTIVE)
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,14 @@ class SnapshotSettings:
         Distance between cutoffs; multiples of 7 keep the weekday of a cutoff the same.
     max_documents
         Most texts a row keeps, the newest ones.
+    population
+        Who has a row at a cutoff: ``"known"`` (a dated sign of the user ever before it), ``"active"`` (within the
+        lookback), or ``"auto"``, which is that of the earlier table whose columns are kept, else ``"known"``.
 
     Raises
     ------
     DataError
-        If a length is out of range or the last cutoff lies before the first.
+        If a length is out of range, the last cutoff lies before the first or the population is no rule.
     """
 
     lookback: int = 168
@@ -40,8 +45,13 @@ class SnapshotSettings:
     last_cutoff: date | None = None
     step: int = 28
     max_documents: int = 512
+    population: str = AUTO
 
     def __post_init__(self) -> None:
+        if self.population not in POPULATIONS:
+            raise DataError(
+                f"snapshot population: got {self.population!r}; allowed are {', '.join(POPULATIONS)}. Give one of them."
+            )
         least = {"lookback": WINDOWS[0], "horizon": 1, "step": 1, "max_documents": 1}
         for name, low in least.items():
             if getattr(self, name) < low:

@@ -48,14 +48,21 @@ class UserTableMeta:
     horizon_days, lookback_days
         Lengths of the label window and of the longest feature window; ``None`` for a flat table.
     spend_outcome, orders_outcome
-        Columns that hold what happened in the horizon (currency, orders); NaN until it is over.
+        Columns that hold what happened in the horizon (currency, orders); NaN until it is over. Orders without
+        amounts have no spend.
     meanings, chinese_names
         What a feature column says, in one sentence, and what it is called in Chinese, where that is known.
     blocks
         State of each feature block: ``"on"`` or the reason why it is off.
     settings
         Anything a block fixed before the first cutoff, such as the categories that have a share of
-        their own; a request that carries raw orders is computed with the same.
+        their own; a request that carries raw orders is computed with the same. ``population`` in it is who has a row.
+    population_rows
+        Rows that each population rule gives, ``known`` and ``active``.
+    suited_horizon
+        Horizon (days) that suits the shop's gaps between orders, where enough users order again to tell.
+    notes
+        What a person should know of the orders: dates set aside, gaps, another horizon.
     """
 
     kind: str
@@ -71,6 +78,22 @@ class UserTableMeta:
     chinese_names: dict[str, str] = field(default_factory=dict)
     blocks: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    population_rows: dict[str, int] = field(default_factory=dict)
+    suited_horizon: int | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def population_text(self) -> str | None:
+        """Who has a row at a cutoff, in a sentence; ``None`` of a flat table and of one older than the rule."""
+        rule, rows = self.settings.get("population"), self.population_rows
+        if rule not in rows:
+            return None
+        who = {
+            "known": "users with a dated sign (order, event, text, follow, redemption, return) before it",
+            "active": f"users with a dated sign within the {self.lookback_days} days before it",
+        }[rule]
+        counts = ", ".join(f"{name} gives {count:,}" for name, count in rows.items())
+        return f"Rows at a cutoff: {who} (population={rule}; {counts} rows)."
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -80,7 +103,8 @@ class UserTableMeta:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> UserTableMeta:
         """Build from what ``json.load`` gives."""
-        return cls(**{**values, "numeric": tuple(values["numeric"]), "categorical": tuple(values["categorical"])})
+        tuples = {name: tuple(values.get(name, ())) for name in ("numeric", "categorical", "notes")}
+        return cls(**{**values, **tuples})
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from purchasing_power.errors import DataError
-from purchasing_power.shop.intake import IntakeReport, ingest
+from purchasing_power.shop.intake import ingest
 from purchasing_power.shop.pseudonym import pseudonymise
+from purchasing_power.shop.report import IntakeReport, summary
 from purchasing_power.shop.simulation import simulate
 from purchasing_power.shop.tables import write_tables
 
@@ -49,16 +50,13 @@ def _quarantine(target: Path, name: str = "orders") -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("column", "values", "reason", "shown"),
     [
-        ("amount", [10, -3, 30, 40], "amount is below 0", "amount: -3.0 is below 0"),
         ("amount", [10, 2e6, 30, 40], "amount is above 1,000,000", "amount: 2000000.0 is above 1,000,000"),
-        ("amount", [10, np.inf, 30, 40], "amount is above 1,000,000", "amount: inf is above 1,000,000"),
+        ("amount", [10, np.inf, 30, 40], "amount is not a number", "amount: inf is not a number"),
         ("amount", ["10", "abc", "30", "40"], "amount is not a number", "amount: abc is not a number"),
         ("amount", [10, None, 30, 40], "amount is missing", "amount: is missing"),
-        ("quantity", [1, np.inf, 1, 1], "quantity is infinite", "quantity: inf is infinite"),
-        ("discount", [0, -1, 0, 0], "discount is below 0", "discount: -1.0 is below 0"),
+        ("quantity", [1, np.inf, 1, 1], "quantity is not a number", "quantity: inf is not a number"),
+        ("discount", [3, -1, 0, 0], "discount is below 0", "discount: -1 is below 0"),
         ("coupon_discount", ["0", "x", "0", "0"], "coupon_discount is not a number", "x is not a number"),
-        ("user_id", ["ann", None, "bob", "bob"], "user_id is missing", "user_id: is missing"),
-        ("user_id", ["ann", "  ", "bob", "bob"], "user_id is missing", "user_id: is missing"),
         ("product_id", ["p", None, "p", "q"], "product_id is missing", "product_id: is missing"),
         ("ordered_at", ["2024-01-01", "soon", "2024-03-01", "2024-04-01"], "ordered_at is not a time", "soon"),
         ("ordered_at", ["2024-01-01", "2025-06-02", "2024-03-01", "2024-04-01"], "ordered_at is in the future", ""),
@@ -78,25 +76,11 @@ def test_a_bad_row_is_set_aside_with_its_reason_and_the_others_are_kept(
 
 
 def test_a_row_with_two_faults_is_one_row_with_both_reasons(tmp_path: Path) -> None:
-    report, target = _run(tmp_path, orders=_orders(amount=[10, -3, 30, 40], quantity=["1", "x", "1", "1"]))
+    report, target = _run(tmp_path, orders=_orders(amount=[10, 2e6, 30, 40], quantity=["1", "x", "1", "1"]))
     assert report.tables["orders"].quarantined == 1
     assert len(report.tables["orders"].reasons) == 2
     found = set(_quarantine(target)["reason"][0].split("; "))
-    assert found == {"amount: -3.0 is below 0", "quantity: x is not a number"}
-
-
-def test_the_first_of_duplicate_order_lines_stays(tmp_path: Path) -> None:
-    lines = _orders(user_id=["ann"] * 4, order_id=["1", "1", "1", "2"], product_id=["p", "p", "q", "p"])
-    report, target = _run(tmp_path, orders=lines)
-    assert report.tables["orders"].first_rows == {"key (user_id, order_id, product_id) repeats an earlier row": 2}
-    assert pd.read_parquet(target / "orders.parquet")["amount"].tolist() == [10, 30, 40]
-
-
-def test_a_bad_line_does_not_take_the_place_of_a_good_one_with_its_key(tmp_path: Path) -> None:
-    lines = _orders(user_id=["ann"] * 4, order_id=["1", "1", "3", "4"], product_id=["p"] * 4, amount=[-1, 20, 30, 40])
-    report, target = _run(tmp_path, orders=lines)
-    assert report.tables["orders"].quarantined == 1
-    assert pd.read_parquet(target / "orders.parquet")["amount"].tolist() == [20, 30, 40]
+    assert found == {"amount: 2000000.0 is above 1,000,000", "quantity: x is not a number"}
 
 
 _BROKEN = st.sampled_from(["", "-1", "abc", "inf", "nan", "1e9", "2024-01-01", "2999-01-01", "now", "a", "😀", " "])
@@ -112,12 +96,12 @@ def test_rows_kept_and_rows_quarantined_add_up_to_rows_read(tmp_path: Path, cell
     try:
         report, target = _run(tmp_path, orders=frame)
     except DataError as error:
-        assert "all 12 rows are bad" in str(error)
+        assert "all 12 rows are bad" in str(error) or "none of them by a known user" in str(error)
         return
     counts = report.tables["orders"]
     kept = pd.read_parquet(target / "orders.parquet")
     bad = _quarantine(target)["row"].tolist() if counts.quarantined else []
-    assert counts.read == 12 == counts.kept + counts.quarantined
+    assert counts.read == 12 == counts.kept + counts.quarantined + counts.returned + counts.added_up
     assert (len(kept), len(set(bad)), len(bad)) == (counts.kept, counts.quarantined, counts.quarantined)
 
 
@@ -129,7 +113,7 @@ def test_every_bad_row_is_kept_as_it_was_read(tmp_path: Path) -> None:
 def test_ids_are_pseudonyms_in_every_table_and_in_quarantine(tmp_path: Path) -> None:
     friends = pd.DataFrame({"user_id": ["ann", "ann"], "friend_id": ["bob", None]})
     people = pd.DataFrame({"user_id": ["ann", "bob", "eve"], "age": [30, 40, 50]})
-    _, target = _run(tmp_path, orders=_orders(amount=[10, -1, 30, 40]), follows=friends, users=people)
+    _, target = _run(tmp_path, orders=_orders(amount=[10, "x", 30, 40]), follows=friends, users=people)
     ann, bob, eve = pseudonymise(pd.Series(["ann", "bob", "eve"]), KEY)
     assert pd.read_parquet(target / "orders.parquet")["user_id"].tolist() == [ann, bob, bob]
     assert _quarantine(target)["user_id"].tolist() == [ann]
@@ -145,9 +129,9 @@ def test_messages_and_logs_hold_no_id_and_no_text(tmp_path: Path, caplog: pytest
     texts = pd.DataFrame({"user_id": ["ann", "ann"], "written_at": ["2024-01-01", "x"], "text": ["my secret"] * 2})
     with caplog.at_level(logging.DEBUG):
         report, _ = _run(tmp_path, orders=_orders(), texts=texts)
-    assert "written_at is not a time (first: row 2)" in report.summary()
+    assert "written_at is not a time (first: row 2)" in summary(report)
     for word in ("ann", "bob", "secret"):
-        assert word not in report.summary() + caplog.text
+        assert word not in summary(report) + caplog.text
 
 
 def test_long_chinese_and_emoji_texts_pass_unharmed(tmp_path: Path) -> None:
@@ -189,7 +173,7 @@ def test_a_missing_discount_is_nothing(tmp_path: Path) -> None:
 
 def test_further_columns_stay_in_users_and_products_and_are_told_elsewhere(tmp_path: Path) -> None:
     people = pd.DataFrame({"user_id": ["ann"], "age": [30], "zip": ["01234"]})
-    report, target = _run(tmp_path, orders=_orders(email=["x"] * 4, amount=[-1, 2, 3, 4]), users=people)
+    report, target = _run(tmp_path, orders=_orders(email=["x"] * 4, amount=["x", 2, 3, 4]), users=people)
     assert "email" not in pd.read_parquet(target / "orders.parquet")
     assert "email" not in _quarantine(target)
     assert report.notes == ("orders.email is not in the contract: left out",)
@@ -201,17 +185,18 @@ def test_unknown_files_are_told(tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "order.csv").write_text("x")
     report, _ = _run(tmp_path, orders=_orders())
-    assert "order.csv" in report.summary()
+    assert "order.csv" in summary(report)
 
 
 @pytest.mark.parametrize(
     ("orders", "message"),
     [
-        (_orders().drop(columns="amount"), r"orders: column amount is missing \(got: user_id.*Add or rename"),
+        (_orders().drop(columns="ordered_at"), r"orders: column ordered_at is missing.*got: user_id.*mapping=suggest"),
+        (_orders(user_id=[""] * 4), "4 lines count as bought, none of them by a known user .4 by guests"),
         (_orders()[:0], "orders: the table has no rows"),
         (_orders(amount=["abc"] * 4), r"orders: all 4 rows are bad: 4 rows: amount is not a number \(first: row 1\)"),
-        (_orders(ordered_at=[1_704_067_200] * 4), "ordered_at is not a time.*2024-01-31"),
-        (_orders(amount=[-1.0] * 4), "amount is below 0.*Keep refunds in a table of their own"),
+        (_orders(ordered_at=[1_704] * 4), "ordered_at is not a time.*mapping file"),
+        (_orders(amount=[-1.0] * 4), "0 lines count as bought.*4 returns"),
     ],
 )
 def test_a_table_that_cannot_be_used_stops_the_intake(tmp_path: Path, orders: pd.DataFrame, message: str) -> None:
@@ -242,7 +227,7 @@ def test_the_source_is_never_its_own_target(tmp_path: Path) -> None:
 
 
 def test_a_second_run_replaces_the_first_and_gives_the_same(tmp_path: Path) -> None:
-    _, target = _run(tmp_path, orders=_orders(amount=[-1, 2, 3, 4]), users=pd.DataFrame({"user_id": ["ann"]}))
+    _, target = _run(tmp_path, orders=_orders(amount=["x", 2, 3, 4]), users=pd.DataFrame({"user_id": ["ann"]}))
     first = (target / "orders.parquet").read_bytes()
     (tmp_path / "source" / "users.csv").unlink()
     _run(tmp_path)

@@ -21,9 +21,20 @@ Tables = dict[str, pd.DataFrame]
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Tables:
-    """All tables of a small simulated shop as frames."""
+    """All tables of a small simulated shop as frames; every seventh order line comes back, most of them in part."""
     folder = small_shop(tmp_path_factory.mktemp("snapshot") / "shop", users=60, seed=3, days=300)
-    return open_folder(folder)
+    tables = open_folder(folder)
+    return {**tables, "returns": returned(tables["orders"])}
+
+
+def returned(orders: pd.DataFrame) -> pd.DataFrame:
+    """Returns of every seventh order line, 9 to 39 days later, of its whole amount or of half of it."""
+    back = orders.iloc[::7].reset_index(drop=True)
+    turn = pd.Series(range(len(back)))
+    columns = ["user_id", "order_id", "product_id", "quantity"]
+    moment = back["ordered_at"] + pd.to_timedelta(9 + turn % 31, unit="D")
+    amount = (back["amount"] / (1 + turn % 2)).round(2)
+    return back[columns].assign(returned_at=moment.astype("datetime64[us]"), amount=amount)
 
 
 @pytest.fixture(scope="session")

@@ -83,19 +83,61 @@ def behaviour(shop: Tables, user: str) -> dict[str, float]:
     }
 
 
+def returns(shop: Tables, user: str) -> dict[str, float]:
+    lines, back = seen(shop["orders"], "ordered_at", user), seen(shop["returns"], "returned_at", user)
+    month = {name: rows.loc[rows["age"] <= 28, "amount"].sum() for name, rows in (("out", lines), ("back", back))}
+    before = {
+        name: rows.loc[(rows["age"] > 28) & (rows["age"] <= 56), "amount"].sum()
+        for name, rows in (("out", lines), ("back", back))
+    }
+    now, then = (max(part["out"] - part["back"], 0) for part in (month, before))
+    return {
+        "spend_28d": month["out"] - month["back"],
+        "spend_168d": lines["amount"].sum() - back["amount"].sum(),
+        "spend_28_56d_ago": before["out"] - before["back"],
+        "spend_growth_28d": np.log((now + 1) / (then + 1)),
+        "spend_decayed_14d": sum(
+            (sign * rows["amount"] * 0.5 ** (rows["age"] / 14)).sum() for sign, rows in ((1, lines), (-1, back))
+        ),
+        "orders_28d": lines.loc[lines["age"] <= 28, "order_id"].nunique(),
+        "order_amount_max": lines.groupby("order_id")["amount"].sum().max(),
+        "returned_lines_84d": (back["age"] <= 84).sum(),
+        "returned_amount_28d": month["back"],
+        "return_line_share_168d": share(len(back), len(lines)),
+        "return_amount_share_168d": share(back["amount"].sum(), lines["amount"].sum()),
+        "days_since_return": back["age"].min(),
+    }
+
+
+def outcomes(shop: Tables, user: str) -> dict[str, float]:
+    def next_28(name: str, time: str) -> pd.DataFrame:
+        mine = shop[name][shop[name]["user_id"] == user]
+        return mine[(mine[time] >= CUTOFF) & (mine[time] < CUTOFF + pd.Timedelta(days=28))]
+
+    bought, back = next_28("orders", "ordered_at"), next_28("returns", "returned_at")
+    return {
+        "spend_next_28d": bought["amount"].sum() - back["amount"].sum(),
+        "orders_next_28d": bought["order_id"].nunique(),
+    }
+
+
 def social(shop: Tables, user: str) -> dict[str, float]:
     known = shop["follows"][shop["follows"]["since"] < CUTOFF]
     friends = known.loc[known["user_id"] == user, "friend_id"]
     spends = [seen(shop["orders"], "ordered_at", friend, 28) for friend in friends]
+    backs = [seen(shop["returns"], "returned_at", friend, 28)["amount"].sum() for friend in friends]
+    nets = [rows["amount"].sum() - back for rows, back in zip(spends, backs, strict=True)]
     return {
         "follows_out": len(friends),
         "follows_in": (known["friend_id"] == user).sum(),
-        "friend_spend_mean_28d": float(np.mean([rows["amount"].sum() for rows in spends])) if spends else np.nan,
+        "friend_spend_mean_28d": float(np.mean(nets)) if spends else np.nan,
         "friend_active_share_28d": float(np.mean([len(rows) > 0 for rows in spends])) if spends else np.nan,
     }
 
 
-@pytest.mark.parametrize("expected", [promotions, mix, habits, behaviour, social], ids=lambda block: block.__name__)
+@pytest.mark.parametrize(
+    "expected", [promotions, mix, habits, behaviour, social, returns, outcomes], ids=lambda block: block.__name__
+)
 def test_a_blocks_figures_equal_a_computation_in_pandas(shop: Tables, panel: UserTable, expected: object) -> None:
     rows = panel.frame[panel.frame["cutoff"] == CUTOFF].set_index("user_id")
     figures = {user: expected(shop, user) for user in rows.index}  # type: ignore[operator]

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
-# Number of a data row in its file, from 1: a column that every source has beside the file's own.
-ROW = "__row"
+import duckdb
+
+from purchasing_power.errors import DataError
+from purchasing_power.shop.reading.delimited import read_delimited
+from purchasing_power.shop.reading.parquet import read_parquet
+from purchasing_power.shop.reading.staged import ROW as ROW
+from purchasing_power.shop.reading.staged import ReadOptions, Staged
+
+# Nothing is stated: all of a file is found out.
+ALL_FOUND = ReadOptions()
+_TEXT = (".csv", ".tsv", ".txt", ".tab", ".dat")
+_JSON = (".jsonl", ".ndjson", ".json")
+_WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+_PARQUET = (".parquet", ".pq")
+_COMPRESSED = (".gz", ".zst")
 
 
 @dataclass(frozen=True)
@@ -39,3 +54,91 @@ class Source:
     written: bool = True
     notes: tuple[str, ...] = ()
     ragged: str | None = None
+
+
+def read_source(
+    path: Path, scratch: Path, connection: duckdb.DuckDBPyConnection, options: ReadOptions = ALL_FOUND
+) -> Source:
+    """A file or folder as a source; text, JSON and workbooks are staged to Parquet in ``scratch``.
+
+    Parameters
+    ----------
+    scratch
+        Folder for staged files; it outlives the source.
+    connection
+        A DuckDB connection that the relations are meant for.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, broken, or cannot be told apart into named columns.
+    """
+    if not path.exists():
+        raise DataError(f"{path.name}: no file or folder at {path}. Give the path of a table.")
+    staged = _stage(path, scratch, connection, options)
+    described = connection.execute(f"DESCRIBE SELECT * FROM {staged.relation}").fetchall()
+    types = {row[0]: row[1] for row in described}
+    return Source(
+        name=path.name,
+        relation=staged.relation,
+        columns={name: types[name] for name in staged.names},
+        rows=staged.rows,
+        written=staged.written,
+        notes=tuple(f"{path.name}: {note}" for note in staged.notes),
+        ragged=staged.ragged,
+    )
+
+
+def _stage(path: Path, scratch: Path, connection: duckdb.DuckDBPyConnection, options: ReadOptions) -> Staged:
+    if path.is_dir() or path.suffix.lower() in _PARQUET:
+        return read_parquet(path, connection)
+    return read_delimited(path, scratch, options)
+
+
+def find_sources(folder: Path) -> dict[str, Path]:
+    """Files and folders of tables in a folder, by stem: lower case, trimmed, endings left out.
+
+    Raises
+    ------
+    DataError
+        If there is no such folder, or two files have the same stem.
+    """
+    if not folder.is_dir():
+        raise DataError(f"shop folder: no folder at {folder}. Give a folder that holds the tables of a shop.")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        stem = _stem(path)
+        if stem is None:
+            continue
+        if stem in found:
+            raise DataError(
+                f"{stem}: found {found[stem].name} and {path.name} in {folder}; a table stands once. "
+                "Remove all but one."
+            )
+        found[stem] = path
+    return found
+
+
+def _stem(path: Path) -> str | None:
+    """The name of the table that a path holds; ``None`` where it holds none."""
+    if path.name.startswith((".", "_")):
+        return None
+    if path.is_dir():
+        parts = any(part.suffix.lower() in _PARQUET for part in path.rglob("*") if part.is_file())
+        return path.name.strip().lower() if parts else None
+    name = path.name.lower()
+    for ending in _COMPRESSED:
+        name = name.removesuffix(ending)
+    for ending in (*_TEXT, *_JSON, *_WORKBOOKS, *_PARQUET):
+        if name.endswith(ending):
+            return name.removesuffix(ending).strip()
+    return None
+
+
+def find_column(columns: Iterable[str], name: str) -> str | None:
+    """The column of that name: the exact one, else the one that differs by case and blanks at the ends alone."""
+    names = list(columns)
+    if name in names:
+        return name
+    alike = [column for column in names if column.strip().casefold() == name.strip().casefold()]
+    return alike[0] if len(alike) == 1 else None

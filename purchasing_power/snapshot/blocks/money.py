@@ -11,6 +11,8 @@ from purchasing_power.snapshot.arithmetic import total
 from purchasing_power.snapshot.feature import Block, Feature
 from purchasing_power.snapshot.plan import Plan
 
+PAID = "Amount paid less returns"
+
 
 def features(plan: Plan) -> list[Feature]:
     """Recency over the lookback, then orders, spend, lines and quantity per window."""
@@ -30,13 +32,16 @@ def _window(days: int) -> list[Feature]:
     def sum_of(column: str) -> Callable[[ir.Table], Any]:
         return lambda t: total(t[column], t.age_days <= days)
 
+    def paid(t: ir.Table) -> Any:
+        return total(t.paid, t.paid_days <= days)
+
     last, last_zh = f"in the last {days} days.", f"近 {days} 天"
     return [
         Feature(f"orders_{days}d", "orders", f"Orders {last}", f"{last_zh}下单次数", count, 0.0),
-        Feature(f"spend_{days}d", "currency", f"Amount paid {last}", f"{last_zh}消费金额", sum_of("amount"), 0.0),
+        Feature(f"spend_{days}d", "currency", f"{PAID} {last}", f"{last_zh}消费金额", paid, 0.0),
         Feature(f"lines_{days}d", "order lines", f"Order lines {last}", f"{last_zh}订单行数", sum_of("lines"), 0.0),
         Feature(f"quantity_{days}d", "pieces", f"Pieces {last}", f"{last_zh}购买件数", sum_of("quantity"), 0.0),
     ]
 
 
-BLOCK = Block("recency_frequency_money", ("orders",), lambda history: history.orders_at, features)
+BLOCK = Block("recency_frequency_money", ("orders",), lambda history: history.money_at, features)

@@ -30,6 +30,7 @@ def _discounts(days: int) -> list[Feature]:
             f"Discount over amount paid plus discount, last {days} days.",
             f"近 {days} 天折扣占比",
             lambda t: ratio(total(t.discount, inside(t)), total(t.amount + t.discount, inside(t))),
+            of_amounts=True,
         ),
         Feature(
             f"discounted_line_share_{days}d",

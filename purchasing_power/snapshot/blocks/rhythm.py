@@ -10,6 +10,7 @@ import ibis
 import ibis.expr.types as ir
 
 from purchasing_power.snapshot.arithmetic import growth, mean, spread, total
+from purchasing_power.snapshot.blocks.money import PAID
 from purchasing_power.snapshot.feature import Block, Feature
 from purchasing_power.snapshot.history import DAY
 from purchasing_power.snapshot.plan import Plan
@@ -59,59 +60,70 @@ def _gaps() -> list[Feature]:
 
 
 def _decayed(half_life: int) -> list[Feature]:
-    def weight(t: ir.Table) -> Any:
-        return (t.age_days * (-math.log(2) / half_life)).exp()
+    def weight(days: Any) -> Any:
+        return (days * (-math.log(2) / half_life)).exp()
 
     def spend(t: ir.Table) -> Any:
-        return total(t.amount * weight(t))
+        return total(t.paid * weight(t.paid_days))
 
     def orders(t: ir.Table) -> Any:
-        return total(weight(t))
+        return total(weight(t.age_days))
 
-    how = f"within the lookback, each order weighing half as much for every {half_life} days of age."
+    how = f"within the lookback, each weighing half as much for every {half_life} days of age."
     name = f"按时间衰减的{{}}（半衰期 {half_life} 天）"
     return [
-        Feature(f"spend_decayed_{half_life}d", "currency", f"Amount paid {how}", name.format("消费金额"), spend, 0.0),
+        Feature(f"spend_decayed_{half_life}d", "currency", f"{PAID} {how}", name.format("消费金额"), spend, 0.0),
         Feature(f"orders_decayed_{half_life}d", "orders", f"Orders {how}", name.format("下单次数"), orders, 0.0),
     ]
 
 
 def _spend_of(number: int) -> Callable[[ir.Table], Any]:
+    return lambda t: total(t.paid, (t.paid_days > (number - 1) * PERIOD) & (t.paid_days <= number * PERIOD))
+
+
+def _gross_of(number: int) -> Callable[[ir.Table], Any]:
     return lambda t: total(t.amount, (t.age_days > (number - 1) * PERIOD) & (t.age_days <= number * PERIOD))
 
 
 def _period_spend(number: int) -> Feature:
     newest, oldest = (number - 1) * PERIOD, number * PERIOD
-    meaning = f"Amount paid more than {newest} and at most {oldest} days before the cutoff."
+    meaning = f"{PAID} more than {newest} and at most {oldest} days before the cutoff."
     name = f"{newest}–{oldest} 天前的消费金额"
     return Feature(f"spend_{newest}_{oldest}d_ago", "currency", meaning, name, _spend_of(number), 0.0)
 
 
 def _growth(days: int) -> list[Feature]:
-    def now(t: ir.Table) -> Any:
-        return t.age_days <= days
+    def now(age: Any) -> Any:
+        return age <= days
 
-    def before(t: ir.Table) -> Any:
-        return (t.age_days > days) & (t.age_days <= 2 * days)
+    def before(age: Any) -> Any:
+        return (age > days) & (age <= 2 * days)
+
+    def paid(t: ir.Table, inside: Callable[[Any], Any]) -> Any:
+        net = total(t.paid, inside(t.paid_days))
+        return (net < 0).ifelse(0.0, net)
 
     def spend(t: ir.Table) -> Any:
-        return growth(total(t.amount, now(t)), total(t.amount, before(t)))
+        return growth(paid(t, now), paid(t, before))
 
     def orders(t: ir.Table) -> Any:
-        return growth(t.count(where=now(t)), t.count(where=before(t)))
+        return growth(t.count(where=now(t.age_days)), t.count(where=before(t.age_days)))
 
+    # A logarithm has no value below 0: more returned than paid counts as nothing paid.
     against = f"of the last {days} days over the {days} days before (ln of (later + 1) / (earlier + 1))."
     name = f"近 {days} 天{{}}较前期的增长（对数）"
     return [
-        Feature(f"spend_growth_{days}d", "log ratio", f"Amount paid {against}", name.format("消费金额"), spend, 0.0),
+        Feature(f"spend_growth_{days}d", "log ratio", f"{PAID} {against}", name.format("消费金额"), spend, 0.0, True),
         Feature(f"orders_growth_{days}d", "log ratio", f"Orders {against}", name.format("下单次数"), orders, 0.0),
     ]
 
 
 def _over_periods(periods: int) -> list[Feature]:
-    def of_spends(figure: Callable[[list[Any]], Any]) -> Callable[[ir.Table], Any]:
+    def of_spends(
+        figure: Callable[[list[Any]], Any], of: Callable[[int], Callable[[ir.Table], Any]] = _spend_of
+    ) -> Callable[[ir.Table], Any]:
         """A figure of the spend of each period, the newest first."""
-        return lambda t: figure([_spend_of(number)(t) for number in range(1, periods + 1)])
+        return lambda t: figure([of(number)(t) for number in range(1, periods + 1)])
 
     days = periods * PERIOD
     over, last_zh = f"over the {periods} periods of {PERIOD} days before the cutoff.", f"近 {days} 天"
@@ -122,7 +134,7 @@ def _over_periods(periods: int) -> list[Feature]:
     return [
         Feature(f"spend_slope_{days}d", "currency per 28 days", trend, trend_zh, of_spends(_slope), 0.0),
         Feature(f"spend_std_{days}d", "currency", std, std_zh, of_spends(_deviation), 0.0),
-        Feature(f"active_periods_{days}d", "periods", bought, bought_zh, of_spends(_active), 0.0),
+        Feature(f"active_periods_{days}d", "periods", bought, bought_zh, of_spends(_active, _gross_of), 0.0, True),
         Feature(f"spend_least_{days}d", "currency", least, least_zh, of_spends(_least), 0.0),
     ]
 
@@ -148,4 +160,4 @@ def _least(spends: list[Any]) -> Any:
     return ibis.least(*spends)
 
 
-BLOCK = Block("rhythm", ("orders",), lambda history: history.orders_at, features)
+BLOCK = Block("rhythm", ("orders",), lambda history: history.money_at, features)

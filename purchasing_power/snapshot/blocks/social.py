@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+import ibis
 import ibis.expr.types as ir
 
 from purchasing_power.snapshot.arithmetic import mean, ratio, total
 from purchasing_power.snapshot.feature import Block, Feature
-from purchasing_power.snapshot.history import History, second_of
+from purchasing_power.snapshot.history import History, seconds
 from purchasing_power.snapshot.plan import Plan
 
 
 def rows(history: History) -> ir.Table:
     """One row per user, cutoff and follow known then: ``out`` (the user follows), the friend's spend."""
-    spent = history.orders_at.filter(history.orders_at.age_days <= history.plan.recent)
-    spent = spent.group_by(friend=spent.user, moment=spent.cutoff).aggregate(spend=total(spent.amount))
+    spent = history.money_at.filter(history.money_at.paid_days <= history.plan.recent)
+    figures = {"spend": total(spent.paid), "orders": spent.age_days.count()}
+    spent = spent.group_by(friend=spent.user, moment=spent.cutoff).aggregate(**figures)
     edges = _edges(history)
     known = edges.join(history.cutoffs, edges.second < history.cutoffs.cutoff)
     known = known.left_join(spent, [known.friend == spent.friend, known.cutoff == spent.moment])
-    return known.select("user", "cutoff", "out", active=known.spend.notnull(), spend=known.spend.fill_null(0.0))
+    return known.select("user", "cutoff", "out", active=known.orders.fill_null(0) > 0, spend=known.spend.fill_null(0.0))
 
 
 def _edges(history: History) -> ir.Table:
-    """Follows in both directions: ``user``, ``friend``, ``second``, ``out``; undated ones always hold."""
-    follows = history.tables["follows"]
-    follower = history.people.select(user_id="user_id", follower="user")
-    followed = history.people.select(friend_id="user_id", followed="user")
-    pairs = follows.select("user_id", "friend_id", second=second_of(follows, "follows"))
+    """Follows in both directions: ``user``, ``friend``, ``second``, ``out``.
+
+    An undated one holds as soon as both users are known: before, the table tells of a friend who is yet to come.
+    """
+    follows, people = history.tables["follows"], history.people
+    since = seconds(follows.since) if "since" in follows.columns else ibis.null("int64")
+    follower = people.select(user_id="user_id", follower="user", known="since")
+    followed = people.select(friend_id="user_id", followed="user", friend_known="since")
+    pairs = follows.select("user_id", "friend_id", since=since)
     pairs = pairs.join(follower, "user_id").join(followed, "friend_id")
+    pairs = pairs.mutate(second=pairs.since.coalesce(ibis.greatest(pairs.known, pairs.friend_known)))
     out = pairs.select(user="follower", friend="followed", second="second", out=True)
     return out.union(pairs.select(user="followed", friend="follower", second="second", out=False))
 
@@ -47,7 +54,7 @@ def _recent(days: int) -> list[Feature]:
         Feature(
             f"friend_spend_mean_{days}d",
             "currency",
-            f"Mean amount paid in the last {days} days by those whom the user follows.",
+            f"Mean amount paid less returns in the last {days} days by those whom the user follows.",
             f"{last_zh}所关注用户的平均消费金额",
             lambda t: mean(t.spend, t.out),
         ),

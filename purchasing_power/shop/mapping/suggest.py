@@ -1,0 +1,309 @@
+"""A proposed mapping of an export, from the headers of its files and what their cells hold."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+
+from purchasing_power.errors import DataError
+from purchasing_power.shop.columns.column_reading import read_columns
+from purchasing_power.shop.contract import OPEN_TABLES, TABLES
+from purchasing_power.shop.mapping.doubts import read_one_table, repeated_totals
+from purchasing_power.shop.mapping.mapping import built_in_names, list_files, load_mapping
+from purchasing_power.shop.mapping.rules import ShopMapping
+from purchasing_power.shop.mapping.tables import fits_headers
+from purchasing_power.shop.mapping.words import column_words, personal_words, plain, tables_named
+from purchasing_power.shop.reading.source import Source, find_sources
+from purchasing_power.shop.reading.sql import identifier
+
+# Rows of a file that are looked at.
+_LOOKED_AT = 20_000
+_PREFERRED = ("orders", "returns", "products", "users", "events", "texts", "follows", "campaigns", "redemptions")
+# Without these a file is no such table, whatever else it holds.
+_TELLING = {
+    "orders": ("user_id", "ordered_at", "order_id", "product_id", "amount", "quantity"),
+    "returns": ("returned_at", "amount", "order_id", "user_id"),
+    "products": ("product_id", "title", "category", "brand"),
+    "users": ("user_id", "joined_at"),
+    "events": ("user_id", "occurred_at", "event", "product_id"),
+    "texts": ("user_id", "written_at", "text", "kind"),
+    "follows": ("user_id", "friend_id", "since"),
+    "campaigns": ("user_id", "campaign_id", "sent_at"),
+    "redemptions": ("user_id", "campaign_id", "redeemed_at"),
+}
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A file that was looked at: its source, the kind of each column, and how often columns' values repeat."""
+
+    path: Path
+    source: Source
+    kinds: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """The name of the file."""
+        return self.path.name
+
+
+def suggest(folder_or_file: Path, scratch: Path, connection: duckdb.DuckDBPyConnection) -> str:
+    """The text of a proposed mapping file: what was recognised, which file becomes which table, what was not placed.
+
+    Raises
+    ------
+    DataError
+        If there is no folder or file, or no file of it can be read.
+    """
+    if not folder_or_file.exists():
+        raise DataError(f"data: no folder or file at {folder_or_file}. Give the folder of the export, or its file.")
+    paths = [folder_or_file] if folder_or_file.is_file() else list(find_sources(folder_or_file).values())
+    looked, faults = [], []
+    for path in paths:
+        try:
+            looked.append(_look(path, scratch, connection))
+        except DataError as error:
+            faults.append(f"not read: {error}")
+    if not looked:
+        told = " ".join(faults) or f"data: no table file in {folder_or_file}."
+        raise DataError(f"mapping=suggest: {told} Give files such as .csv, .tsv, .xlsx or .parquet.")
+    known = _recognised(looked, folder_or_file)
+    if known is not None:
+        first = f"this looks like {known.name}: -P mapping={known.name} reads it as below."
+        return _comments([first, *faults]) + known.text
+    return _proposed(looked, faults, connection)
+
+
+def _look(path: Path, scratch: Path, connection: duckdb.DuckDBPyConnection) -> Looked:
+    source = read_one_table(path, scratch, connection)
+    if source.rows > _LOOKED_AT:
+        columns = ", ".join(identifier(name) for name in ("__row", *source.columns))
+        source = replace(source, relation=f"(SELECT {columns} FROM {source.relation} LIMIT {_LOOKED_AT})")
+    readings = read_columns(connection, source, dict.fromkeys(source.columns, "open"))
+    return Looked(path, source, {name: reading.kind for name, reading in readings.items()})
+
+
+def _comments(lines: Iterable[str]) -> str:
+    return "".join(f"# {part}\n" for line in lines for part in line.splitlines())
+
+
+def _recognised(looked: list[Looked], folder_or_file: Path) -> ShopMapping | None:
+    for name in built_in_names():
+        mapping = load_mapping(name)
+        export = list_files(mapping, folder_or_file)
+        orders = mapping.tables["orders"]
+        named = [*orders.files, *(part.file for part in orders.joins if not part.optional)]
+        paths = {path for part in named for path in export.find(part)}
+        headers = [column for part in looked if part.path in paths for column in part.source.columns]
+        plain_names = [part for part in orders.joins if not export.find(part.file)]
+        if export.missing(orders.files) or plain_names:
+            continue
+        if fits_headers(orders, headers):
+            return mapping
+    return None
+
+
+def _proposed(looked: list[Looked], faults: list[str], connection: duckdb.DuckDBPyConnection) -> str:
+    tables = _assigned(looked)
+    head = ["A proposed mapping: read it through, correct it, and give it with -P mapping=FILE.", *faults]
+    head += [f"{part.name}: read as {name}" for name, parts in tables.items() for part in parts]
+    placed = {part.path for parts in tables.values() for part in parts}
+    head += [
+        f"{part.name}: not placed ({', '.join(part.source.columns)})" for part in looked if part.path not in placed
+    ]
+    if "orders" not in tables:
+        head.append("no file was recognised as orders: that table is needed, with user_id and ordered_at.")
+    body = [_table(name, parts, looked, connection) for name, parts in tables.items()]
+    return _comments(head) + "tables:\n" + ("".join(body) or "  {}\n")
+
+
+def _assigned(looked: list[Looked]) -> dict[str, list[Looked]]:
+    """Files by the table that suits each best; of several for one table those with one header."""
+    best: dict[str, list[tuple[float, Looked]]] = {}
+    for part in looked:
+        scores = {table: _score(table, part) for table in _PREFERRED}
+        table = max(scores, key=lambda name: scores[name])
+        if scores[table] > 0:
+            best.setdefault(table, []).append((scores[table], part))
+    done: dict[str, list[Looked]] = {}
+    for table in sorted(best, key=_PREFERRED.index):
+        ranked = [part for _, part in sorted(best[table], key=lambda pair: -pair[0])]
+        header = set(ranked[0].source.columns)
+        done[table] = [part for part in ranked if set(part.source.columns) == header]
+    return done
+
+
+def _score(table: str, part: Looked) -> float:
+    found = {name for name in _TELLING[table] if _match(name, part) is not None}
+    if table == "orders" and ("amount" not in found and _price(part) is not None):
+        found.add("amount")
+    needed = {name for name, column in TABLES[table].items() if column.needed}
+    lines = table == "orders" and {"order_id", "product_id"} <= found
+    named = tables_named(part.path.stem)
+    if table == "orders":
+        enough = (lines and ("orders" in named or "amount" in found)) or (
+            {"user_id", "ordered_at"} <= found and bool({"amount", "product_id", "quantity"} & found)
+        )
+        if "order_id" in found and "ordered_at" in found and "amount" in found:
+            enough = True
+    elif table == "users":
+        enough = "user_id" in found and ("users" in named or "joined_at" in found)
+    else:
+        enough = needed <= found and (table != "returns" or "returns" in named)
+    bonus = 2.0 if table in named else 0.0
+    return (len(found) + bonus + (0.5 if table == "returns" else 0.0)) if enough else 0.0
+
+
+def _match(column: str, part: Looked, table: str = "") -> str | None:
+    """The column of a file that a contract column is most likely to be."""
+    names = {plain(name): name for name in reversed(part.source.columns)}
+    kind = _kind(column)
+    for word in column_words(column):
+        name = names.get(word)
+        if name is not None and _suits(kind, part.kinds[name], name):
+            return name
+    return None
+
+
+def _kind(column: str) -> str:
+    kinds = {name: spec.kind for columns in TABLES.values() for name, spec in columns.items()}
+    return kinds.get(column, "money")
+
+
+def _suits(kind: str, found: str, name: str) -> bool:
+    if kind in ("number", "money"):
+        return found == "number"
+    if kind == "time":
+        return found in ("time", "number")
+    return found not in ("nested", "empty") and not (kind == "text" and found == "time")
+
+
+def _price(part: Looked) -> str | None:
+    return _match("unit_price", part)
+
+
+def _table(table: str, parts: list[Looked], looked: list[Looked], connection: duckdb.DuckDBPyConnection) -> str:
+    part = parts[0]
+    columns = {name: found for name in TABLES[table] if (found := _match(name, part)) is not None}
+    columns = _distinct(columns)
+    lines: list[str] = []
+    tail: list[str] = []
+    if table == "orders":
+        columns, tail = _with_amount(columns, part, connection)
+        columns, joins = _with_join(columns, part, looked)
+        lines += joins
+    if table in OPEN_TABLES:
+        columns |= _further(table, part, columns)
+    used = {name for value in columns.values() for name in _used(value, part)}
+    left = [name for name in part.source.columns if name not in used]
+    missing = [name for name, spec in TABLES[table].items() if spec.needed and name not in columns]
+    notes = [f"no column was found for {name}, which {table} needs" for name in missing]
+    notes += [f"not placed: {', '.join(left)}"] if left else []
+    files = [scalar(other.name) for other in parts]
+    text = "".join(f"  # {note}\n" for note in notes)
+    text += f"  {table}:\n    from: {files[0] if len(files) == 1 else '[' + ', '.join(files) + ']'}\n"
+    text += "".join(f"    {line}\n" for line in [*lines, *tail])
+    if table == "users" and "user_id" in columns and _repeats(part, columns["user_id"], connection):
+        text += "    distinct: user_id\n"
+    if table == "products" and _repeats(part, columns["product_id"], connection):
+        text += "    distinct: product_id\n"
+    return text + "    columns:\n" + "".join(f"      {name}: {scalar(value)}\n" for name, value in columns.items())
+
+
+def _distinct(columns: dict[str, str]) -> dict[str, str]:
+    """Each column of a file once, for the contract column that comes first."""
+    done: dict[str, str] = {}
+    for name, value in columns.items():
+        if value not in done.values():
+            done[name] = value
+    return done
+
+
+def _used(value: str, part: Looked) -> list[str]:
+    return [name for name in part.source.columns if name == value or f'"{name}"' in value]
+
+
+def _with_amount(
+    columns: dict[str, str], part: Looked, connection: duckdb.DuckDBPyConnection
+) -> tuple[dict[str, str], list[str]]:
+    """The amount of a line: a column, quantity times price, or a share of the order's total."""
+    price, total = _price(part), _match("order_total", part)
+    order, quantity = columns.get("order_id"), columns.get("quantity")
+    if "amount" not in columns and price is not None:
+        worked = f'"{quantity}" * "{price}"' if quantity else price
+        return {**columns, "amount": worked}, []
+    amount = columns.get("amount", total)
+    if amount is None:
+        return columns, []
+    if order is None or not _is_total(part, order, amount, columns.get("product_id"), connection):
+        return {**columns, "amount": amount}, []
+    tail = [
+        f"# {amount} is the same on all rows of an order: it is taken as the total of the order",
+        f"share: {{column: {scalar(amount)}, by: {scalar(order)}}}",
+    ]
+    return {**columns, "amount": amount}, tail
+
+
+def _is_total(
+    part: Looked, order: str, amount: str, product: str | None, connection: duckdb.DuckDBPyConnection
+) -> bool:
+    wanted = {order: "id", amount: "number", **({product: "id"} if product else {})}
+    readings = read_columns(connection, part.source, wanted)
+    values = [readings[name].value for name in (order, amount)]
+    item = readings[product].value if product else None
+    return repeated_totals(connection, part.source.relation, values[0], values[1], item) is not None
+
+
+def _with_join(columns: dict[str, str], part: Looked, looked: list[Looked]) -> tuple[dict[str, str], list[str]]:
+    """The columns of another file that has the same key and what is missing here: user and time."""
+    missing = [name for name in ("user_id", "ordered_at") if name not in columns]
+    order = columns.get("order_id")
+    if not missing or order is None:
+        return columns, []
+    for other in looked:
+        key = _match("order_id", other)
+        more = {name: found for name in (*missing, "status", "currency") if (found := _match(name, other)) is not None}
+        if other.path == part.path or key is None or not set(missing) <= set(more):
+            continue
+        on = scalar(order) if order == key else f"{{{scalar(order)}: {scalar(key)}}}"
+        taken = ", ".join(scalar(value) for value in more.values())
+        line = f"join: {{file: {scalar(other.name)}, on: {on}, columns: [{taken}]}}"
+        return {**columns, **{name: value for name, value in more.items() if name not in columns}}, [line]
+    return columns, []
+
+
+def _further(table: str, part: Looked, columns: dict[str, str]) -> dict[str, str]:
+    """Other columns of people and products, but for what people are called by."""
+    personal = personal_words() if table == "users" else frozenset()
+    words = {"user_id": column_words("user_id")} if table == "users" else {}
+    rest = [
+        name
+        for name in part.source.columns
+        if name not in columns.values()
+        and plain(name) not in personal
+        and plain(name) not in words.get("user_id", ())
+        and part.kinds[name] not in ("nested", "empty")
+    ]
+    return {_safe(name, place): name for place, name in enumerate(rest, 1)}
+
+
+def _safe(name: str, place: int) -> str:
+    return re.sub(r"\W+", "_", name.strip()).strip("_").lower() or f"column_{place}"
+
+
+def _repeats(part: Looked, column: str, connection: duckdb.DuckDBPyConnection) -> bool:
+    cell = identifier(column)
+    row = connection.execute(f"SELECT count({cell}), count(DISTINCT {cell}) FROM {part.source.relation}").fetchone()
+    return row is not None and row[0] > row[1]
+
+
+def scalar(text: str) -> str:
+    """A text as YAML writes it: in quotes where it could be read as something else."""
+    simple = re.fullmatch(r"[^\W\d][\w ./*-]*", text) and text == text.strip()
+    words = ("true", "false", "null", "yes", "no", "on", "off", "y", "n", "~")
+    return text if simple and text.lower() not in words else json.dumps(text, ensure_ascii=False)
