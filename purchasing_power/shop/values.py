@@ -10,6 +10,8 @@ DAY = pd.Timedelta(days=1)
 # What is noted of a column of times.
 DATED = "is now days since 1970-01-01"
 MISSING_WORDS = ("NA", "N/A", "NaN", "nan", "null", "NULL")
+# Stand for nothing in a column of values; a label may have a class of that name.
+PLACEHOLDERS = ("none", "-", "--", "?", ".", "#N/A", "<NA>", "NaT", "\\N")
 
 
 def as_text(values: pd.Series) -> pd.Series:

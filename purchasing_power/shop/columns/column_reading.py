@@ -1,48 +1,27 @@
-"""How a column of a source is read: its kind, and the SQL that gives its values."""
+"""How columns of a source are read: their kinds, and the SQL that gives their values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
 import duckdb
 
 from purchasing_power.errors import DataError
+from purchasing_power.shop.columns.cells import Column, ColumnReading, Counts, Way
 from purchasing_power.shop.columns.formats import Formats
+from purchasing_power.shop.columns.head import head_counts
+from purchasing_power.shop.columns.ids import read_id, read_text
+from purchasing_power.shop.columns.numbers import read_number
+from purchasing_power.shop.columns.times import read_time
+from purchasing_power.shop.columns.unnamed import read_open
 from purchasing_power.shop.reading.source import Source
 from purchasing_power.shop.reading.sql import identifier
 
+__all__ = ["ColumnReading", "Formats", "read_columns"]
+
+_WAYS = {"number": read_number, "time": read_time, "id": read_id, "text": read_text, "open": read_open}
 NO_FORMATS = Formats()
-
-
-@dataclass(frozen=True)
-class ColumnReading:
-    """A column as it is read.
-
-    Attributes
-    ----------
-    kind
-        ``number`` (DOUBLE), ``time`` (TIMESTAMP, UTC, microseconds), ``boolean`` (DOUBLE, 1 and 0), ``id`` (VARCHAR,
-        trimmed), ``text`` (VARCHAR), ``empty`` (no cell holds anything) or ``nested`` (lists and structures).
-    value
-        SQL expression over the source's relation: the value, NULL where the cell is missing or cannot be read.
-    present
-        SQL expression: whether the cell holds something; a cell that is present without a value could not be read.
-    how
-        In words, such as ``numbers with a decimal comma`` or ``days as 31/12/2024``; empty where nothing is special.
-    cells, unread
-        Cells that hold something, and those of them that cannot be read.
-    notes
-        What a person should know, without a value of a row.
-    """
-
-    kind: str
-    value: str
-    present: str
-    how: str = ""
-    cells: int = 0
-    unread: int = 0
-    notes: tuple[str, ...] = ()
 
 
 def read_columns(
@@ -50,41 +29,82 @@ def read_columns(
 ) -> dict[str, ColumnReading]:
     """How each wanted column of a source is read.
 
+    Where all cells of all columns are plain, the rows are scanned once; columns with other cells are scanned again,
+    all of them together.
+
     Parameters
     ----------
     wanted
         Column of the source → ``number``, ``time``, ``id``, ``text`` or ``open`` (its kind is found from its cells).
+    formats
+        What is known of how cells are written; it is obeyed instead of the guess.
 
     Raises
     ------
     DataError
-        If a column of ``wanted`` or ``formats`` is not in the source.
+        If a column of ``wanted`` or ``formats`` is not in the source, or a format of dates is none.
     """
     _refuse_unknown(source, wanted, formats)
-    ways = {column: _plain(source.columns[column], identifier(column), kind) for column, kind in wanted.items()}
-    if not ways:
+    columns = [Column(name, source.columns[name], kind, formats.of(name)) for name, kind in wanted.items()]
+    _refuse_formats(connection, columns)
+    head = head_counts(connection, source, columns)
+    ways = {column.name: _way(replace(column, head=head.get(column.name, {}))) for column in columns}
+    readings = _answer(connection, source, ways)
+    return {name: readings[name] for name in wanted}
+
+
+def _way(column: Column) -> Way:
+    return _nested(column) if column.is_nested else _WAYS[column.wanted](column)
+
+
+def _answer(connection: duckdb.DuckDBPyConnection, source: Source, ways: dict[str, Way]) -> dict[str, ColumnReading]:
+    """Let all ways ask together, one scan for the questions of all, until each has its reading."""
+    readings: dict[str, ColumnReading] = {}
+    answers: dict[str, Counts | None] = dict.fromkeys(ways)
+    while answers:
+        asked: dict[str, dict[str, str]] = {}
+        for name, answer in answers.items():
+            try:
+                asked[name] = next(ways[name]) if answer is None else ways[name].send(answer)
+            except StopIteration as stop:
+                readings[name] = stop.value
+        answers = dict(_scan(connection, source, asked))
+    return readings
+
+
+def _scan(connection: duckdb.DuckDBPyConnection, source: Source, asked: dict[str, dict[str, str]]) -> dict[str, Counts]:
+    questions = [(column, name, sql) for column, parts in asked.items() for name, sql in parts.items()]
+    if not questions:
         return {}
-    counts = ", ".join(f"count(*) FILTER ({present}), count({value})" for _, value, present in ways.values())
-    row = connection.execute(f"SELECT {counts} FROM {source.relation}").fetchone() or ()
-    return {
-        column: ColumnReading(kind, value, present, cells=row[2 * i], unread=row[2 * i] - row[2 * i + 1])
-        for i, (column, (kind, value, present)) in enumerate(ways.items())
-    }
+    distinct = list(dict.fromkeys(sql for _, _, sql in questions))
+    row = connection.execute(f"SELECT {', '.join(distinct)} FROM {source.relation}").fetchone() or ()
+    values = dict(zip(distinct, row, strict=True))
+    return {column: {name: values[sql] for name, sql in parts.items()} for column, parts in asked.items()}
 
 
-def _plain(dtype: str, cell: str, kind: str) -> tuple[str, str, str]:
-    text = f"NULLIF(trim(CAST({cell} AS VARCHAR)), '')"
-    present = f"({cell} IS NOT NULL AND trim(CAST({cell} AS VARCHAR)) <> '')"
-    if kind == "number":
-        return kind, f"TRY_CAST({cell} AS DOUBLE)", present
-    if kind == "time":
-        return kind, f"TRY_CAST({text} AS TIMESTAMP)", present
-    return ("text" if kind == "open" else kind), text, present
+def _nested(column: Column) -> Way:
+    cell = identifier(column.name)
+    counts = yield {"cells": f"count({cell})"}
+    note = column.note("holds lists or structures: left out")
+    return ColumnReading("nested", "NULL", f"({cell} IS NOT NULL)", cells=counts["cells"], notes=(note,))
 
 
 def _refuse_unknown(source: Source, wanted: Mapping[str, str], formats: Formats) -> None:
     for column in [*wanted, *formats.columns]:
         if column not in source.columns:
+            got = ", ".join(source.columns)
+            raise DataError(f"{source.name}: there is no column {column} (got: {got}). Correct the mapping.")
+
+
+def _refuse_formats(connection: duckdb.DuckDBPyConnection, columns: list[Column]) -> None:
+    for column in columns:
+        form = column.formats.date
+        if form is None or "%" not in form:
+            continue
+        try:
+            connection.execute("SELECT try_strptime('', CAST(? AS VARCHAR))", [form]).fetchone()
+        except duckdb.Error as error:
             raise DataError(
-                f"{source.name}: column {column!r} is not there (got: {', '.join(source.columns)}). Correct the mapping."
-            )
+                f"date of {column.name} is {form!r}, which is no format; allowed are strptime formats such as "
+                "'%d/%m/%Y %H:%M'. Correct the mapping."
+            ) from error

@@ -44,9 +44,8 @@ class Formats:
             raise DataError(f"decimal is {self.decimal!r}; allowed are '.' and ','. Correct the mapping.")
         if self.date is not None and self.date not in DATE_WORDS and "%" not in self.date:
             words = ", ".join(DATE_WORDS)
-            raise DataError(
-                f"date is {self.date!r}; allowed are {words} and a format such as '%d/%m/%Y %H:%M'. Correct the mapping."
-            )
+            allowed = f"allowed are {words} and a format such as '%d/%m/%Y %H:%M'"
+            raise DataError(f"date is {self.date!r}; {allowed}. Correct the mapping.")
         if self.time_zone is not None and self.time_zone not in zoneinfo.available_timezones():
             raise DataError(
                 f"time_zone is {self.time_zone!r}; allowed are IANA names such as 'Europe/Berlin' and 'UTC'. "

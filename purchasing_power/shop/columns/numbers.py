@@ -1,0 +1,204 @@
+"""Numbers as people and programs write them: separators, currency signs, percent signs, accounting negatives."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from purchasing_power.shop.columns.cells import NUMERIC, Column, ColumnReading, Counts, Way, count_if, holds, of_cells
+from purchasing_power.shop.reading.sql import literal
+
+_WIDE = "０１２３４５６７８９．，－＋（）￥％−–—٫٬’"
+_ASCII = "0123456789.,-+()¥%---.,'"
+_BLANK = r"[ \x{00A0}\x{2007}\x{2009}\x{202F}]"
+_CODES = (
+    "EUR USD GBP JPY CNY RMB INR BRL CHF SEK NOK DKK ISK PLN CZK HUF RON BGN UAH RUB TRY AUD CAD NZD HKD SGD TWD KRW "
+    "MXN ARS CLP COP PEN ZAR NGN KES EGP MAD ILS AED SAR QAR KWD THB IDR MYR PHP VND PKR BDT LKR"
+)
+_WORDS = (
+    r"(?:US|A|AU|C|CA|NZ|HK|S|NT|MX|R)?\$",
+    "[€£¥₹₽₺₩₪₫₴฿₱₦]",
+    r"kr\.?",
+    "zł",
+    "Kč",
+    "Ft",
+    "lei",
+    r"руб\.?",
+    r"р\.?",
+)
+_CURRENCY = "(?:" + "|".join((*_WORDS, r"Rs\.?", "Rp", r"SFr\.?|Fr\.", "[元円원]", *_CODES.split())) + ")"
+# Groups: the number itself alone; signs and currency stand around it.
+_DIGITS = rf"([.,]?\d(?:[\d.,']|{_BLANK})*?(?:[eE][-+]?\d+)?)"
+_AROUND = rf"(?:{_CURRENCY}|{_BLANK})*"
+_NUMBER = rf"(?i)\(?{_AROUND}[-+]?{_AROUND}{_DIGITS}(?:[.,]-{{1,2}})?(?:%|{_CURRENCY}|{_BLANK})*[-+]?{_BLANK}*\)?"
+_TRAILING = r"\d(?:[^\d.,]|[.,]\d)*-[^\d]*$"
+_NEGATIVE = rf"^[^\d]*[-(]|{_TRAILING}"
+_EXPONENT = r"(?:[eE][-+]?\d+)?"
+
+
+def _style(point: str, comma: str) -> str:
+    """The pattern of numbers whose decimal sign is ``point`` and whose thousands are parted by ``comma``."""
+    groups = "|".join(rf"(?:{sign}\d{{3}})+" for sign in (comma, _BLANK, "'"))
+    lakhs = rf"[1-9]\d?(?:{comma}\d\d)+{comma}\d{{3}}"
+    return rf"(?:(?:\d+|[1-9]\d{{0,2}}(?:{groups})|{lakhs})(?:{point}\d*)?|{point}\d+){_EXPONENT}"
+
+
+_STYLES = {".": _style(r"\.", ","), ",": _style(",", r"\.")}
+_HOW = {".": "numbers with thousands separators", ",": "numbers with a decimal comma"}
+
+
+def read_number(column: Column) -> Way:
+    """Numbers: plain ones by a cast alone, others by the decimal sign that fits the cells of the column."""
+    if not column.is_text:
+        return (yield from _typed(column))
+    if column.formats.decimal != ",":
+        counts = yield _plain_counts(column)
+        if counts["filled"] == counts["read"] and not counts["underscored"]:
+            return _plain(column, counts)
+    counts = yield _written_counts(column)
+    sign, notes = _decimal_sign(column, counts)
+    unread = counts["present"] - counts[sign]
+    notes += _mark_notes(column, counts)
+    if unread:
+        notes.append(column.note(f"{of_cells(unread, counts['present'])} hold no number and are missing"))
+    special = counts["grouped"] if sign == "." else counts["present"]
+    kind = "number" if counts["present"] else "empty"
+    return ColumnReading(
+        kind, _value(column, sign), _present(column, unread, sign), _HOW[sign] if special else "",
+        counts["present"], unread, tuple(notes),
+    )  # fmt: skip
+
+
+def number_in(text: str) -> str:
+    """The number that a trimmed text consists of, without currency and sign; NULL if it is not one, as SQL."""
+    return f"NULLIF(regexp_extract({_ascii(text)}, {literal('^' + _NUMBER + '$')}, 1), '')"
+
+
+def _ascii(text: str) -> str:
+    return f"translate({text}, {literal(_WIDE)}, {literal(_ASCII)})"
+
+
+def _plain_value(cell: str) -> str:
+    return f"TRY_CAST({cell} AS DOUBLE)"
+
+
+def _plain_counts(column: Column) -> dict[str, str]:
+    cell = column.cell
+    asked = {
+        "filled": count_if(f"{cell} <> ''"),
+        "read": count_if(f"isfinite({_plain_value(cell)})"),
+        # DuckDB reads 1_000 as a number.
+        "underscored": count_if(f"contains({cell}, '_')"),
+    }
+    if column.head.get("pointed") and column.head["pointed"] == column.head["thousands"]:
+        asked["pointed"] = count_if(f"contains({cell}, '.')")
+        asked["thousands"] = count_if(rf"regexp_full_match({cell}, '[-+]?[1-9]\d{{0,2}}\.\d{{3}}')")
+    return asked
+
+
+def _plain(column: Column, counts: Counts) -> ColumnReading:
+    value = _plain_value(column.cell)
+    notes: tuple[str, ...] = ()
+    if counts.get("pointed") and counts["pointed"] == counts["thousands"] and not column.formats.decimal:
+        cells = of_cells(counts["pointed"], counts["filled"])
+        text = f"{cells} have a point, always before three digits; it is read as the decimal sign"
+        notes = (column.note(f'{text}. Where it parts thousands, write decimal: "," into the mapping.'),)
+    kind = "number" if counts["filled"] else "empty"
+    return ColumnReading(kind, value, holds(value), cells=counts["filled"], notes=notes)
+
+
+def _written_counts(column: Column) -> dict[str, str]:
+    clean = column.clean
+    digits = number_in(clean)
+    point, comma = (f"regexp_full_match({digits}, {literal(style)})" for style in _STYLES.values())
+    currency = f"regexp_extract({_ascii(clean)}, {literal('(?i)' + _CURRENCY)})"
+    trailing = literal(rf"^\(|{_TRAILING}")
+    asked = {
+        "present": f"count({clean})",
+        ".": count_if(point),
+        ",": count_if(comma),
+        "both": count_if(f"{point} AND {comma}"),
+        "grouped": count_if(rf"{point} AND regexp_matches({digits}, '[^\d.eE+-]')"),
+        "one_comma": count_if(rf"regexp_full_match({digits}, '[1-9]\d{{0,2}},\d{{3}}')"),
+        "ungrouped": count_if(rf"regexp_full_match({digits}, '\d{{4,}}')"),
+        "percent": count_if(f"{digits} IS NOT NULL AND regexp_matches({clean}, '[%％]')"),
+        "accounting": count_if(f"{digits} IS NOT NULL AND regexp_matches({_ascii(clean)}, {trailing})"),
+        "currencies": f"histogram(CASE WHEN {digits} IS NOT NULL THEN NULLIF({currency}, '') END)",
+    }
+    return asked
+
+
+class _Votes(NamedTuple):
+    """Cells that only one of the decimal signs reads."""
+
+    point: int
+    comma: int
+
+
+def _decimal_sign(column: Column, counts: Counts) -> tuple[str, list[str]]:
+    """The decimal sign that reads more cells; where cells do not decide, commas before three digits part thousands."""
+    if column.formats.decimal:
+        return column.formats.decimal, []
+    votes = _Votes(counts["."] - counts["both"], counts[","] - counts["both"])
+    if votes.point or votes.comma:
+        if votes.comma <= votes.point:
+            return ".", []
+        return ",", [column.note(_HOW[","])]
+    if not counts["one_comma"]:
+        return ".", []
+    cells = of_cells(counts["one_comma"], counts["present"])
+    # Who parts thousands parts them in every number of four digits.
+    sign = "," if counts["ungrouped"] else "."
+    how, other = ("decimal comma", ".") if sign == "," else ("thousands separator", ",")
+    text = f"{cells} have a comma, always before three digits; it is read as a {how}"
+    return sign, [column.note(f'{text}. Where it is not, write decimal: "{other}" into the mapping.')]
+
+
+def _mark_notes(column: Column, counts: Counts) -> list[str]:
+    notes = []
+    marks = sorted((counts["currencies"] or {}).items(), key=lambda mark: -mark[1])
+    if marks:
+        text = ", ".join(f"{mark} in {count:,}" for mark, count in marks)
+        several = "several currencies, which are not converted: " if len({m.upper() for m, _ in marks}) > 1 else ""
+        notes.append(column.note(f"{several}currency signs are left out ({text} cells)"))
+    if counts["percent"]:
+        notes.append(column.note(f"{counts['percent']:,} cells have a percent sign: 12.5 % is read as 12.5"))
+    if counts["accounting"]:
+        notes.append(
+            column.note(f"{counts['accounting']:,} cells such as (12.50) or 12.50- are read as negative numbers")
+        )
+    return notes
+
+
+def _value(column: Column, sign: str) -> str:
+    digits = number_in(column.clean)
+    plain = f"regexp_replace({digits}, {literal(f'{_BLANK}|' + chr(39))}, '', 'g')"
+    plain = f"replace({plain}, ',', '')" if sign == "." else f"replace(replace({plain}, '.', ''), ',', '.')"
+    negative = f"regexp_matches({_ascii(column.clean)}, {literal(_NEGATIVE)})"
+    signed = f"CASE WHEN {negative} THEN -1 ELSE 1 END * TRY_CAST({plain} AS DOUBLE)"
+    written = f"CASE WHEN regexp_full_match({digits}, {literal(_STYLES[sign])}) THEN {signed} END"
+    if sign == ",":
+        return written
+    fast = _plain_value(column.cell)
+    return f"CASE WHEN isfinite({fast}) AND NOT contains({column.cell}, '_') THEN {fast} ELSE {written} END"
+
+
+def _present(column: Column, unread: int, sign: str) -> str:
+    return holds(column.clean) if unread else holds(_value(column, sign))
+
+
+def _typed(column: Column) -> Way:
+    """Numbers of a numeric type as they are; NaN is missing, infinite values cannot be read."""
+    cell = column.cell
+    if column.is_of((*NUMERIC, "BOOLEAN")):
+        number = f"CAST({cell} AS DOUBLE)"
+        floating = column.is_of(("FLOAT", "DOUBLE"))
+        value = f"CASE WHEN isfinite({cell}) THEN {number} END" if floating else number
+        present = f"({cell} IS NOT NULL AND NOT isnan({cell}))" if floating else f"({cell} IS NOT NULL)"
+    else:
+        value, present = "CAST(NULL AS DOUBLE)", f"({cell} IS NOT NULL)"
+    counts = yield {"present": count_if(present), "read": f"count({value})"}
+    unread = counts["present"] - counts["read"]
+    what = "are infinite" if column.is_of(NUMERIC) else f"are of type {column.dtype}, no numbers,"
+    notes = (column.note(f"{of_cells(unread, counts['present'])} {what} and are missing"),) if unread else ()
+    kind = "number" if counts["present"] else "empty"
+    return ColumnReading(kind, value, present, "", counts["present"], unread, notes)
