@@ -89,7 +89,7 @@ def find_dialect(head: str, name: str, options: ReadOptions, whole: bool = True)
     chosen, layout = _choose(body, stated, options, name)
     header_lines = _header_lines(body, chosen) if has_header(options) else 0
     if options.header is None:
-        _check_names(body[header_lines:], chosen, layout.names, name)
+        refuse_values_as_names(layout.names, _records(body[header_lines:][:100], chosen), name)
     start = sum(len(line) for line in lines[: skipped + header_lines])
     return Dialect(chosen, layout.names, start, _quoted(body, chosen)[0], tuple(_found(chosen, sep is not None)))
 
@@ -243,19 +243,24 @@ def _kind(cell: str) -> str:
     return "number" if _NUMBER.fullmatch(cell.lower()) else "text" if cell else ""
 
 
-def _check_names(below: list[str], chosen: Format, names: tuple[str, ...], name: str) -> None:
-    """Refuse a first line whose cells are all values, or days above days."""
+def refuse_values_as_names(names: Sequence[str], rows: Sequence[Sequence[str]], file: str) -> None:
+    """Raise where a header's cells are all values, or days above days.
+
+    Raises
+    ------
+    DataError
+        If so: it says how columns are named.
+    """
     kinds = [_kind(cell) for cell in names]
-    rows = _records(below[:100], chosen)
     alike = [k for place, k in enumerate(kinds) if k and any(place < len(r) and _kind(r[place]) == k for r in rows)]
     values = {"number", "day"}
     numbered = list(names) == [str(place) for place in range(len(names))]
     all_values = bool(set(kinds) & values) and set(kinds) <= values | {""} and not numbered
     if "day" in alike or (all_values and (alike or not rows)):
         raise DataError(
-            f"{name}: the first line holds values ({kinds.count('number')} numbers and {kinds.count('day')} days in "
+            f"{file}: the first line holds values ({kinds.count('number')} numbers and {kinds.count('day')} days in "
             f"{len(names)} fields), not names of columns. Name them in the mapping file, in the order of the fields: "
-            f"`read: {{{name}: {{header: [user_id, ordered_at, ...]}}}}`, {len(names)} names."
+            f"`read: {{{file}: {{header: [user_id, ordered_at, ...]}}}}`, {len(names)} names."
         )
 
 

@@ -10,9 +10,11 @@ import duckdb
 
 from purchasing_power.errors import DataError
 from purchasing_power.shop.reading.delimited import read_delimited
-from purchasing_power.shop.reading.parquet import read_parquet
+from purchasing_power.shop.reading.json_lines import read_json
+from purchasing_power.shop.reading.parquet import read_arrow, read_parquet
 from purchasing_power.shop.reading.staged import ROW as ROW
 from purchasing_power.shop.reading.staged import ReadOptions, Staged
+from purchasing_power.shop.reading.workbook import read_workbook
 
 # Nothing is stated: all of a file is found out.
 ALL_FOUND = ReadOptions()
@@ -20,6 +22,7 @@ _TEXT = (".csv", ".tsv", ".txt", ".tab", ".dat")
 _JSON = (".jsonl", ".ndjson", ".json")
 _WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _PARQUET = (".parquet", ".pq")
+_ARROW = (".feather", ".arrow")
 _COMPRESSED = (".gz", ".zst")
 
 
@@ -90,9 +93,25 @@ def read_source(
 
 
 def _stage(path: Path, scratch: Path, connection: duckdb.DuckDBPyConnection, options: ReadOptions) -> Staged:
-    if path.is_dir() or path.suffix.lower() in _PARQUET:
-        return read_parquet(path, connection)
+    scratch.mkdir(parents=True, exist_ok=True)
+    ending = _ending(path)
+    if path.is_dir() or ending in _PARQUET:
+        return read_parquet(path, connection, options)
+    if ending in _ARROW:
+        return read_arrow(path, scratch, connection, options)
+    if ending in _JSON:
+        return read_json(path, scratch, options)
+    if ending in _WORKBOOKS:
+        return read_workbook(path, scratch, options)
     return read_delimited(path, scratch, options)
+
+
+def _ending(path: Path) -> str:
+    """What a file's name ends in, lower case, without the ending of a packed file."""
+    name = path.name.lower()
+    for packed in _COMPRESSED:
+        name = name.removesuffix(packed)
+    return Path(name).suffix
 
 
 def find_sources(folder: Path) -> dict[str, Path]:
@@ -129,7 +148,7 @@ def _stem(path: Path) -> str | None:
     name = path.name.lower()
     for ending in _COMPRESSED:
         name = name.removesuffix(ending)
-    for ending in (*_TEXT, *_JSON, *_WORKBOOKS, *_PARQUET):
+    for ending in (*_TEXT, *_JSON, *_WORKBOOKS, *_PARQUET, *_ARROW):
         if name.endswith(ending):
             return name.removesuffix(ending).strip()
     return None
