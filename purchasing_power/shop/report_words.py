@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 
 ENGLISH = {
+    "title": "Intake of {name}",
     "and": "; ",
+    "comma": ", ",
+    "colon": ": ",
     "order_lines": "{read} order lines read, {kept} kept",
     "rows": "{read} rows read, {kept} kept",
     "net_money": "net money {net}",
@@ -56,6 +59,9 @@ ENGLISH = {
     "time_heading": "Orders per week",
     "time_aside": "{orders} orders from {first} to {last}.",
     "time_label": "Bars: orders in each week",
+    "isolated": "{count} orders lie far from the others, in the weeks from {weeks}, and are not drawn. Check their "
+    "dates.",
+    "isolated_one": "1 order lies far from the others, in the week from {weeks}, and is not drawn. Check its date.",
     "gap_line": "No order in {weeks} weeks, those from {first} to {last}.",
     "gap_week": "No order in the week from {first}.",
     "more_gaps": "{count} more gaps, each shorter.",
@@ -77,7 +83,10 @@ ENGLISH = {
 }
 
 CHINESE = {
+    "title": "数据接入：{name}",
     "and": "；",
+    "comma": "、",
+    "colon": "：",
     "order_lines": "读入订单行 {read} 条，保留 {kept} 条",
     "rows": "读入 {read} 行，保留 {kept} 行",
     "net_money": "净额 {net}",
@@ -125,6 +134,8 @@ CHINESE = {
     "time_heading": "每周订单数",
     "time_aside": "{first} 至 {last}，共 {orders} 个订单。",
     "time_label": "柱形：每周的订单数",
+    "isolated": "{count} 个订单远离其他订单（起始周 {weeks}），图中未画出，请核对日期。",
+    "isolated_one": "1 个订单远离其他订单（起始周 {weeks}），图中未画出，请核对日期。",
     "gap_line": "自 {first} 至 {last} 的 {weeks} 周没有订单。",
     "gap_week": "自 {first} 起的一周没有订单。",
     "more_gaps": "另有 {count} 处更短的空档。",
@@ -169,6 +180,17 @@ _CHINESE_TERMS = (
     (r"^(\S+) is below 0$", r"\1 小于 0"),
     (r"^(\S+) is infinite$", r"\1 为无穷大"),
     (r"^(\S+) is above ([\d,]+)$", r"\1 大于 \2"),
+    (r"^row repeats an earlier row in every column$", "与前面的行完全相同"),
+    (r"^has (\d+) fields? instead of (\d+)$", r"有 \1 个字段，应为 \2 个"),
+    (r"^exact duplicate$", "完全重复的行"),
+    (r"^lines of orders$", "订单中的退货行"),
+    (r"^numbers with a decimal comma$", "小数点为逗号"),
+    (r"^numbers with thousands separators$", "带千位分隔符"),
+    (r"^as (\d.*)$", r"写作 \1"),
+    (r"^ISO 8601$", "ISO 8601"),
+    (r"^ISO 8601 with a time zone$", "ISO 8601，带时区"),
+    (r"^times of (\S+)$", r"\1 时间"),
+    (r"^(\S+) as 1 and (\S+) as 0$", r"\1 为 1，\2 为 0"),
 )
 
 
