@@ -194,7 +194,7 @@ def _own(money: Sequence[Money], words: Words) -> str:
 
 def _short(amount: float, language: str) -> str:
     unit = next((unit for unit in UNITS[language] if abs(amount) >= unit[0]), None)
-    return f"{amount:,.0f}" if unit is None else f"{amount / unit[0]:,.1f}{SPACE}{unit[1]}"
+    return f"{amount:,.0f}" if unit is None else f"{amount / unit[1]:,.1f}{SPACE}{unit[2]}"
 
 
 def _time(orders: OrderFigures, words: Words) -> dict[str, object]:

@@ -66,7 +66,7 @@ ENGLISH = {
     "gap_week": "No order in the week from {first}.",
     "more_gaps": "{count} more gaps, each shorter.",
     "more_gap": "1 more gap, no longer than these.",
-    "no_gap": "Every week between the first and the last order has orders.",
+    "no_gap": "Every week drawn has orders.",
     "keys_heading": "Do the tables fit together?",
     "keys_aside": "How many ids of a column stand in the other table, and how many rows carry such an id.",
     "key": "Column, and where its ids are looked for",
@@ -140,7 +140,7 @@ CHINESE = {
     "gap_week": "自 {first} 起的一周没有订单。",
     "more_gaps": "另有 {count} 处更短的空档。",
     "more_gap": "另有 1 处不更长的空档。",
-    "no_gap": "首单与末单之间每周都有订单。",
+    "no_gap": "图中每周都有订单。",
     "keys_heading": "各表之间是否对得上",
     "keys_aside": "一列中有多少标识出现在另一张表里，以及多少行带有这样的标识。",
     "key": "列，以及对照的列",
@@ -157,8 +157,8 @@ CHINESE = {
 }
 
 WORDS = {"en": ENGLISH, "zh": CHINESE}
-# Units of large amounts, largest first.
-UNITS = {"en": ((1e9, "bn"), (1e6, "M")), "zh": ((1e8, "亿"), (1e4, "万"))}
+# Units of large amounts, largest first: from which amount on, how much it is, and its name.
+UNITS = {"en": ((1e9, 1e9, "bn"), (1e6, 1e6, "M")), "zh": ((1e8, 1e8, "亿"), (1e6, 1e4, "万"))}
 
 # What intake calls kinds, rules and ways of reading, in Chinese; a sentence that is not here stays in English.
 _CHINESE_TERMS = (
