@@ -129,7 +129,8 @@ def _shop(connection: duckdb.DuckDBPyConnection, source: Path, mapping: str | No
     paths = find_sources(source)
     known = {name: path for name, path in paths.items() if name in TABLES}
     _refuse_missing(source, known)
-    others = sorted(path.name for name, path in paths.items() if name not in TABLES)
+    used = {path.name for path in known.values()}
+    others = sorted(path.name for path in source.iterdir() if path.name not in used and not path.name.startswith("."))
     notes = tuple(f"{name} in the shop folder is no shop table and was skipped" for name in others)
     return Shop({name: read_source(known[name], scratch, connection) for name in TABLES if name in known}, notes=notes)
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from purchasing_power.shop.samples import small_shop
-from purchasing_power.shop.tables import open_folder, scan, write_tables
+from purchasing_power.shop.tables import scan, write_tables
 from purchasing_power.snapshot.build import build
 from purchasing_power.snapshot.settings import SnapshotSettings
 from purchasing_power.snapshot.user_table import UserTable
@@ -23,7 +23,7 @@ Tables = dict[str, pd.DataFrame]
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Tables:
     """All tables of a small simulated shop as frames; every seventh order line comes back, most of them in part."""
     folder = small_shop(tmp_path_factory.mktemp("snapshot") / "shop", users=60, seed=3, days=300)
-    tables = open_folder(folder)
+    tables = {path.stem: pd.read_parquet(path) for path in folder.glob("*.parquet")}
     return {**tables, "returns": returned(tables["orders"])}
 
 

@@ -29,7 +29,7 @@ _CURRENCY = "(?:" + "|".join((*_WORDS, r"Rs\.?", "Rp", r"SFr\.?|Fr\.", "[元円�
 # Groups: the number itself alone; signs and currency stand around it.
 _DIGITS = rf"([.,]?\d(?:[\d.,']|{_BLANK})*?(?:[eE][-+]?\d+)?)"
 _AROUND = rf"(?:{_CURRENCY}|{_BLANK})*"
-_NUMBER = rf"(?i)\(?{_AROUND}[-+]?{_AROUND}{_DIGITS}(?:[.,]-{{1,2}})?(?:%|{_CURRENCY}|{_BLANK})*[-+]?{_BLANK}*\)?"
+_NUMBER = rf"(?i)\(?{_AROUND}[-+]?{_AROUND}{_DIGITS}(?:[.,]-{{1,2}})?(?:%|{_CURRENCY}|{_BLANK})*-?{_BLANK}*\)?"
 _TRAILING = r"\d(?:[^\d.,]|[.,]\d)*-[^\d]*$"
 _NEGATIVE = rf"^[^\d]*[-(]|{_TRAILING}"
 _EXPONENT = r"(?:[eE][-+]?\d+)?"

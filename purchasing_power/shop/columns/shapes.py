@@ -24,6 +24,8 @@ _CLOCK = re.compile(
     r"(?:(?P<p2>[:.分])(?P<s>99))?(?P<fraction>[.,]9{1,9})?(?P<end>[秒分])?(?P<half> ?%p)?"
     r"(?P<zone> ?(?:[+-]99:?(?:99)?(?: ?\(?[A-Z]{3,4}\)?)?|Z|z|UTC|GMT))?"
 )
+# What a cast to TIMESTAMP reads; cells of such a shape that it leaves are no times.
+_ISO = re.compile(r"%Y[-/ ]%m[-/ ]%d(?:[ T]+%H:%M(?::%S(?:\.%[fn])?)?)?(?: ?(?:%z|Z|UTC|GMT).*)?")
 _COMPACT = {"99999999T999999": "%Y%m%dT%H%M%S", "99999999T9999": "%Y%m%dT%H%M", "99999999 999999": "%Y%m%d %H%M%S",
             "99999999T999999Z": "%Y%m%dT%H%M%SZ", "99999999 99:99:99": "%Y%m%d %H:%M:%S",
             "99999999 99:99": "%Y%m%d %H:%M"}  # fmt: skip
@@ -52,7 +54,7 @@ def form_of(shape: str, order: str) -> Form | None:
         return None
     text = f"{date['weekday'] or ''}{codes[0]}{date['s1']}{codes[1]}{date['s2']}{codes[2]}{date['end'] or ''}"
     time, zone = _clock_format(clock) if clock else ("", "")
-    return Form(text + time, zone, "%y" in codes)
+    return None if _ISO.fullmatch(text + time) else Form(text + time, zone, "%y" in codes)
 
 
 def example(form: str) -> str:

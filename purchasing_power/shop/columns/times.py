@@ -17,7 +17,11 @@ _FIRST, _LAST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() * 1e6 for year in 
 _MOST_SHAPES = 200
 _LONGEST = 60
 # TIMESTAMP takes an offset or a zone's name for an ornament and drops it; such cells are read with their zone.
-_ZONE_MARK = "({0} LIKE '%+%' OR {0} LIKE '__________%-%' OR right({0}, 1) > '9')"
+# The two lengths at the front are those of 2024-12-31 and 2024-12-31 14:05:09.
+_ZONE_MARK = (
+    "CASE WHEN strlen({0}) = 10 OR (strlen({0}) = 19 AND {0}[17] = ':') THEN false "
+    "ELSE contains({0}, '+') OR {0} LIKE '%:%-%' OR right({0}, 1) > '9' END"
+)
 _NO_TIME = "CAST(NULL AS TIMESTAMP)"
 
 
@@ -107,11 +111,13 @@ def _by_formats(column: Column, shapes: Iterable[str], order: str) -> _Formats:
     forms = {shape: form for shape in shapes if (form := form_of(shape, order)) is not None}
     # A year of two digits first: `%Y` takes 24 for the year 24.
     distinct = sorted(dict.fromkeys(forms.values()), key=lambda form: not form.two_digit_year)
+    # strptime takes the words epoch and infinity in any format.
+    dated = rf"CASE WHEN regexp_matches({column.clean}, '\d') THEN {column.clean} END"
     parts = []
     for zone in ("", "UTC", "offset"):
         formats = ", ".join(literal(form.format) for form in distinct if form.zone == zone)
         if formats:
-            time = f"try_strptime({column.clean}, [{formats}])"
+            time = f"try_strptime({dated}, [{formats}])"
             parts.append(_local(column, time) if not zone else f"timezone('UTC', {time})" if zone == "offset" else time)
     value = f"COALESCE({', '.join([*parts, _NO_TIME])})"
     return _Formats(f"CASE WHEN {_in_range(value)} THEN {value} END", forms)
@@ -178,20 +184,14 @@ def _order(column: Column, shapes: dict[str, int]) -> Any:
     }
     most = max(counts[order] for order in ORDERS)
     best = [order for order in ORDERS if counts[order] == most]
-    if best == ["year_first"] or len(best) == 1:
-        return best[0], []
-    best = [order for order in best if order != "year_first"] or best
     spans = {order: _span(counts[f"{order} days"]) for order in best}
     order = min(best, key=lambda order: spans[order])
-    if len(best) < 2 or set(counts["day_first days"]) == set(counts["month_first days"]):
+    if len({tuple(sorted(counts[f"{order} days"])) for order in best}) < 2:
         return order, []
+    fit = ", ".join(f"{name.replace('_', ' ')} ({spans[name][0]:,} days from first to last)" for name in best)
     other = next(name for name in best if name != order)
-    words = {"day_first": "the day before the month", "month_first": "the month before the day"}
-    text = (
-        f"dates fit with the day first and with the month first; read with {words[order]}, "
-        f"as they then span {spans[order][0]:,} days, against {spans[other][0]:,}. "
-        f"Where it is not so, write date: {other} into the mapping."
-    )
+    text = f"dates fit in several orders: {fit}; read {order.replace('_', ' ')}. "
+    text += f"Where it is not so, write date: {other} into the mapping."
     return order, [column.note(text)]
 
 

@@ -26,6 +26,8 @@ from purchasing_power.shop.columns.times import read_time
 _ALL_BUT_A_FEW = 0.95
 # A column with fewer values has classes: at most one of them may be no value of the kind.
 _CLASSES = 20
+# Whole numbers, all of them in groups with blanks between: telephone numbers and the like.
+_SPACED = r"'\d+([\s\p{Z}]\d{3})+'"
 _CODE = r"'0\d.*'"
 # What a cell with a number or a time in it can look like; anything else makes the column text at once.
 _LOOKS = r"'[^\pL\d]{0,6}(?:\pL{1,3}[^\pL\d]{0,2})?\d[^\pL]*(?:\pL{1,9}\.?,?)?[^\pL]*(?:\pL{1,4})?\W*'"
@@ -87,11 +89,12 @@ def _number(column: Column) -> Way:
         counts = yield {
             "coded": count_if(f"regexp_full_match({column.clean}, {_CODE})"),
             "largest": f"max(abs({reading.value}))",
+            "spaced": count_if(f"regexp_full_match({column.clean}, {_SPACED})"),
             **_odd_counts(column, reading),
         }
-    if counts["coded"] or _too_odd(counts):
+    if counts["coded"] or _too_odd(counts) or counts.get("spaced") == reading.cells:
         return replace(reading, kind="text")
-    if (counts["largest"] or 0) > EXACT:
+    if (counts["largest"] or 0) >= EXACT:
         more = yield {"whole": count_if(rf"regexp_full_match({column.clean}, '[+-]?\d+')")}
         if more["whole"] >= reading.cells - reading.unread:
             return replace(reading, kind="text")
@@ -135,6 +138,6 @@ def _typed(column: Column) -> Way:
     reading = yield from read_number(column)
     if column.is_of(WHOLE) or column.dtype.endswith(",0)"):
         counts = yield {"largest": f"max(abs({reading.value}))"}
-        if (counts["largest"] or 0) > EXACT:
+        if (counts["largest"] or 0) >= EXACT:
             return (yield from read_text(column))
     return reading
