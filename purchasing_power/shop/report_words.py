@@ -30,6 +30,7 @@ ENGLISH = {
     "rows_heading": "Where each row went",
     "rows_aside": "Each row of a file is counted once: kept, set aside, left out, added up and returns make up the "
     "rows read. Rows set aside lie in the quarantine with their reasons.",
+    "rows_aside_flat": "Each row of the file is counted once. Rows set aside lie in the quarantine with their reasons.",
     "table": "Table",
     "read": "Read",
     "kept": "Kept",
@@ -80,6 +81,7 @@ ENGLISH = {
     "unread": "Unread",
     "notes": "Notes",
     "notes_aside": "What was found out about files and columns. A wrong guess is corrected in the mapping file.",
+    "notes_aside_flat": "What was found out about the file and its columns.",
 }
 
 CHINESE = {
@@ -106,6 +108,7 @@ CHINESE = {
     "warnings_aside": "使用数据之前请先查看（原文为英文）。",
     "rows_heading": "每一行的去向",
     "rows_aside": "文件中的每一行只计一次：保留、隔离、排除、合并与退货相加即为读入行数。隔离的行连同原因另存。",
+    "rows_aside_flat": "文件中的每一行只计一次。隔离的行连同原因另存。",
     "table": "表",
     "read": "读入",
     "kept": "保留",
@@ -154,6 +157,7 @@ CHINESE = {
     "unread": "未能读出",
     "notes": "说明",
     "notes_aside": "关于文件与各列的发现（原文为英文）。判断有误时，请在映射文件中更正。",
+    "notes_aside_flat": "关于文件与各列的发现（原文为英文）。",
 }
 
 WORDS = {"en": ENGLISH, "zh": CHINESE}
@@ -172,7 +176,7 @@ _CHINESE_TERMS = (
     (r"^nested$", "嵌套结构"),
     (r"^status (.+)$", r"状态 \1"),
     (r"^key \((.+)\) repeats an earlier row$", r"键（\1）与前面的行重复"),
-    (r"^(\S+) is missing$", r"\1 缺失"),
+    (r"^(\S+?):? is missing(?: \(.*\))?$", r"\1 缺失"),
     (r"^(\S+) is not a number$", r"\1 不是数值"),
     (r"^(\S+) is not a time$", r"\1 不是时间"),
     (r"^(\S+) is before 1970$", r"\1 早于 1970 年"),
@@ -189,6 +193,7 @@ _CHINESE_TERMS = (
     (r"^as (\d.*)$", r"写作 \1"),
     (r"^ISO 8601$", "ISO 8601"),
     (r"^ISO 8601 with a time zone$", "ISO 8601，带时区"),
+    (r"^is now days since 1970-01-01$", "改为自 1970-01-01 起的天数"),
     (r"^times of (\S+)$", r"\1 时间"),
     (r"^(\S+) as 1 and (\S+) as 0$", r"\1 为 1，\2 为 0"),
 )

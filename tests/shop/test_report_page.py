@@ -84,7 +84,9 @@ def test_every_language_has_every_section_and_a_section_without_matter_is_not_th
     places = [whole.index(f" {words[name]} ") for name in named]
     assert places == sorted(places) and "{" not in whole
     assert sections(intake_page(REPORT, "Shop", language)) == 7
-    assert sections(intake_page(FLAT, "File", language)) == 1
+    flat = intake_page(replace(FLAT, notes=("delimiter found",)), "File", language)
+    assert sections(flat) == 2 and words["rows_aside_flat"] in flat and words["notes_aside_flat"] in flat
+    assert words["rows_aside"] not in flat and words["notes_aside"] not in flat
 
 
 def test_both_languages_have_the_same_words_with_the_same_figures() -> None:
