@@ -5,12 +5,19 @@ from __future__ import annotations
 import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from purchasing_power.errors import DataError
 
 # Words for dates that are no strptime format.
 DATE_ORDERS = ("day_first", "month_first", "year_first")
 DATE_WORDS = (*DATE_ORDERS, "excel", "unix_seconds", "unix_milliseconds", "unix_microseconds")
+
+
+@cache
+def _zones() -> set[str]:
+    """Names of time zones: finding them reads a folder, which takes longer than reading a small table."""
+    return zoneinfo.available_timezones()
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ class Formats:
             words = ", ".join(DATE_WORDS)
             allowed = f"allowed are {words} and a format such as '%d/%m/%Y %H:%M'"
             raise DataError(f"date is {self.date!r}; {allowed}. Correct the mapping.")
-        if self.time_zone is not None and self.time_zone not in zoneinfo.available_timezones():
+        if self.time_zone is not None and self.time_zone not in _zones():
             raise DataError(
                 f"time_zone is {self.time_zone!r}; allowed are IANA names such as 'Europe/Berlin' and 'UTC'. "
                 "Correct the mapping."

@@ -12,12 +12,14 @@ import duckdb
 from purchasing_power.errors import DataError
 from purchasing_power.shop.mapping.words import header_words, plain
 from purchasing_power.shop.reading.source import ALL_FOUND, ROW, Source, read_source
-from purchasing_power.shop.reading.sql import identifier, literal
+from purchasing_power.shop.reading.sql import identifier
 from purchasing_power.shop.reading.staged import ReadOptions
 
 _FEWEST_ORDERS = 3
 _MOST_ORDERS = 0.95
 _LOOKED_AT = 1000
+# Rows of an export have dates, prices and numbers; names of columns hardly any digits.
+_FEW_DIGITS = 4
 _LINES = 1_000_000
 
 
@@ -117,12 +119,10 @@ def _among_rows(connection: duckdb.DuckDBPyConnection, source: Source) -> int | 
     names = [name for name, kind in source.columns.items() if kind == "VARCHAR"]
     if not source.written or len(names) < 2:
         return None
-    words = ", ".join(literal(word) for word in sorted(header_words()))
-    first = f"regexp_replace(lower({identifier(names[0])}), '[^\\pL\\pN]', '', 'g')"
-    columns = ", ".join(identifier(name) for name in (ROW, *names))
-    rows = connection.execute(
-        f"SELECT {columns} FROM {source.relation} WHERE {first} IN ({words}) ORDER BY {ROW} LIMIT {_LOOKED_AT}"
-    ).fetchall()
+    cells = ", ".join(identifier(name) for name in names)
+    digits = f"length(regexp_replace(concat_ws('', {cells}), '[^0-9]', '', 'g'))"
+    few = f"WHERE {digits} <= {_FEW_DIGITS} ORDER BY {ROW} LIMIT {_LOOKED_AT}"
+    rows = connection.execute(f"SELECT {ROW}, {cells} FROM {source.relation} {few}").fetchall()
     return next((row[0] for row in rows if _is_header([cell or "" for cell in row[1:]], source.columns)), None)
 
 

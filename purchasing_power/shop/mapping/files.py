@@ -153,7 +153,7 @@ def _formats(mapping: ShopMapping, path: Path, source: Source) -> dict[str, Form
                 f"{nearest(column, source.columns)}. Correct the name."
             )
     base = replace(said, time_zone=said.time_zone or mapping.time_zone, columns={})
-    return {column: over(own.get(column, Formats()), base) for column in source.columns}
+    return {column: over(own[column], base) if column in own else base for column in source.columns}
 
 
 def _stacked(sources: list[Source], path: str, work: Workplace) -> Source:

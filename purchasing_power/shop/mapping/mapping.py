@@ -1,4 +1,60 @@
-"""x"""
+"""Mapping of an export to the contract: a YAML file, or a built-in name, and the tables that it makes.
+
+A mapping says which file becomes which table, and which column, or expression, becomes which column of the contract
+(:data:`purchasing_power.shop.contract.TABLES`). Everything else about a file (encoding, delimiter, header, number and
+date formats) is found out; what was found wrongly is corrected here. Words are those of YAML 1.2: ``on``, ``no`` and
+``007`` are texts. File names stand as in the folder, without regard to case, with or without their ending; ``*`` and
+``?`` stand for any characters, and an export that is one file answers to any name. Column names stand as in the
+header, without regard to case and blanks at the ends; where two files have a column of one name, that of the joined
+file is ``file.column``.
+
+.. code-block:: yaml
+
+    about: Shop of 2024, from the accounting system.    # for people
+    time_zone: Europe/Paris              # of times that state none; UTC without it
+    currency: {own: GBP, rates: {EUR: 0.86}}            # one EUR is 0.86 GBP; without a rate, a second one stops
+    guests: ["0", "guest"]               # customer ids that stand for nobody
+    status:                              # words of the column status; each list replaces the one that is built in
+      left_out: [pending, failed]        # such lines do not count
+      returned: [refunded]               # such lines are a purchase and its return
+    read:                                # by file, only where a guess about a file is wrong
+      orders.csv: {delimiter: ";", quote: '"', encoding: cp1252, skip_rows: 2, rows: 1000, header: [who, day, paid]}
+      shop.xlsx: {sheet: "*"}            # one, "A,B" or all; skip_rows: lines before the header; rows: at most so many
+    formats:                             # by file, for all of its columns and for some
+      orders.csv: {decimal: ",", date: "%d/%m/%Y", time_zone: UTC, columns: {price: {decimal: "."}}}
+    tables:
+      orders:
+        from: order_items.csv            # or a list: files with one header, one after another
+        optional: true                   # the table is left out where its file, or a column it needs, is missing
+        read: {sheet: Sales}             # as above, for this table's file alone: two tables in one file
+        calendar:                        # relative days laid on a calendar: a column of times more
+          {file: orders.csv, user: user_id, sequence: order_number, days: days_since_prior_order,
+           hour: order_hour_of_day, end: 2017-12-31, column: ordered_at}
+        fill_down: {columns: [Email, Created at], by: Name}   # cells that only one row of an order fills; without
+                                         # by, cells that hold for the rows below (a list of such rules is possible)
+        join:                            # one, or a list: columns of another file, by keys compared as ids
+          - {file: orders.csv, on: order_id, columns: [status], at_least: 0.5, optional: true}
+          - {file: customers.csv, on: {customer_id: id}}      # column so far: column of that file
+          - {file: payments.csv, on: order_id, keep: sum}     # a key in several rows: sum of numbers, or first
+        may_lack: [Discount]             # columns that are empty where the files do not have them
+        where: InvoiceNo NOT LIKE 'A%'   # rows that are kept; of a list, all conditions hold
+        share: {column: total, by: order_id, weight: qty * price}   # an amount of the whole order, divided over its
+                                         # rows, evenly without weight; false: amounts that look like one are not
+        distinct: user_id                # one row for each, with the most frequent values of the other columns
+        columns:
+          user_id: customer_unique_id    # a column, with its cells as they are written
+          amount: Quantity * Price       # an expression
+          status: [state, order_status]  # the first whose columns are all there
+          ordered_at: {column: InvoiceDate, date: "%m/%d/%Y %H:%M", time_zone: UTC}   # and decimal, optional
+
+Steps run in this order: read, calendar, fill_down, join, where, share, columns, distinct.
+
+``date`` is a strptime format, or ``day_first``, ``month_first``, ``excel``, ``unix_seconds``, ``unix_milliseconds``,
+``unix_microseconds``. In an expression (SQL of DuckDB, of one row) columns are what their cells are: numbers, times in
+UTC, or text; beside text functions, LIKE and ``||`` they are text as it is written. Names with blanks stand in double
+quotes there, texts in single ones. A step that fails for a row, such as a CAST, leaves the cell empty. A join fails
+below ``at_least`` (0.5 unless stated) of its keys with a partner, and where it would multiply rows.
+"""
 
 from __future__ import annotations
 

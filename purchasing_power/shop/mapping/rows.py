@@ -59,6 +59,8 @@ class Rows:
         All columns of the files, those that nobody asks for included.
     notes, warnings
         What a person should know of what was done.
+    known
+        Readings of columns, by column and wanted kind: rows that are left out later do not change how cells are read.
     """
 
     source: Source
@@ -68,6 +70,7 @@ class Rows:
     seen: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    known: dict[tuple[str, str], ColumnReading] = field(default_factory=dict)
 
     def find(self, name: str) -> str | None:
         """The column that a name of the mapping means."""
@@ -110,12 +113,23 @@ class Rows:
 
     def read(self, work: Workplace, wanted: Mapping[str, str]) -> dict[str, ColumnReading]:
         """How each wanted column is read, by the formats that the mapping states."""
-        formats = Formats(columns={name: self.formats[name] for name in wanted if name in self.formats})
-        return read_columns(work.connection, self.source, wanted, formats) if wanted else {}
+        new = {name: kind for name, kind in wanted.items() if (name, kind) not in self.known}
+        if new:
+            formats = Formats(columns={name: self.formats[name] for name in new if name in self.formats})
+            readings = read_columns(work.connection, self.source, new, formats)
+            self.known.update({(name, new[name]): reading for name, reading in readings.items()})
+        return {name: self.known[name, kind] for name, kind in wanted.items()}
+
+    def forgetting(self, columns: Iterable[str]) -> Rows:
+        """The same rows, of which some columns hold other values than when they were read."""
+        gone = set(columns)
+        return replace(self, known={key: reading for key, reading in self.known.items() if key[0] not in gone})
 
 
 def over(own: Formats, base: Formats) -> Formats:
     """Formats of one column: its own where they are stated, else those below."""
+    if (own.decimal, own.date, own.time_zone) == (None, None, None):
+        return base
     return Formats(own.decimal or base.decimal, own.date or base.date, own.time_zone or base.time_zone)
 
 

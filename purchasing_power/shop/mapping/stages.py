@@ -40,7 +40,7 @@ def fill_down(rows: Rows, rule: FillRule, where: str) -> Rows:
         f"COALESCE({blank(name)}, {value}) AS {identifier(name)}" for name, value in zip(columns, filled, strict=True)
     )
     types = {**rows.source.columns, **dict.fromkeys(columns, "VARCHAR")}
-    return rows.of(f"(SELECT * REPLACE ({parts}) FROM {rows.source.relation})", types)
+    return rows.forgetting(columns).of(f"(SELECT * REPLACE ({parts}) FROM {rows.source.relation})", types)
 
 
 def lay_on_calendar(rows: Rows, rule: CalendarRule, where: str, work: Workplace) -> Rows:
@@ -109,6 +109,7 @@ def _joined(left: Rows, right: Rows, names: dict[str, str], relation: str) -> Ro
         seen=tuple(dict.fromkeys((*left.seen, *right.seen))),
         notes=(*left.notes, *right.notes),
         warnings=(*left.warnings, *right.warnings),
+        known={**{key: value for key, value in right.known.items() if names.get(key[0]) == key[0]}, **left.known},
     )
 
 
@@ -197,7 +198,7 @@ def _one_row_each(right: Rows, keys: str, taken: Iterable[str], keep: str, work:
     relation = f"(SELECT {', '.join([*key_names, *parts])} FROM {keys} GROUP BY {', '.join(key_names)})"
     columns = {name: "DOUBLE" if name in sums else right.source.columns[name] for name in names}
     formats = {name: value for name, value in right.formats.items() if name not in sums}
-    return replace(right.of(relation, columns), formats=formats), relation
+    return replace(right.forgetting(sums).of(relation, columns), formats=formats), relation
 
 
 def keep_where(rows: Rows, conditions: tuple[str, ...], where: str, work: Workplace) -> Rows:
@@ -242,7 +243,10 @@ def share_out(rows: Rows, rule: ShareRule, where: str, work: Workplace) -> Rows:
     shared = ", ".join(f"max({readings[name].value}) {over} * {part} AS {identifier(name)}" for name in columns)
     relation = f"(SELECT * REPLACE ({shared}) FROM {rows.source.relation})"
     formats: dict[str, Formats] = {name: value for name, value in rows.formats.items() if name not in columns}
-    done = replace(rows.of(relation, {**rows.source.columns, **dict.fromkeys(columns, "DOUBLE")}), formats=formats)
+    done = replace(
+        rows.forgetting(columns).of(relation, {**rows.source.columns, **dict.fromkeys(columns, "DOUBLE")}),
+        formats=formats,
+    )
     how = "evenly" if rule.weight is None else f"by `{rule.weight}`"
     note = f"{where}: {', '.join(columns)} belongs to the whole of {by} and is divided over its rows, {how}"
     return written(done, work, "shared").telling(note)

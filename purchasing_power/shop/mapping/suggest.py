@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -20,6 +20,8 @@ from purchasing_power.shop.mapping.tables import fits_headers
 from purchasing_power.shop.mapping.words import column_words, personal_words, plain, tables_named
 from purchasing_power.shop.reading.source import Source, find_sources
 from purchasing_power.shop.reading.sql import identifier
+from purchasing_power.shop.reading.staged import ReadOptions
+from purchasing_power.shop.reading.workbook import sheet_names
 
 # Rows of a file that are looked at.
 _LOOKED_AT = 20_000
@@ -40,16 +42,17 @@ _TELLING = {
 
 @dataclass(frozen=True)
 class Looked:
-    """A file that was looked at: its source, the kind of each column, and how often columns' values repeat."""
+    """A file, or a sheet of one, that was looked at: its source, and the kind of each column."""
 
     path: Path
     source: Source
     kinds: dict[str, str]
+    sheet: str | None = None
 
     @property
     def name(self) -> str:
-        """The name of the file."""
-        return self.path.name
+        """The name of the file, with the sheet where it is one of several."""
+        return self.path.name if self.sheet in (None, "*") else f"{self.path.name}, sheet {self.sheet}"
 
 
 def suggest(folder_or_file: Path, scratch: Path, connection: duckdb.DuckDBPyConnection) -> str:
@@ -66,7 +69,7 @@ def suggest(folder_or_file: Path, scratch: Path, connection: duckdb.DuckDBPyConn
     looked, faults = [], []
     for path in paths:
         try:
-            looked.append(_look(path, scratch, connection))
+            looked += _look(path, scratch, connection)
         except DataError as error:
             faults.append(f"not read: {error}")
     if not looked:
@@ -79,13 +82,23 @@ def suggest(folder_or_file: Path, scratch: Path, connection: duckdb.DuckDBPyConn
     return _proposed(looked, faults, connection)
 
 
-def _look(path: Path, scratch: Path, connection: duckdb.DuckDBPyConnection) -> Looked:
-    source = read_one_table(path, scratch, connection)
-    if source.rows > _LOOKED_AT:
-        columns = ", ".join(identifier(name) for name in ("__row", *source.columns))
-        source = replace(source, relation=f"(SELECT {columns} FROM {source.relation} LIMIT {_LOOKED_AT})")
+def _look(path: Path, scratch: Path, connection: duckdb.DuckDBPyConnection) -> list[Looked]:
+    """A file, or each sheet of a workbook whose sheets are not of one header."""
+    if path.suffix.lower() not in (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"):
+        return [_look_at(path, None, scratch, connection)]
+    sheets = sheet_names(path)
+    if len(sheets) < 2:
+        return [_look_at(path, None, scratch, connection)]
+    try:
+        return [_look_at(path, "*", scratch, connection)]
+    except DataError:
+        return [_look_at(path, sheet, scratch, connection) for sheet in sheets]
+
+
+def _look_at(path: Path, sheet: str | None, scratch: Path, connection: duckdb.DuckDBPyConnection) -> Looked:
+    source = read_one_table(path, scratch, connection, ReadOptions(sheet=sheet, rows=_LOOKED_AT))
     readings = read_columns(connection, source, dict.fromkeys(source.columns, "open"))
-    return Looked(path, source, {name: reading.kind for name, reading in readings.items()})
+    return Looked(path, source, {name: reading.kind for name, reading in readings.items()}, sheet)
 
 
 def _comments(lines: Iterable[str]) -> str:
@@ -110,16 +123,18 @@ def _recognised(looked: list[Looked], folder_or_file: Path) -> ShopMapping | Non
 
 def _proposed(looked: list[Looked], faults: list[str], connection: duckdb.DuckDBPyConnection) -> str:
     tables = _assigned(looked)
+    body = {name: _table(name, parts, looked, connection) for name, parts in tables.items()}
     head = ["A proposed mapping: read it through, correct it, and give it with -P mapping=FILE.", *faults]
     head += [f"{part.name}: read as {name}" for name, parts in tables.items() for part in parts]
-    placed = {part.path for parts in tables.values() for part in parts}
-    head += [
-        f"{part.name}: not placed ({', '.join(part.source.columns)})" for part in looked if part.path not in placed
-    ]
+    placed = {part.name for parts in tables.values() for part in parts}
+    for part in looked:
+        if part.name not in placed:
+            joined = any(f"join: {{file: {scalar(part.path.name)}," in text for text in body.values())
+            how = "joined" if joined else "not placed"
+            head.append(f"{part.name}: {how} ({', '.join(part.source.columns)})")
     if "orders" not in tables:
         head.append("no file was recognised as orders: that table is needed, with user_id and ordered_at.")
-    body = [_table(name, parts, looked, connection) for name, parts in tables.items()]
-    return _comments(head) + "tables:\n" + ("".join(body) or "  {}\n")
+    return _comments(head) + "tables:\n" + ("".join(body.values()) or "  {}\n")
 
 
 def _assigned(looked: list[Looked]) -> dict[str, list[Looked]]:
@@ -144,7 +159,7 @@ def _score(table: str, part: Looked) -> float:
         found.add("amount")
     needed = {name for name, column in TABLES[table].items() if column.needed}
     lines = table == "orders" and {"order_id", "product_id"} <= found
-    named = tables_named(part.path.stem)
+    named = tables_named(part.sheet or part.path.stem)
     if table == "orders":
         enough = (lines and ("orders" in named or "amount" in found)) or (
             {"user_id", "ordered_at"} <= found and bool({"amount", "product_id", "quantity"} & found)
@@ -202,17 +217,24 @@ def _table(table: str, parts: list[Looked], looked: list[Looked], connection: du
     used = {name for value in columns.values() for name in _used(value, part)}
     left = [name for name in part.source.columns if name not in used]
     missing = [name for name, spec in TABLES[table].items() if spec.needed and name not in columns]
-    notes = [f"no column was found for {name}, which {table} needs" for name in missing]
+    notes = [_told_missing(name, table) for name in missing]
     notes += [f"not placed: {', '.join(left)}"] if left else []
-    files = [scalar(other.name) for other in parts]
+    files = [scalar(other.path.name) for other in parts]
     text = "".join(f"  # {note}\n" for note in notes)
     text += f"  {table}:\n    from: {files[0] if len(files) == 1 else '[' + ', '.join(files) + ']'}\n"
+    if part.sheet is not None:
+        text += f"    read: {{sheet: {scalar(part.sheet)}}}\n"
     text += "".join(f"    {line}\n" for line in [*lines, *tail])
     if table == "users" and "user_id" in columns and _repeats(part, columns["user_id"], connection):
         text += "    distinct: user_id\n"
     if table == "products" and _repeats(part, columns["product_id"], connection):
         text += "    distinct: product_id\n"
     return text + "    columns:\n" + "".join(f"      {name}: {scalar(value)}\n" for name, value in columns.items())
+
+
+def _told_missing(name: str, table: str) -> str:
+    more = ": a customer number, an e-mail address or a telephone number" if name == "user_id" else ""
+    return f"no column was found for {name}{more}; {table} needs it, so add it below"
 
 
 def _distinct(columns: dict[str, str]) -> dict[str, str]:
@@ -225,7 +247,12 @@ def _distinct(columns: dict[str, str]) -> dict[str, str]:
 
 
 def _used(value: str, part: Looked) -> list[str]:
-    return [name for name in part.source.columns if name == value or f'"{name}"' in value]
+    return [name for name in part.source.columns if name == value or _quoted(name) in value.split(" * ")]
+
+
+def _quoted(name: str) -> str:
+    """A column name as an expression writes it."""
+    return name if re.fullmatch(r"[^\W\d]\w*", name) else identifier(name)
 
 
 def _with_amount(
@@ -235,7 +262,7 @@ def _with_amount(
     price, total = _price(part), _match("order_total", part)
     order, quantity = columns.get("order_id"), columns.get("quantity")
     if "amount" not in columns and price is not None:
-        worked = f'"{quantity}" * "{price}"' if quantity else price
+        worked = f"{_quoted(quantity)} * {_quoted(price)}" if quantity else price
         return {**columns, "amount": worked}, []
     amount = columns.get("amount", total)
     if amount is None:
@@ -268,7 +295,7 @@ def _with_join(columns: dict[str, str], part: Looked, looked: list[Looked]) -> t
     for other in looked:
         key = _match("order_id", other)
         more = {name: found for name in (*missing, "status", "currency") if (found := _match(name, other)) is not None}
-        if other.path == part.path or key is None or not set(missing) <= set(more):
+        if other.path == part.path or other.sheet or key is None or not set(missing) <= set(more):
             continue
         on = scalar(order) if order == key else f"{{{scalar(order)}: {scalar(key)}}}"
         taken = ", ".join(scalar(value) for value in more.values())
@@ -306,4 +333,6 @@ def scalar(text: str) -> str:
     """A text as YAML writes it: in quotes where it could be read as something else."""
     simple = re.fullmatch(r"[^\W\d][\w ./*-]*", text) and text == text.strip()
     words = ("true", "false", "null", "yes", "no", "on", "off", "y", "n", "~")
-    return text if simple and text.lower() not in words else json.dumps(text, ensure_ascii=False)
+    if simple and text.lower() not in words:
+        return text
+    return f"'{text}'" if '"' in text and "'" not in text else json.dumps(text, ensure_ascii=False)

@@ -59,11 +59,20 @@ def build_table(table: str, rule: TableRule, export: Export, work: Workplace) ->
 def _built(table: str, rule: TableRule, export: Export, work: Workplace) -> MappedTable:
     path = f"tables.{table}"
     rows = _assembled(rule, export, path, work)
+    _read_at_once(rule, rows, work)
     rows = keep_where(rows, rule.where, f"{path}.where", work)
     for share in rule.share or ():
         rows = share_out(rows, share, f"{path}.share", work)
     taken = _taken(table, rule, rows)
     return _selected(table, rule, rows, taken, work)
+
+
+def _read_at_once(rule: TableRule, rows: Rows, work: Workplace) -> None:
+    """Read the columns of all expressions in one go: the rows are scanned once."""
+    texts = [*rule.where, *(share.weight for share in rule.share or () if share.weight)]
+    texts += [text for column in rule.columns.values() for text in column.candidates if rows.find(text) is None]
+    found = (rows.find(name) for text in texts for name in names_in(text))
+    rows.read(work, {name: "open" for name in found if name is not None})
 
 
 def _assembled(rule: TableRule, export: Export, path: str, work: Workplace) -> Rows:

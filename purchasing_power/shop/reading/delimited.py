@@ -11,12 +11,20 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from purchasing_power.errors import DataError
-from purchasing_power.shop.reading.dialect import DELIMITERS, Dialect, find_dialect
+from purchasing_power.shop.reading.dialect import (
+    DELIMITERS,
+    NO_DELIMITER,
+    Dialect,
+    Format,
+    begins_a_table,
+    find_dialect,
+)
 from purchasing_power.shop.reading.names import distinct_names
-from purchasing_power.shop.reading.plain_text import as_plain_text
+from purchasing_power.shop.reading.plain_text import PlainText, as_plain_text
 from purchasing_power.shop.reading.quotes import UnclosedQuote, refuse_swallowed_rows, refuse_unclosed_end
 from purchasing_power.shop.reading.ragged import MOST, RaggedRows
 from purchasing_power.shop.reading.staged import ReadOptions, Staged, columns_relation, free_path, write_columns
@@ -25,6 +33,7 @@ _HEAD = 1 << 18
 _CHUNK = 1 << 22
 # A row that is longer than a block stops the parser, which then begins anew with larger ones.
 _BLOCKS = (1 << 22, 1 << 26, 1 << 29)
+_SPELLED = {"tab": "\t", "\\t": "\t", "blank": " ", "blanks": " "}
 Batches = Iterator[tuple[np.ndarray, list[pa.Array]]]
 
 
@@ -47,12 +56,13 @@ def read_delimited(path: Path, scratch: Path, options: ReadOptions) -> Staged:
 def _read(path: Path, scratch: Path, options: ReadOptions) -> Staged:
     with TemporaryDirectory(dir=scratch) as drafts:
         text = as_plain_text(path, Path(drafts), options.encoding)
+        text, options = _one_character(text, path.name, options, Path(drafts))
         head = text.head(_HEAD)
         dialect = find_dialect(head, path.name, options, text.path.stat().st_size <= _HEAD + text.mark)
         names, notes = distinct_names(dialect.names, path.name)
         body, start = text.path, text.mark + len(head[: dialect.start].encode())
-        if dialect.format.delimiter == " ":
-            body, start = _tabs_for_blanks(body, start, dialect.format.quote, Path(drafts)), 0
+        if dialect.format.delimiter == " " or dialect.format.padded:
+            body, start = _without_blanks(body, start, dialect.format, Path(drafts)), 0
         target = free_path(scratch, path.name, ".parquet")
         held, ragged = _stage(path.name, body, start, dialect, target, options)
     kept = [place for place, count in enumerate(held) if count or dialect.names[place].strip()]
@@ -83,8 +93,7 @@ def _stage(
             raise _unlike(name, dialect, ragged) from error
         finally:
             ragged.close()
-        if ragged.count > MOST * (ragged.count + ragged.passed):
-            raise _unlike(name, dialect, ragged)
+        _judge(name, dialect, ragged)
         return held, ragged
     raise DataError(
         f"{name}: a row is longer than {_BLOCKS[-1] >> 20} MiB, with fields quoted by {dialect.format.quote}. Close "
@@ -101,7 +110,11 @@ def _numbered(
         numbers = ragged.numbers(len(batch))
         wanted = batch.slice(0, len(numbers))
         refuse_swallowed_rows(wanted, numbers, dialect, name)
-        yield numbers, wanted.columns
+        others = _other_than_header(wanted, dialect)
+        for number in numbers[~others]:
+            ragged.set_aside(int(number), "repeats the header", dialect.format.delimiter.join(dialect.names))
+        ragged.passed -= int((~others).sum())
+        yield (numbers, wanted.columns) if others.all() else (numbers[others], wanted.filter(pa.array(others)).columns)
         if len(wanted) < len(batch):
             return
         if len(batch):
@@ -110,7 +123,7 @@ def _numbered(
 
 
 def _batches(body: Path, start: int, dialect: Dialect, ragged: RaggedRows, block: int) -> Iterator[pa.RecordBatch]:
-    delimiter, quote, escape = dialect.format
+    delimiter, quote, escape, _ = dialect.format
     names = [f"c{place}" for place in range(len(dialect.names))]
     if start >= body.stat().st_size:
         return
@@ -125,7 +138,7 @@ def _batches(body: Path, start: int, dialect: Dialect, ragged: RaggedRows, block
                 quote_char=quote or False,
                 escape_char=escape or False,
                 newlines_in_values=bool(quote),
-                invalid_row_handler=ragged.set_aside,
+                invalid_row_handler=ragged.handle,
             ),
             convert_options=pacsv.ConvertOptions(
                 column_types={name: pa.string() for name in names}, null_values=[""], strings_can_be_null=True
@@ -133,18 +146,63 @@ def _batches(body: Path, start: int, dialect: Dialect, ragged: RaggedRows, block
         )
 
 
-def _tabs_for_blanks(body: Path, start: int, quote: str, folder: Path) -> Path:
-    """The rows of a text with one tab for each run of blanks, quoted fields left as they are."""
-    target = free_path(folder, body.name, ".tabs")
-    quoted = re.escape(quote.encode())
-    blanks = re.compile(rb"(%b[^%b\r\n]*%b)|[ \t]+" % (quoted, quoted, quoted) if quote else rb"()[ \t]+")
+def _other_than_header(batch: pa.RecordBatch, dialect: Dialect) -> np.ndarray:
+    """Rows that are not the header once more, as files have it that were put together of several."""
+    others = np.ones(len(batch), dtype=bool)
+    if dialect.has_header and batch.num_columns > 1:
+        for place, name in enumerate(dialect.names):
+            unlike = pc.not_equal(batch.columns[place], name).fill_null(bool(name)).to_numpy(zero_copy_only=False)
+            others = unlike if place == 0 else others | unlike
+            if others.all():
+                break
+    return others
+
+
+def _one_character(text: PlainText, name: str, options: ReadOptions, folder: Path) -> tuple[PlainText, ReadOptions]:
+    """The text with one character between fields where a delimiter is stated that the parser does not take."""
+    if options.quote is not None and (len(options.quote) > 1 or not options.quote.isascii()):
+        raise DataError(f"{name}: quote has {len(options.quote)} characters; allowed are one or none. Correct it.")
+    stated = _SPELLED.get(options.delimiter or "", options.delimiter)
+    if not stated or (len(stated) == 1 and stated.isascii()):
+        return text, replace(options, delimiter=stated or None)
+    target = free_path(folder, name, ".one")
+    with text.path.open(encoding="utf-8", newline="") as source, target.open("w", encoding="utf-8", newline="") as copy:
+        source.seek(text.mark)
+        while data := source.read(_CHUNK):
+            copy.write((data + source.readline()).replace(stated, NO_DELIMITER))
+    return replace(text, path=target, mark=0), replace(options, delimiter=NO_DELIMITER)
+
+
+def _without_blanks(body: Path, start: int, chosen: Format, folder: Path) -> Path:
+    """The rows of a text with one tab for each run of blanks, or without blanks between a delimiter and a quote."""
+    target = free_path(folder, body.name, ".rows")
+    quote, delimiter = re.escape(chosen.quote.encode()), re.escape(chosen.delimiter.encode())
+    padding = re.compile(rb"(?m)(^|%b) +(?=%b(?!%b))" % (delimiter, quote, quote))
+    runs = re.compile(rb"(%b[^%b\r\n]*%b)|[ \t]+" % (quote, quote, quote) if quote else rb"()[ \t]+")
     ends = re.compile(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)")
     with body.open("rb") as source, target.open("wb") as copy:
         source.seek(start)
         while data := source.read(_CHUNK):
             data += source.readline()
-            copy.write(blanks.sub(lambda found: found[1] or b"\t", ends.sub(b"", data)))
+            if chosen.padded:
+                copy.write(padding.sub(rb"\1", data))
+            else:
+                copy.write(runs.sub(lambda found: found[1] or b"\t", ends.sub(b"", data)))
     return target
+
+
+def _judge(name: str, dialect: Dialect, ragged: RaggedRows) -> None:
+    """Raise where the file's end looks like another table, or too many rows are ragged."""
+    run, rows = ragged.run, ragged.passed + ragged.count
+    if run.rows > 1 and ragged.last[0] == rows and begins_a_table(run.lines, dialect.format):
+        raise DataError(
+            f"{name}: from row {run.start} to the end {run.rows} rows have {run.fields} fields instead of "
+            f"{len(dialect.names)}, the first of them without a number or day, as a header; a file holds one table. "
+            "Put the rows from there on into a file of their own, or read the rows before alone: "
+            f"`read: {{{name}: {{rows: {run.start - 1}}}}}` in the mapping file."
+        )
+    if ragged.count > MOST * rows:
+        raise _unlike(name, dialect, ragged)
 
 
 def _unlike(name: str, dialect: Dialect, ragged: RaggedRows) -> DataError:

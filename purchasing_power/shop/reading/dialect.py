@@ -13,7 +13,9 @@ from typing import NamedTuple
 from purchasing_power.errors import DataError
 from purchasing_power.shop.reading.staged import ReadOptions
 
-DELIMITERS = {",": '","', ";": '";"', "\t": "a tab", "|": '"|"', " ": "blanks", "\x1f": "nothing"}
+# A control character that separates fields where no other does.
+NO_DELIMITER = "\x1f"
+DELIMITERS = {",": '","', ";": '";"', "\t": "a tab", "|": '"|"', " ": "blanks", NO_DELIMITER: "nothing"}
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 _RECORDS = 2000
 # Quotes are read as quotes unless reading them as text makes clearly more rows fit.
@@ -21,11 +23,15 @@ _BETTER = 0.02
 
 
 class Format(NamedTuple):
-    """Delimiter (a blank for runs of them), quote and escape character; empty where there is none."""
+    """Delimiter (a blank for runs of them), quote and escape character; empty where there is none.
+
+    ``padded`` says that blanks stand between a delimiter and a quote.
+    """
 
     delimiter: str
     quote: str
     escape: str = ""
+    padded: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,8 @@ class Dialect:
         Cells of the header as they stand in the file, one per field of a row.
     start
         Characters before the first data row.
+    has_header
+        Whether ``names`` come from the text.
     quoted_fields
         Fields of the text's beginning that quotes enclose.
     found
@@ -58,6 +66,7 @@ class Dialect:
     format: Format
     names: tuple[str, ...]
     start: int
+    has_header: bool
     quoted_fields: int
     found: tuple[str, ...]
 
@@ -89,9 +98,11 @@ def find_dialect(head: str, name: str, options: ReadOptions, whole: bool = True)
     chosen, layout = _choose(body, stated, options, name)
     header_lines = _header_lines(body, chosen) if has_header(options) else 0
     if options.header is None:
-        refuse_values_as_names(layout.names, _records(body[header_lines:][:100], chosen), name)
+        check_header(layout.names, _records(body[header_lines:][:100], chosen), name)
     start = sum(len(line) for line in lines[: skipped + header_lines])
-    return Dialect(chosen, layout.names, start, _quoted(body, chosen)[0], tuple(_found(chosen, sep is not None)))
+    quoted = _quoted(body, chosen)[0]
+    found = tuple(_found(chosen, sep is not None))
+    return Dialect(chosen, layout.names, start, has_header(options), quoted, found)
 
 
 def has_header(options: ReadOptions) -> bool:
@@ -101,7 +112,7 @@ def has_header(options: ReadOptions) -> bool:
 
 def _choose(body: list[str], stated: str | None, options: ReadOptions, name: str) -> tuple[Format, Layout]:
     best: tuple[float, Format, Layout] | None = None
-    several = 0.0
+    several = ("", 0)
     for candidate in _candidates(body, stated, options):
         records = _records(body, candidate)
         if not records:
@@ -109,20 +120,20 @@ def _choose(body: list[str], stated: str | None, options: ReadOptions, name: str
         layout = lay_out(records, options)
         score = layout.fit if layout.width > 1 and not _swallows(body, candidate) else 0.0
         if layout.width == 1 and layout.names:
-            several = max(several, _several(records))
+            several = several if several[0] else _several(body, candidate)
         if best is None or score > best[0] + (_BETTER if candidate.delimiter == best[1].delimiter else 0):
             best = score, candidate, layout
     if best is None:
         return Format(stated or ",", '"'), Layout((), 0, 1.0)
     if best[0] > 0 or stated:
         return best[1], best[2]
-    if several >= 0.9:
+    if several[0]:
         raise DataError(
-            f"{name}: the first line has 1 field, {several:.0%} of the rows below have one other number of fields. "
-            f"Say in the mapping file where the header stands (`read: {{{name}: {{skip_rows: 1}}}}`), or name the "
-            "columns (`header: [...]`)."
+            f"{name}: the first line has 1 field, {several[0]} of the rows have one other number of fields. Say in the "
+            f"mapping file how many lines stand before the header (`read: {{{name}: {{skip_rows: {several[1]}}}}}`), "
+            "or name the columns (`header: [...]`)."
         )
-    alone = Format("\x1f", best[1].quote)
+    alone = Format(NO_DELIMITER, best[1].quote)
     return alone, lay_out(_records(body, alone) or [best[2].names], options)
 
 
@@ -141,11 +152,15 @@ def _swallows(body: list[str], chosen: Format) -> bool:
     return closed < open_ and fits and len(_records(body, chosen)) < len(plain)
 
 
-def _several(records: Sequence[Sequence[str]]) -> float:
-    """Share of data rows with the commonest number of fields, where that is above one."""
-    widths = Counter(len(record) for record in records[1:])
+def _several(body: list[str], chosen: Format) -> tuple[str, int]:
+    """Share of rows with the commonest number of fields, and lines before the first; empty where few or one field."""
+    rows = [(lines, len(record)) for lines, record in _rows(body[:_RECORDS], chosen)]
+    widths = Counter(width for _, width in rows[1:])
     width, count = widths.most_common(1)[0] if widths else (1, 0)
-    return count / widths.total() if width > 1 and widths.total() > 1 else 0.0
+    if width == 1 or count < 2 or count < 0.9 * widths.total():
+        return "", 0
+    first = next(place for place, row in enumerate(rows) if row[1] == width)
+    return f"{count / len(rows):.0%}", rows[first][0] - 1
 
 
 def _candidates(body: list[str], stated: str | None, options: ReadOptions) -> list[Format]:
@@ -158,13 +173,20 @@ def _candidates(body: list[str], stated: str | None, options: ReadOptions) -> li
     formats = [Format(delimiter, quote) for delimiter in delimiters for quote in quotes]
     # A backslash before a quote that ends its field is a character of the field.
     escaped = [Format(f.delimiter, f.quote, "\\") for f in formats if f.quote and _escapes(text, f)]
+    padded = [f._replace(padded=True) for f in formats if f.quote and _padded(text, f)]
     blanks = [Format(" ", "" if options.quote is None else options.quote)]
-    return escaped + formats + (blanks if stated is None and _set_by_blanks(body) else [])
+    return escaped + padded + formats + (blanks if stated is None and _set_by_blanks(body) else [])
 
 
 def _escapes(text: str, chosen: Format) -> bool:
     ends = re.escape(chosen.delimiter) + r"\r\n"
     return re.search(rf"\\{re.escape(chosen.quote)}[^{ends}]", text) is not None
+
+
+def _padded(text: str, chosen: Format) -> bool:
+    """Whether more quotes stand after a delimiter and a blank than after a delimiter alone."""
+    delimiter, quote = chosen.delimiter, chosen.quote
+    return text.count(f"{delimiter} {quote}") > text.count(delimiter + quote)
 
 
 def _set_by_blanks(body: list[str]) -> bool:
@@ -188,7 +210,7 @@ def _rows(lines: list[str], chosen: Format) -> Iterator[tuple[int, list[str]]]:
         quotechar=chosen.quote or None,
         quoting=csv.QUOTE_MINIMAL if chosen.quote else csv.QUOTE_NONE,
         escapechar=chosen.escape or None,
-        skipinitialspace=by_blanks,
+        skipinitialspace=by_blanks or chosen.padded,
     )
     return ((reader.line_num, record) for record in reader if record)
 
@@ -243,14 +265,33 @@ def _kind(cell: str) -> str:
     return "number" if _NUMBER.fullmatch(cell.lower()) else "text" if cell else ""
 
 
-def refuse_values_as_names(names: Sequence[str], rows: Sequence[Sequence[str]], file: str) -> None:
-    """Raise where a header's cells are all values, or days above days.
+def begins_a_table(lines: list[str], chosen: Format) -> bool:
+    """Whether the first of some rows holds no number or day, as a header does, and a later one does."""
+    kinds = [{_kind(cell) for cell in record} & {"number", "day"} for record in _records(lines, chosen)]
+    return len(kinds) > 1 and not kinds[0] and any(kinds[1:])
+
+
+def check_header(names: Sequence[str], rows: Sequence[Sequence[str]], file: str) -> None:
+    """Raise where a header's cells are values, or name less than half of the columns that hold any.
 
     Raises
     ------
     DataError
         If so: it says how columns are named.
     """
+    filled = [place for place in range(len(names)) if any(place < len(row) and row[place].strip() for row in rows)]
+    named = [place for place in filled if names[place].strip()]
+    if len(filled) > 2 and len(named) * 2 < len(filled):
+        raise DataError(
+            f"{file}: the first row names {len(named)} of {len(filled)} columns that hold values. Say in the mapping "
+            f"file how many rows stand before the header (`read: {{{file}: {{skip_rows: 2}}}}`), or name the columns "
+            "(`header: [...]`)."
+        )
+    _refuse_values(names, rows, file)
+
+
+def _refuse_values(names: Sequence[str], rows: Sequence[Sequence[str]], file: str) -> None:
+    """Raise where a header's cells are all values, or days above days."""
     kinds = [_kind(cell) for cell in names]
     alike = [k for place, k in enumerate(kinds) if k and any(place < len(r) and _kind(r[place]) == k for r in rows)]
     values = {"number", "day"}
@@ -266,7 +307,7 @@ def refuse_values_as_names(names: Sequence[str], rows: Sequence[Sequence[str]], 
 
 def _found(chosen: Format, sep: bool) -> list[str]:
     found = ["a `sep=` line skipped"] if sep else []
-    if chosen.delimiter not in (",", "\x1f"):
+    if chosen.delimiter not in (",", NO_DELIMITER):
         found.append(f"fields separated by {DELIMITERS.get(chosen.delimiter, repr(chosen.delimiter))}")
     if chosen.quote != '"' and chosen.delimiter != " ":
         found.append(f"fields quoted by {chosen.quote}" if chosen.quote else "quotes taken as text")

@@ -82,7 +82,7 @@ def read_source(
     described = connection.execute(f"DESCRIBE SELECT * FROM {staged.relation}").fetchall()
     types = {row[0]: row[1] for row in described}
     return Source(
-        name=path.name,
+        name=f"{path.name}, {staged.part}" if staged.part else path.name,
         relation=staged.relation,
         columns={name: types[name] for name in staged.names},
         rows=staged.rows,

@@ -65,6 +65,8 @@ class Staged:
         What was found about the file, without its name.
     ragged
         SQL that stands after FROM: rows that were set aside, ``None`` where there is none.
+    part
+        What of the file was read, such as ``sheet Returns``; empty for all of it.
     """
 
     relation: str
@@ -73,6 +75,7 @@ class Staged:
     written: bool = True
     notes: tuple[str, ...] = ()
     ragged: str | None = None
+    part: str = ""
 
 
 def free_path(scratch: Path, name: str, ending: str) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date, datetime
 from itertools import chain, islice
 from pathlib import Path
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetVisibleEnum
 
 from purchasing_power.errors import DataError
-from purchasing_power.shop.reading.dialect import has_header, refuse_values_as_names
+from purchasing_power.shop.reading.dialect import check_header, has_header
 from purchasing_power.shop.reading.names import distinct_names
 from purchasing_power.shop.reading.staged import ReadOptions, Staged, columns_relation, free_path, write_columns
 
@@ -47,6 +47,13 @@ def read_workbook(path: Path, scratch: Path, options: ReadOptions) -> Staged:
         ) from error
 
 
+def sheet_names(path: Path) -> list[str]:
+    """Names of the visible sheets of a workbook that hold anything."""
+    workbook = CalamineWorkbook.from_path(str(path))
+    names = [sheet.name for sheet in workbook.sheets_metadata if sheet.visible == SheetVisibleEnum.Visible]
+    return [name for name in names if workbook.get_sheet_by_name(name).end is not None]
+
+
 def _sheets(workbook: CalamineWorkbook, file: str, wanted: str | None) -> list[CalamineSheet]:
     visible = [sheet.name for sheet in workbook.sheets_metadata if sheet.visible == SheetVisibleEnum.Visible]
     if wanted is not None and wanted != "*":
@@ -77,7 +84,8 @@ def _stage(sheets: list[CalamineSheet], path: Path, scratch: Path, options: Read
         rows = _rows(sheet, options.skip_rows or 0)
         names = _header(rows, options, sheet.total_width)
         looked_at = list(islice(rows, _LOOKED_AT))
-        _check_header(names, looked_at, path.name, options)
+        if options.header is None:
+            check_header(names, [[cell or "" for cell in row] for row in looked_at], path.name)
         if parts and [_key(name) for name in names] != [_key(name) for name in header]:
             raise DataError(
                 f"{path.name}: sheets {sheets[0].name} ({len(header)} columns) and {sheet.name} ({len(names)} columns) "
@@ -90,10 +98,10 @@ def _stage(sheets: list[CalamineSheet], path: Path, scratch: Path, options: Read
     rows = islice(chain.from_iterable(parts), options.rows)
     held = write_columns(_batches(rows, len(header)), target, len(header))
     kept = [place for place, count in enumerate(held) if count or header[place].strip()]
-    found = f"sheet{'s' if len(sheets) > 1 else ''} {', '.join(sheet.name for sheet in sheets)}"
+    part = f"sheet{'s' if len(sheets) > 1 else ''} {', '.join(sheet.name for sheet in sheets)}"
     total = pq.read_metadata(target).num_rows
     relation = columns_relation(target, [(place, names_[place]) for place in kept])
-    return Staged(relation, tuple(names_[place] for place in kept), total, notes=(found, *notes))
+    return Staged(relation, tuple(names_[place] for place in kept), total, notes=notes, part=part)
 
 
 def _key(name: str) -> str:
@@ -112,19 +120,6 @@ def _header(rows: Iterator[Row], options: ReadOptions, width: int) -> list[str]:
     if isinstance(options.header, tuple):
         return [*options.header, *[""] * (width - len(options.header))]
     return [f"column_{place + 1}" for place in range(width)]
-
-
-def _check_header(names: Sequence[str], rows: Sequence[Row], file: str, options: ReadOptions) -> None:
-    if options.header is not None:
-        return
-    refuse_values_as_names(names, [[cell or "" for cell in row] for row in rows], file)
-    filled = [place for place in range(len(names)) if any(row[place] is not None for row in rows)]
-    named = [place for place in filled if names[place].strip()]
-    if len(filled) > 2 and len(named) * 2 < len(filled):
-        raise DataError(
-            f"{file}: the first row names {len(named)} of {len(filled)} columns that hold values. Say in the mapping "
-            "file how many rows stand before the header: `skip_rows: 2`, or name the columns: `header: [...]`."
-        )
 
 
 def _batches(rows: Iterator[Row], width: int) -> Iterator[tuple[np.ndarray, list[pa.Array]]]:

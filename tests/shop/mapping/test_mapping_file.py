@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import pytest
 import yaml
 
 from purchasing_power.errors import DataError
-from purchasing_power.shop.mapping.mapping import built_in_names, load_mapping
+from purchasing_power.shop.mapping import mapping as mapping_module
+from purchasing_power.shop.mapping import rules
+from purchasing_power.shop.mapping.mapping import ShopMapping, built_in_names, load_mapping
 
 GOOD = """
 tables:
@@ -16,7 +19,7 @@ tables:
 """
 
 
-def _load(folder: Path, text: str) -> object:
+def _load(folder: Path, text: str) -> ShopMapping:
     path = folder / "mapping.yaml"
     path.write_text(text, encoding="utf-8")
     return load_mapping(str(path))
@@ -80,12 +83,25 @@ def test_a_fault_in_a_mapping_is_told_with_its_path_and_what_is_allowed(
 
 def test_words_that_yaml_once_took_for_truth_or_octal_numbers_stay_text(tmp_path: Path) -> None:
     text = GOOD + "guests: [007, no]\ncurrency: {own: NO, rates: {on: 2}}\n"
-    rules = _load(tmp_path, text).rules
-    assert rules.guests == ("007", "no")
-    assert rules.currency == "NO" and rules.rates == {"on": 2.0}
+    loaded = _load(tmp_path, text).rules
+    assert loaded.guests == ("007", "no")
+    assert loaded.currency == "NO" and loaded.rates == {"on": 2.0}
     assert yaml.safe_load("guests: [007]") == {"guests": [7]}
 
 
 def test_an_unknown_mapping_names_the_nearest_built_in_one() -> None:
     with pytest.raises(DataError, match='nearest is "shopify"'):
         load_mapping("shopfy")
+
+
+def test_the_mapping_that_the_documentation_shows_loads_and_uses_every_key(tmp_path: Path) -> None:
+    lines = (mapping_module.__doc__ or "").splitlines()
+    start = lines.index(".. code-block:: yaml") + 1
+    block = [line for line in lines[start:] if not line or line.startswith("    ")]
+    text = textwrap.dedent("\n".join(block))
+    loaded = _load(tmp_path, text)
+    shown = yaml.safe_load(text.replace("on:", '"on":'))
+    assert set(shown) == set(rules.TOP_KEYS)
+    assert set(shown["tables"]["orders"]) == set(rules.TABLE_KEYS)
+    assert {key for part in shown["read"].values() for key in part} == set(rules.READ_KEYS)
+    assert loaded.tables["orders"].columns["amount"].candidates == ("Quantity * Price",)
