@@ -109,7 +109,7 @@ def _plain(column: Column, counts: Counts) -> ColumnReading:
 def _written_counts(column: Column) -> dict[str, str]:
     clean = column.clean
     digits = number_in(clean)
-    point, comma = (f"regexp_full_match({digits}, {literal(style)})" for style in _STYLES.values())
+    point, comma = (holds(_value(column, sign)) for sign in _STYLES)
     currency = f"regexp_extract({_ascii(clean)}, {literal('(?i)' + _CURRENCY)})"
     trailing = literal(rf"^\(|{_TRAILING}")
     asked = {
@@ -175,7 +175,8 @@ def _value(column: Column, sign: str) -> str:
     plain = f"replace({plain}, ',', '')" if sign == "." else f"replace(replace({plain}, '.', ''), ',', '.')"
     negative = f"regexp_matches({_ascii(column.clean)}, {literal(_NEGATIVE)})"
     signed = f"CASE WHEN {negative} THEN -1 ELSE 1 END * TRY_CAST({plain} AS DOUBLE)"
-    written = f"CASE WHEN regexp_full_match({digits}, {literal(_STYLES[sign])}) THEN {signed} END"
+    fits = f"regexp_full_match({digits}, {literal(_STYLES[sign])}) AND isfinite(TRY_CAST({plain} AS DOUBLE))"
+    written = f"CASE WHEN {fits} THEN {signed} END"
     if sign == ",":
         return written
     fast = _plain_value(column.cell)
