@@ -29,7 +29,6 @@ REQUIREMENTS = (
     "mlflow",
     "numpy",
     "pandas",
-    "pandera",
     "pyarrow",
     "pyyaml",
     "safetensors",
@@ -40,7 +39,7 @@ REQUIREMENTS = (
     "tqdm",
     "transformers",
 )
-EXTRAS = {"ibis-framework": "[duckdb]", "pandera": "[pandas]"}
+EXTRAS = {"ibis-framework": "[duckdb]"}
 LIBRARY = runs.ROOT / "purchasing_power"
 
 

@@ -150,7 +150,7 @@ def execute(
     Bad input ends with exit code 2 and one message without a traceback; the run is then FAILED.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
-    for noisy in ("mlflow", "alembic", "httpx", "pandera"):
+    for noisy in ("mlflow", "alembic", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     chosen = parse(options, argv, name)
     runs.prepare()

@@ -15,7 +15,7 @@ from purchasing_power.serving import rules
 from purchasing_power.serving.forms import LISTS, PROFILE
 from purchasing_power.serving.rows import RequestColumns, Rows, rows_of_frame
 from purchasing_power.serving.rules import Faults, Limits, RequestError, json_type
-from purchasing_power.shop.records import column_types, read_records
+from purchasing_power.shop.records import MONEY, column_types, read_records
 from purchasing_power.snapshot.build import BLOCKS, features
 from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, USER, UserTableMeta
 
@@ -79,7 +79,8 @@ def read_tables(sent: list[Any], meta: UserTableMeta, limits: Limits) -> tuple[d
             "Leave it out."
         )
     lines["products"] = _products(lines["orders"])
-    tables = {name: _table(name, lines[name]) for name in sorted(trained_on - {"users"})}
+    amounts = meta.spend_outcome is not None
+    tables = {name: _table(name, lines[name], amounts) for name in sorted(trained_on - {"users"})}
     if meta.settings.get("amounts", True) and tables["orders"]["amount"].isna().any():
         raise RequestError(
             "orders: amount is missing in some lines; the model was trained on amounts. Send it in each."
@@ -143,15 +144,17 @@ def _products(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"product_id": product, **described} for product, described in products.items()]
 
 
-def _table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """A table of contract types."""
+def _table(name: str, rows: list[dict[str, Any]], amounts: bool = True) -> pd.DataFrame:
+    """A table of contract types; without ``amounts`` orders have no money, as in the shop that was trained on."""
     types = column_types(name)
+    if name == "orders" and not amounts:
+        types = {column: kind for column, kind in types.items() if column not in MONEY}
     if not rows:
         return pd.DataFrame({column: pd.Series(dtype=kind) for column, kind in types.items()})
     if any(isinstance(value, list | dict) for row in rows for value in row.values()):
         raise RequestError(f"{name}: an entry holds a list or an object; texts, numbers and null are allowed.")
     try:
-        frame, reasons = read_records(name, pd.DataFrame(rows))
+        frame, reasons = read_records(name, pd.DataFrame(rows), amounts)
     except OverflowError:
         raise RequestError(f"{name}: a number is too large. Correct it.") from None
     except DataError as error:
@@ -159,7 +162,7 @@ def _table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
     if reasons:
         raise RequestError(f"{name}: some entries break a rule: {'; '.join(reasons)}. Correct them.")
     absent = {column: kind for column, kind in types.items() if column not in frame}
-    return frame.reindex(columns=[*frame, *absent]).astype(absent)
+    return frame.reindex(columns=[*frame, *absent]).astype(absent)[list(types)]
 
 
 def _profiles(sent: list[Any], meta: UserTableMeta) -> pd.DataFrame:

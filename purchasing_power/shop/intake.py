@@ -182,7 +182,10 @@ def _read(
     refuse_all_bad(connection, typed)
     if name in KEYS and name != "orders":
         typed = repeated_keys(connection, typed, KEYS[name])
-    notes = [*source.notes, *(f"{name}.{note}" for reading in readings.values() for note in reading.notes)]
+    told = {at: reading.notes for at, reading in readings.items()}
+    # Cells of the contract's columns that cannot be read are faults of their rows, and told as such.
+    told |= {at: tuple(note for note in told[at] if not note.endswith("and are missing")) for at in found.values()}
+    notes = [*source.notes, *(f"{name}.{note}" for texts in told.values() for note in texts)]
     if name not in OPEN_TABLES:
         notes += [f"{name}.{column} is not in the contract: left out" for column in extras]
     return ReadTable(typed, readings, tuple(notes))

@@ -37,7 +37,6 @@ class OrderLines:
     added_up: int = 0
     returned: int = 0
     both: int = 0
-    guests: int = 0
     rates: dict[str, float] = field(default_factory=dict)
     money: tuple[Money, ...] = ()
     notes: tuple[str, ...] = ()
@@ -272,21 +271,18 @@ def _figures(connection: duckdb.DuckDBPyConnection, lines: OrderLines, rules: Or
             f"returns, {sum(lines.left_out.values()):,} left out); users are what is predicted. Name the column that "
             "identifies the customer, or correct the status words, in a mapping file."
         )
-    added, of_guests = _added_up(connection)
+    added = _added_up(connection)
     rates = {name.upper(): rate for name, rate in rules.rates.items()}
     lines = replace(lines, added_up=added, returned=returned, both=both, rates=rates)
-    lines = replace(lines, guests=guests - of_guests)
     return replace(lines, money=_money(connection, lines, own))
 
 
-def _added_up(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
-    """Lines that go into another one: all of them, and those of guests."""
+def _added_up(connection: duckdb.DuckDBPyConnection) -> int:
     group = "user_id, order_id, product_id, ordered_at::DATE"
     repeated = f"FROM {LINES} WHERE role IN ({BOUGHT}, {BOTH}) AND {_key()} IN (SELECT key FROM repeated_keys)"
-    groups = f"SELECT count(*) - 1 AS n, user_id IS NULL AS guest {repeated} GROUP BY {group}"
-    query = f"SELECT coalesce(sum(n), 0), coalesce(sum(n) FILTER (guest), 0) FROM ({groups})"
-    ((added, of_guests),) = connection.execute(query).fetchall()
-    return int(added), int(of_guests)
+    query = f"SELECT count(*), coalesce(sum(n), 0) FROM (SELECT count(*) AS n {repeated} GROUP BY {group})"
+    ((groups, rows),) = connection.execute(query).fetchall()
+    return int(rows) - int(groups)
 
 
 def _money(connection: duckdb.DuckDBPyConnection, lines: OrderLines, own: str) -> tuple[Money, ...]:

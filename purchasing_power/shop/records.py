@@ -16,6 +16,7 @@ _READERS = {"id": as_text, "text": as_text, "number": as_numbers, "money": as_nu
 _OF_EXPORTS = ("status", "currency")
 # Without them a line is no order line; a file may lack them, and the intake then fills them in.
 _NEEDED = {"orders": ("order_id", "product_id", "quantity"), "returns": ("user_id",)}
+MONEY = ("amount", "discount", "coupon_discount")
 
 
 def column_types(name: str) -> dict[str, str]:
@@ -23,10 +24,10 @@ def column_types(name: str) -> dict[str, str]:
     return {column: TYPES[rule.kind] for column, rule in TABLES[name].items() if column not in _OF_EXPORTS}
 
 
-def read_records(name: str, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def read_records(name: str, raw: pd.DataFrame, amounts: bool = True) -> tuple[pd.DataFrame, list[str]]:
     """Rows with the contract's types, and the rules that some of them break, such as ``amount is below 0``.
 
-    Order lines of one product in one order are added up, as the intake does.
+    Order lines of one product in one order are added up, as the intake does; ``amounts`` tells whether they need one.
 
     Raises
     ------
@@ -34,13 +35,14 @@ def read_records(name: str, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]
         If a column that is needed is missing.
     """
     rules = TABLES[name]
-    needed = [column for column, rule in rules.items() if rule.needed or column in _NEEDED.get(name, ())]
+    needs = (*_NEEDED.get(name, ()), *(("amount",) if name == "orders" and amounts else ()))
+    needed = [column for column, rule in rules.items() if rule.needed or column in needs]
     missing = [column for column in needed if column not in raw]
     if missing:
         raise DataError(f"{name}: {', '.join(missing)} is missing; needed are {', '.join(needed)}. Send it.")
     columns, reasons = {}, []
     for column in (column for column in rules if column in raw):
-        values, wrong = _read(name, column, rules[column], raw[column])
+        values, wrong = _read(rules[column], raw[column], column in needed)
         columns[column] = values
         reasons += [f"{column} {rule}" for rule, broken in wrong.items() if broken.any()]
     frame = pd.DataFrame(columns)
@@ -53,11 +55,11 @@ def read_records(name: str, raw: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]
     return frame, reasons
 
 
-def _read(name: str, column: str, rule: Column, raw: pd.Series) -> tuple[pd.Series, dict[str, pd.Series]]:
+def _read(rule: Column, raw: pd.Series, needed: bool) -> tuple[pd.Series, dict[str, pd.Series]]:
     values = _READERS[rule.kind](raw)
     unread = values.isna() & raw.notna() if rule.kind in _UNREAD else pd.Series(False, index=raw.index)
     wrong = {_UNREAD.get(rule.kind, ""): unread}
-    if rule.filled or column == "user_id" or column in _NEEDED.get(name, ()):
+    if needed:
         wrong["is missing"] = values.isna() & ~unread
     if rule.kind == "time":
         wrong["is before 1970"] = values < EARLIEST

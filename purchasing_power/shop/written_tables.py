@@ -51,8 +51,10 @@ def write_orders(
     columns = [_line_column(name, lines) for name in lines.columns]
     query = f"SELECT {', '.join(columns)} {_with_users(bought_sql(lines))} ORDER BY {ROW}"
     kept = _copy(connection, query, draft / "orders.parquet")
-    moved = {name: getattr(lines, name) for name in ("left_out", "added_up", "returned", "guests")}
-    return Written(replace(_table_report(typed, readings, kept, faults), **moved))
+    moved = {name: getattr(lines, name) for name in ("left_out", "added_up", "returned")}
+    query = f"SELECT count(*) FROM read_parquet({literal(str(draft / 'orders.parquet'))}) WHERE user_id IS NULL"
+    ((guests,),) = connection.execute(query).fetchall()
+    return Written(replace(_table_report(typed, readings, kept, faults), **moved, guests=guests))
 
 
 def write_returns(
@@ -156,6 +158,7 @@ def write_other(
     else:
         rows = _copy(connection, query, draft / f"{name}.parquet")
     faults = _quarantine(connection, typed, readings, draft, left)
+    notes, warnings = (tuple(f"{name}.{text}" for text in texts) for texts in (notes, warnings))
     return Written(_table_report(typed, readings, rows, faults), notes, warnings)
 
 

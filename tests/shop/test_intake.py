@@ -86,7 +86,7 @@ def test_a_row_with_two_faults_is_one_row_with_both_reasons(tmp_path: Path) -> N
 _BROKEN = st.sampled_from(["", "-1", "abc", "inf", "nan", "1e9", "2024-01-01", "2999-01-01", "now", "a", "😀", " "])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cells=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 5), _BROKEN), max_size=12))
 def test_rows_kept_and_rows_quarantined_add_up_to_rows_read(tmp_path: Path, cells: list[tuple[int, int, str]]) -> None:
     numbers = {"order_id": [str(n) for n in range(12)], "user_id": ["ann"] * 12}
@@ -106,8 +106,8 @@ def test_rows_kept_and_rows_quarantined_add_up_to_rows_read(tmp_path: Path, cell
 
 
 def test_every_bad_row_is_kept_as_it_was_read(tmp_path: Path) -> None:
-    _, target = _run(tmp_path, orders=_orders(amount=["10", "12,50 €", "30", "40"]))
-    assert _quarantine(target).loc[0, ["order_id", "amount"]].tolist() == ["2", "12,50 €"]
+    _, target = _run(tmp_path, orders=_orders(amount=["10", "12,50 oder 13", "30", "40"]))
+    assert _quarantine(target).loc[0, ["order_id", "amount"]].tolist() == ["2", "12,50 oder 13"]
 
 
 def test_ids_are_pseudonyms_in_every_table_and_in_quarantine(tmp_path: Path) -> None:
