@@ -23,7 +23,7 @@ ELSEWHERE = {
     # main trains purchase models (the message names another registered model as well) and leaves retraining to monitor.
     "main": {"kind", "retrain"},
     # retrain takes these from the version in production, or from the tables that it is given.
-    "retrain": {"step", "horizon", "first_cutoff", "encoder", "runtime", "task", "label", "max_amount"},
+    "retrain": {"step", "horizon", "first_cutoff", "encoder", "runtime", "task", "label", "max_amount", "population"},
 }
 VERB = r"(?:[Ss]et|[Rr]aise|[Ll]ower|[Gg]ive|[Mm]ove|[Uu]se|[Tt]ake|[Cc]hange|[Cc]hoose|[Ll]engthen|[Ss]horten|[Nn]ame)"
 KIND = r"(?:(?:the|a|an|another|parameters?|smaller|larger|longer|shorter|earlier|later|higher|lower) )*"

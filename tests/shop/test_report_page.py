@@ -11,7 +11,7 @@ import pytest
 
 from purchasing_power.pages.page import LANGUAGES
 from purchasing_power.shop.report import ColumnReport, IntakeReport, KeyMatch, Money, OrderFigures, TableReport
-from purchasing_power.shop.report_page import gaps, headline, intake_page
+from purchasing_power.shop.report_page import bulk, gaps, headline, intake_page
 from purchasing_power.shop.report_words import CHINESE, ENGLISH, WORDS
 
 ODD = "<b>a & b</b>"
@@ -27,7 +27,10 @@ ORDERS = TableReport(
     guests=150,
     reasons={"ordered_at is not a time": 40, "amount is above 1,000,000": 6},
     first_rows={"ordered_at is not a time": 1_077, "amount is above 1,000,000": 9},
-    columns=(ColumnReport("amount", "number", "numbers with a decimal comma", missing=11, unread=2_469),),
+    columns=(
+        ColumnReport("amount", "number", "numbers with a decimal comma", missing=11, unread=2_469),
+        ColumnReport("store_id", "id", "some new way"),
+    ),
 )
 REPORT = IntakeReport(
     tables={"orders": ORDERS, "products": TableReport("products.csv", read=50, kept=50)},
@@ -60,7 +63,7 @@ def test_the_numbers_on_the_page_are_those_of_the_report(language: str) -> None:
         "GBP 1,000.00 500.00 500.00 1.2",
         "2,501,200.25 100,600.00 2,400,600.25",
         "orders.product_id → products.product_id pad the ids 50 98.0 % 49 25.0 % 3,000 / 12,000",
-        "numbers with a decimal comma 11 <0.1 % 2,469 20.0 %",
+        " 11 <0.1 % 2,469 20.0 %",
         "orders 40 1,077",
         "orders 6 9",
     ):
@@ -81,7 +84,9 @@ def test_every_language_has_every_section_and_a_section_without_matter_is_not_th
     places = [whole.index(f" {words[name]} ") for name in named]
     assert places == sorted(places) and "{" not in whole
     assert sections(intake_page(REPORT, "Shop", language)) == 7
-    assert sections(intake_page(FLAT, "File", language)) == 1
+    flat = intake_page(replace(FLAT, notes=("delimiter found",)), "File", language)
+    assert sections(flat) == 2 and words["rows_aside_flat"] in flat and words["notes_aside_flat"] in flat
+    assert words["rows_aside"] not in flat and words["notes_aside"] not in flat
 
 
 def test_both_languages_have_the_same_words_with_the_same_figures() -> None:
@@ -96,7 +101,8 @@ def test_chinese_names_reasons_and_kinds_and_leaves_what_it_does_not_know() -> N
         "ordered_at 不是时间",
         "amount 大于 1,000,000",
         "状态 cancelled",
-        "数值: numbers with a decimal comma",
+        "数值：小数点为逗号",
+        "some new way",
     ):
         assert chinese in text
 
@@ -111,6 +117,24 @@ def test_a_gap_is_a_run_of_weeks_without_an_order_and_the_longest_comes_first() 
     assert gaps(WEEKS) == [(date(2024, 1, 8), 2), (date(2024, 1, 29), 1)]
     text = words_of(intake_page(REPORT, "Shop", "en"))
     assert "No order in 2 weeks, those from 2024-01-08 to 2024-01-21. No order in the week from 2024-01-29." in text
+
+
+def test_isolated_weeks_are_named_and_left_out_of_the_picture() -> None:
+    early, late = date(2004, 5, 10), date(2026, 1, 5)
+    empty = [(early + timedelta(weeks=week), 0) for week in range(1, (WEEKS[0][0] - early).days // 7)]
+    after = [(WEEKS[-1][0] + timedelta(weeks=week), 0) for week in range(1, (late - WEEKS[-1][0]).days // 7)]
+    weeks = ((early, 1), *empty, *((monday, 100 * orders) for monday, orders in WEEKS), *after, (late, 2))
+    assert bulk(weeks) == tuple((monday, 100 * orders) for monday, orders in WEEKS)
+    assert bulk(WEEKS) == WEEKS
+    assert REPORT.orders is not None
+    text = words_of(intake_page(replace(REPORT, orders=replace(REPORT.orders, weeks=weeks)), "Shop", "en"))
+    assert "3 orders lie far from the others, in the weeks from 2004-05-10, 2026-01-05, and are not drawn" in text
+    assert "No order in 2 weeks, those from 2024-01-08 to 2024-01-21." in text and "1,02" not in text
+
+
+def test_a_shop_that_pauses_for_half_a_year_is_drawn_whole() -> None:
+    weeks = tuple((date(2024, 1, 1) + timedelta(weeks=week), 0 if 10 <= week < 40 else 5) for week in range(60))
+    assert bulk(weeks) == weeks
 
 
 def test_a_share_is_0_or_100_percent_only_where_it_is() -> None:
