@@ -11,6 +11,7 @@ from pathlib import Path
 import mlflow
 from mlflow.entities.model_registry import ModelVersion
 
+from purchasing_power.errors import DataError
 from purchasing_power.snapshot.target_choice import LABEL
 from tracking import registry, runs
 from tracking.chain import check_steps, run_steps

@@ -92,14 +92,14 @@ def flat_report(name: str, table: UserTable, quarantine: pd.DataFrame) -> Intake
         )
         for column, kind in kinds.items()
     ]
-    reasons = quarantine["reason"].groupby(quarantine["reason"], sort=False).size() if len(quarantine) else {}
+    reasons = quarantine["reason"].value_counts(sort=False).to_dict() if len(quarantine) else {}
     rows = TableReport(
         source=name,
         read=len(frame) + len(quarantine),
         kept=len(frame),
         quarantined=len(quarantine),
-        reasons={str(reason): int(count) for reason, count in dict(reasons).items()},
-        first_rows={reason: int(quarantine["row"][quarantine["reason"] == reason].min()) for reason in dict(reasons)},
+        reasons={str(reason): int(count) for reason, count in reasons.items()},
+        first_rows={str(reason): int(quarantine["row"][quarantine["reason"] == reason].min()) for reason in reasons},
         columns=tuple(columns),
     )
     warnings = (*settings.get("leaks", ()), *settings.get("privacy", ()))
