@@ -87,7 +87,7 @@ def read_number(column: Column) -> Way:
     special = counts["grouped"] if sign == "." else counts["present"]
     kind = "number" if counts["present"] else "empty"
     return ColumnReading(
-        kind, _value(column, sign), _present(column, unread, sign), _HOW[sign] if special else "",
+        kind, _value(column, sign), holds(column.clean), _HOW[sign] if special else "",
         counts["present"], unread, tuple(notes),
     )  # fmt: skip
 
@@ -215,10 +215,6 @@ def _value(column: Column, sign: str) -> str:
     written = f"CASE WHEN {usually} THEN {usual} ELSE {written} END"
     fast = _plain_value(column.cell)
     return f"CASE WHEN isfinite({fast}) AND NOT contains({column.cell}, '_') THEN {fast} ELSE {written} END"
-
-
-def _present(column: Column, unread: int, sign: str) -> str:
-    return holds(column.clean) if unread else holds(_value(column, sign))
 
 
 def _typed(column: Column) -> Way:
