@@ -118,6 +118,7 @@ def open_files(export: Export, patterns: tuple[str, ...], path: str, read: dict[
             "Correct the name, or add the file."
         )
     paths = list(dict.fromkeys(part for pattern in patterns for part in export.find(pattern)))
+    _refuse_copies(paths, path)
     sources = [_open(export, part, read, work) for part in paths]
     source = sources[0] if len(sources) == 1 else _stacked(sources, path, work)
     stems = {_stem(part) for part in paths}
@@ -129,6 +130,16 @@ def open_files(export: Export, patterns: tuple[str, ...], path: str, read: dict[
         tuple(source.columns),
         source.notes,
     )
+
+
+def _refuse_copies(paths: list[Path], where: str) -> None:
+    stems = [_stem(path) for path in paths]
+    twice = [path.name for path in paths if stems.count(_stem(path)) > 1]
+    if twice:
+        raise DataError(
+            f"mapping: {where}: {' and '.join(twice)} differ by their ending alone, and both would be read; the "
+            "rows of one would count twice. Remove one, or name the file with its ending."
+        )
 
 
 def _open(export: Export, path: Path, read: dict[str, Any], work: Workplace) -> Source:

@@ -245,6 +245,38 @@ tables:
         + JOINED_COLUMNS.replace("AMOUNT", "qty * price"),
         Figures(rows=2, orders=2, users=2, gross=15.0, net=15.0),
     ),
+    # 2 * 1,250.50 + 3 * 0.75 + 0.25; the third invoice is a trial, told by its number; customer 0 is nobody.
+    "ids above 2^53 and decimal commas within expressions": Export(
+        {
+            "sales.csv": "Rechnung;Kunde;Preis;Menge;Tag\n53636;9007199254740992;1.250,50;2;31.01.2024\n"
+            "53637;0;0,75;3;01.02.2024\n83638;008;9,99;1;02.02.2024\n53639;9007199254740993;0,25;1;03.02.2024\n"
+        },
+        """
+tables:
+  orders:
+    from: sales.csv
+    where: Rechnung NOT LIKE '8%'
+    columns:
+      user_id: CASE WHEN Kunde = '0' THEN NULL ELSE Kunde END
+      order_id: Rechnung + 1
+      ordered_at: Tag
+      quantity: Menge
+      amount: Preis * Menge
+""",
+        Figures(rows=3, orders=3, users=2, gross=2503.5, net=2503.5),
+    ),
+    # Days since the shop opened, counted from the first of January.
+    "days that are counted": Export(
+        {"sales.csv": "basket,household,day,value\n1,h1,1,5\n2,h2,300,2.5\n3,h1,301,1\n"},
+        """
+tables:
+  orders:
+    from: sales.csv
+    columns:
+      {user_id: household, order_id: basket, ordered_at: "DATE '2023-01-01' + to_days(CAST(day AS INT))", amount: value}
+""",
+        Figures(rows=3, orders=3, users=2, gross=8.5, net=8.5),
+    ),
     # 10 pounds, 100 euros at 0.86, and a pending order that does not count.
     "two currencies and a pending order": Export(
         {
@@ -329,6 +361,11 @@ tables:
         "tables:\n  orders:\n    from: items.csv\n"
         "    columns: {user_id: customer, ordered_at: date, amount: sku * 2}\n",
         ["tables.orders.columns.amount", "sku holds text"],
+    ),
+    "one file in two formats": (
+        {"items.csv": TOTALS, "items.txt": TOTALS},
+        "tables:\n  orders:\n    from: items*\n    columns: {user_id: customer, ordered_at: date}\n",
+        ["tables.orders.from: items.csv and items.txt differ by their ending alone"],
     ),
     "a file that is not there": (
         {"items.csv": TOTALS},
