@@ -14,6 +14,7 @@ from purchasing_power.kinds.case import Evaluated
 from purchasing_power.model.predictions import ranking_score
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.snapshot.target import Target
+from purchasing_power.snapshot.target_choice import ORDERS
 from purchasing_power.snapshot.user_table import CUTOFF, UserTable
 
 NAIVE, PRIOR, RFM = "naive", "prior", "rfm"
@@ -64,6 +65,7 @@ def _figures(title: str, made: Mapping[str, str], evaluated: Evaluated) -> Evalu
         classes=target.classes,
         positive=target.positive,
         naive_name=naive_name(model.meta),
+        unit="orders" if target.name == ORDERS else "currency",
     )
 
 

@@ -23,7 +23,7 @@ def prediction_columns(target: Target, score_levels: tuple[float, ...], outputs:
         score = ranking_score(target, outputs)
         # The likeliest of four is none for nearly everyone: there, each tier is given to the share that it has.
         likeliest = target.name == TIER and target.classes == TIERS
-        tier = outputs.argmax(axis=1) if likeliest else np.searchsorted(score_levels, score)
+        tier = outputs.argmax(axis=1) if likeliest else np.searchsorted(score_levels, tier_score(target, outputs))
         columns |= {"score": score, "tier": np.asarray(tier_names(target), object)[tier]}
     if target.task != "regression":
         columns["predicted"] = np.asarray(target.classes, object)[outputs.argmax(axis=1)]
@@ -41,12 +41,19 @@ def tier_names(target: Target) -> tuple[str, ...]:
     return target.classes if target.name == TIER else TIERS
 
 
-def tier_levels(target: Target, scores: np.ndarray) -> tuple[float, ...]:
-    """Scores at which the next tier begins, from those of the calibration rows, shape (n_rows,).
+def tier_score(target: Target, outputs: np.ndarray) -> np.ndarray:
+    """What tells the tiers of rows, shape (n_rows,): of four the probability of high, else the score."""
+    four = target.name == TIER and target.classes != TIERS
+    return outputs[:, -1] if four else ranking_score(target, outputs)
+
+
+def tier_levels(target: Target, outputs: np.ndarray) -> tuple[float, ...]:
+    """Scores (see :func:`tier_score`) at which the next tier begins, from the outputs of the calibration rows.
 
     Where spend tells the tiers they are its thresholds. Of four tiers each gets the share of the scores that it has
     of the training rows; else middle and high are what lies above the quantiles 0.5 and 0.8.
     """
+    scores = tier_score(target, outputs)
     if target.name == TIER and target.classes != TIERS:
         return tuple(float(one) for one in np.quantile(scores, np.cumsum(target.class_share)[:-1]))
     return target.thresholds or tuple(float(one) for one in np.quantile(scores, TIER_QUANTILES))

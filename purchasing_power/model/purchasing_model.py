@@ -130,14 +130,13 @@ def fit(
     scorer = params.head.fit(params, table.meta, fitted_on)
     raw = scorer.raw(prepare(later, table.meta))
     calibrator = fit_calibrator(raw, target.labels(later), target.task, len(target.classes))
-    scores = ranking_score(target, calibrated(calibrator, raw, target.task))
     return PurchasingModel(
         params=params,
         meta=table.meta,
         target=target,
         scorer=scorer,
         calibrator=calibrator,
-        score_levels=tier_levels(target, scores),
+        score_levels=tier_levels(target, calibrated(calibrator, raw, target.task)),
         training=_training(table, split, settings.seed),
         seen=np.sort(row_keys(table.rows(split.known))),
         typical=typical_values(fitted_on.frame, table.meta),

@@ -45,6 +45,17 @@ def test_a_predicted_spend_of_a_slow_shop_is_not_high_for_all() -> None:
     assert (model.predict(later)["tier"] == "high").mean() < 0.4
 
 
+def test_the_four_tiers_are_the_same_whichever_class_is_scored() -> None:
+    table = sparse(600)
+    parts, params = split(table), model_params(representation="none", head="logistic")
+    high, none = (
+        fit(table, parts, fit_target("tier", table, parts.train, positive), params).predict(table.frame)
+        for positive in ("auto", "none")
+    )
+    assert (high["tier"] == none["tier"]).all()
+    assert (none["score"] == none["probability_none"]).all()
+
+
 CASES = [
     (panel(), "tier", "multiclass"),
     (panel(), "intent", "binary"),
