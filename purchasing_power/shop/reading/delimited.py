@@ -85,7 +85,7 @@ def _stage(
         ragged = RaggedRows(target.with_suffix(".ragged.parquet"), options.rows)
         batches = _batches(body, start, dialect, ragged, block)
         try:
-            numbered = _numbered(batches, ragged, dialect, name, body)
+            numbered = _numbered(batches, ragged, dialect, name, body, start)
             held = write_columns(_ahead(numbered), target, len(dialect.names))
         except pa.ArrowInvalid as error:
             if not ragged.too_many and "straddl" in str(error):
@@ -102,14 +102,14 @@ def _stage(
 
 
 def _numbered(
-    batches: Iterator[pa.RecordBatch], ragged: RaggedRows, dialect: Dialect, name: str, body: Path
+    batches: Iterator[pa.RecordBatch], ragged: RaggedRows, dialect: Dialect, name: str, body: Path, start: int
 ) -> Batches:
     """Batches with the numbers of their rows, after a look at quotes that do not close."""
     last = (0, "")
     for batch in batches:
         numbers = ragged.numbers(len(batch))
         wanted = batch.slice(0, len(numbers))
-        refuse_swallowed_rows(wanted, numbers, dialect, name)
+        start = refuse_swallowed_rows(wanted, numbers, dialect, name, body, start)
         others = _other_than_header(wanted, dialect)
         for number in numbers[~others]:
             ragged.set_aside(int(number), "repeats the header", dialect.format.delimiter.join(dialect.names))

@@ -17,7 +17,7 @@ from purchasing_power.shop.reading.staged import ReadOptions
 NO_DELIMITER = "\x1f"
 DELIMITERS = {",": '","', ";": '";"', "\t": "a tab", "|": '"|"', " ": "blanks", NO_DELIMITER: "nothing"}
 _SEP = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
-_RECORDS = 2000
+_LINES = 4000
 # Quotes are read as quotes unless reading them as text makes clearly more rows fit.
 _BETTER = 0.02
 
@@ -118,7 +118,7 @@ def _choose(body: list[str], stated: str | None, options: ReadOptions, name: str
         if not records:
             continue
         layout = lay_out(records, options)
-        score = layout.fit if layout.width > 1 and not _swallows(body, candidate) else 0.0
+        score = _score(body, records, candidate, layout)
         if layout.width == 1 and layout.names:
             several = several if several[0] else _several(body, candidate)
         if best is None or score > best[0] + (_BETTER if candidate.delimiter == best[1].delimiter else 0):
@@ -135,6 +135,14 @@ def _choose(body: list[str], stated: str | None, options: ReadOptions, name: str
         )
     alone = Format(NO_DELIMITER, best[1].quote)
     return alone, lay_out(_records(body, alone) or [best[2].names], options)
+
+
+def _score(body: list[str], records: Sequence[Sequence[str]], chosen: Format, layout: Layout) -> float:
+    """Share of rows that fit; hardly anything where none does, but header and rows have several fields."""
+    if layout.width < 2 or _swallows(body, chosen):
+        return 0.0
+    several = sum(len(record) > 1 for record in records[1:])
+    return max(layout.fit, 0.001 if several * 2 > len(records) - 1 else 0.0)
 
 
 def _quoted(body: list[str], chosen: Format) -> tuple[int, int]:
@@ -154,7 +162,7 @@ def _swallows(body: list[str], chosen: Format) -> bool:
 
 def _several(body: list[str], chosen: Format) -> tuple[str, int]:
     """Share of rows with the commonest number of fields, and lines before the first; empty where few or one field."""
-    rows = [(lines, len(record)) for lines, record in _rows(body[:_RECORDS], chosen)]
+    rows = [(lines, len(record)) for lines, record in _rows(body[:_LINES], chosen)]
     widths = Counter(width for _, width in rows[1:])
     width, count = widths.most_common(1)[0] if widths else (1, 0)
     if width == 1 or count < 2 or count < 0.9 * widths.total():
@@ -164,13 +172,16 @@ def _several(body: list[str], chosen: Format) -> tuple[str, int]:
 
 
 def _candidates(body: list[str], stated: str | None, options: ReadOptions) -> list[Format]:
-    text = "".join(body[:_RECORDS])
+    text = "".join(body[:_LINES])
     quotes = ['"', ""] if '"' in text else ['"']
     if text.count("'") * 2 > len(body) and '"' not in text:
         quotes = ['"', "'"]
     quotes = [options.quote] if options.quote is not None else quotes
     delimiters = [stated] if stated else [",", ";", "\t", "|"]
     formats = [Format(delimiter, quote) for delimiter in delimiters for quote in quotes]
+    if "'" in text and options.quote is None:
+        single = [Format(delimiter, "'") for delimiter in delimiters]
+        formats = [f for f in single if _encloses(body, f)] + formats
     # A backslash before a quote that ends its field is a character of the field.
     escaped = [Format(f.delimiter, f.quote, "\\") for f in formats if f.quote and _escapes(text, f)]
     padded = [f._replace(padded=True) for f in formats if f.quote and _padded(text, f)]
@@ -179,8 +190,16 @@ def _candidates(body: list[str], stated: str | None, options: ReadOptions) -> li
 
 
 def _escapes(text: str, chosen: Format) -> bool:
-    ends = re.escape(chosen.delimiter) + r"\r\n"
-    return re.search(rf"\\{re.escape(chosen.quote)}[^{ends}]", text) is not None
+    """Whether a backslash stands before quotes within fields, where a doubled quote never does."""
+    quote, ends = re.escape(chosen.quote), re.escape(chosen.delimiter) + r"\r\n"
+    doubled = rf"[^\\{quote}{ends}]{quote}{quote}[^{quote}{ends}]"
+    return bool(re.search(rf"\\{quote}[^{quote}{ends}]", text)) and not re.search(doubled, text)
+
+
+def _encloses(body: list[str], chosen: Format) -> bool:
+    """Whether quotes enclose at least a field of most rows, and hardly ever stand alone."""
+    closed, open_ = _quoted(body, chosen)
+    return closed > 1 and closed * 2 >= len(_records(body, Format(chosen.delimiter, ""))) and open_ * 10 <= closed
 
 
 def _padded(text: str, chosen: Format) -> bool:
@@ -191,7 +210,7 @@ def _padded(text: str, chosen: Format) -> bool:
 
 def _set_by_blanks(body: list[str]) -> bool:
     """Whether runs of blanks cut every row into as many fields, one beyond the first mostly digits."""
-    rows = [line.split() for line in body[:_RECORDS] if line.strip()]
+    rows = [line.split() for line in body[:_LINES] if line.strip()]
     if len({len(row) for row in rows}) != 1 or len(rows[0]) < 2:
         return False
     below = rows[1:] or rows
@@ -218,7 +237,7 @@ def _rows(lines: list[str], chosen: Format) -> Iterator[tuple[int, list[str]]]:
 def _records(lines: list[str], chosen: Format) -> list[list[str]]:
     """Rows of a text's beginning; none where its quotes do not close."""
     try:
-        return [record for _, record in _rows(lines[: 10 * _RECORDS], chosen)]
+        return [record for _, record in _rows(lines[:_LINES], chosen)]
     except csv.Error:
         return []
 
@@ -251,7 +270,7 @@ def lay_out(records: Sequence[Sequence[str]], options: ReadOptions) -> Layout:
 
 
 def _numbered(cells: list[str]) -> bool:
-    return cells in ([str(place + shift) for place in range(len(cells))] for shift in (0, 1))
+    return len(cells) > 1 and cells in ([str(place + shift) for place in range(len(cells))] for shift in (0, 1))
 
 
 _NUMBER = re.compile(r"[-+]?\d[\d.,]*(e[-+]?\d+)?")

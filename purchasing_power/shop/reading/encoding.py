@@ -112,14 +112,14 @@ def _evidence(chunks: Chunks) -> bytes:
 def guess(data: bytes) -> str:
     """The encoding, other than UTF-8, in which most characters of some lines are plausible.
 
-    Chinese is told by characters of GB2312's first level, which hold nearly all of a text; the other East Asian
-    encodings, whose bytes overlap with it, by charset-normalizer; one-byte encodings by letters among letters.
+    Chinese is told by characters of GB2312's first level, which hold nearly all of a text; other East Asian encodings,
+    whose bytes overlap with it, by charset-normalizer; one-byte encodings by letters among letters.
     """
+    if _first_level(data) >= 0.9:
+        return "cp949" if _hangul_alone(data) else "gb18030"
     high = sum(byte >= 0x80 for byte in data)
     in_pairs = sum(len(run) for run in re.findall(rb"[\x80-\xff]{2,}", data))
     east_asian = _library_guess(data, _EAST_ASIAN) if in_pairs * 2 >= high else None
-    if _first_level(data) >= 0.9 and east_asian in (None, "big5", "gb18030"):
-        return "gb18030"
     scores = {name: plausibility(data.decode(name, errors="replace")) for name in _SINGLE_BYTE}
     best = max(scores, key=lambda name: scores[name])
     if east_asian is not None and scores[best] < 0.5:
@@ -127,6 +127,12 @@ def guess(data: bytes) -> str:
     if scores[best] <= 0 and (other := _library_guess(data, None)):
         return other
     return best
+
+
+def _hangul_alone(data: bytes) -> bool:
+    """Whether all of a dozen characters or more are Korean syllables, whose bytes are those of half of the Chinese."""
+    letters = {c for c in data.decode("cp949", errors="replace") if c > "\x7f" and unicodedata.category(c)[0] in "LC"}
+    return len(letters) >= 12 and all("가" <= c <= "힣" for c in letters)
 
 
 def _library_guess(data: bytes, names: tuple[str, ...] | None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import mmap
 import re
 from pathlib import Path
 
@@ -24,26 +25,50 @@ class UnclosedQuote(DataError):
         self.quoted_fields = quoted_fields
 
 
-def refuse_swallowed_rows(batch: pa.RecordBatch, numbers: np.ndarray, dialect: Dialect, file: str) -> None:
-    """Raise where a value holds an odd number of quotes and a line with the delimiters of a whole row.
+def refuse_swallowed_rows(
+    batch: pa.RecordBatch, numbers: np.ndarray, dialect: Dialect, file: str, body: Path, start: int
+) -> int:
+    """Raise where a value goes over whole rows and stands in no pair of quotes.
+
+    Parameters
+    ----------
+    body, start
+        The text and a byte in it before which none of the batch's rows stands.
+
+    Returns
+    -------
+    int
+        Such a byte for the next batch.
 
     Raises
     ------
     DataError
         With the number of the first such row.
     """
-    chosen = dialect.format
+    chosen, found = dialect.format, start
     if not chosen.quote or batch.num_columns < 3:
-        return
+        return start
     like_a_row = _like_a_row(chosen, batch.num_columns)
     for column in batch.columns:
         if not _has_line_break(column):
             continue
-        places = np.flatnonzero(pc.match_substring(column, "\n").fill_null(False).to_numpy(zero_copy_only=False))
-        for place in places:
+        for place in np.flatnonzero(pc.match_substring(column, "\n").fill_null(False).to_numpy(zero_copy_only=False)):
             value = column[int(place)].as_py()
+            # Quotes that a parser read in pairs are even; an odd one may still have been written doubled.
             if value.count(chosen.quote) % 2 and like_a_row.search(value):
-                raise _not_closed(file, int(numbers[place]), dialect, "whole rows")
+                at = _find_quoted(body, value, chosen, start)
+                if at < 0:
+                    raise _not_closed(file, int(numbers[place]), dialect, "whole rows")
+                found = max(found, at)
+    return found
+
+
+def _find_quoted(body: Path, value: str, chosen: Format, start: int) -> int:
+    """Byte of a text, from a start, where a value stands in quotes as a writer writes it; -1 for none."""
+    written = [value.replace(chosen.quote, chosen.quote * 2)]
+    written += [value.replace(chosen.quote, chosen.escape + chosen.quote)] if chosen.escape else []
+    with body.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return max(data.find(f"{chosen.quote}{text}{chosen.quote}".encode(), start) for text in written)
 
 
 def refuse_unclosed_end(

@@ -23,6 +23,18 @@ _JSON = (".jsonl", ".ndjson", ".json")
 _WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _PARQUET = (".parquet", ".pq")
 _ARROW = (".feather", ".arrow")
+_MARKS = {
+    b"PK\x03\x04": "a ZIP archive or workbook",
+    b"\xd0\xcf\x11\xe0": "an old Office file",
+    b"PAR1": "Parquet",
+    b"ARROW1": "an Arrow file",
+    b"SQLite format": "a database",
+    b"%PDF-": "a PDF",
+    b"<html": "a web page",
+    b"<!doctype": "a web page",
+    b"<table": "a web page",
+    b"<?xml": "XML",
+}
 _COMPRESSED = (".gz", ".zst")
 
 
@@ -101,9 +113,23 @@ def _stage(path: Path, scratch: Path, connection: duckdb.DuckDBPyConnection, opt
         return read_arrow(path, scratch, connection, options)
     if ending in _JSON:
         return read_json(path, scratch, options)
-    if ending in _WORKBOOKS:
+    kind = _kind(path)
+    # Exports named .xls are often delimited text.
+    if ending in _WORKBOOKS and kind is not None:
         return read_workbook(path, scratch, options)
+    if kind is not None:
+        raise DataError(
+            f"{path.name}: holds {kind}, no text. Give it the ending of its format (.xlsx, .xls, .parquet), unpack it, "
+            "or export it as CSV."
+        )
     return read_delimited(path, scratch, options)
+
+
+def _kind(path: Path) -> str | None:
+    """What a file is by its first bytes; ``None`` for text, packed or not."""
+    with path.open("rb") as handle:
+        start = handle.read(16).lstrip()
+    return next((kind for mark, kind in _MARKS.items() if start.lower().startswith(mark.lower())), None)
 
 
 def _ending(path: Path) -> str:
