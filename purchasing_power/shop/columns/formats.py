@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from purchasing_power.errors import DataError
 
 # Words for dates that are no strptime format.
-DATE_WORDS = ("day_first", "month_first", "year_first", "excel", "unix_seconds", "unix_milliseconds", "unix_microseconds")
+DATE_ORDERS = ("day_first", "month_first", "year_first")
+DATE_WORDS = (*DATE_ORDERS, "excel", "unix_seconds", "unix_milliseconds", "unix_microseconds")
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Formats:
     decimal
         ``.`` or ``,``: the decimal sign of numbers; the other one separates thousands.
     date
-        A strptime format such as ``%d/%m/%Y %H:%M``, or ``day_first``, ``month_first``, ``year_first``, ``excel`` (serial days),
-        ``unix_seconds``, ``unix_milliseconds``, ``unix_microseconds``.
+        A strptime format such as ``%d/%m/%Y %H:%M``, or ``day_first``, ``month_first``, ``year_first``,
+        ``excel`` (serial days), ``unix_seconds``, ``unix_milliseconds``, ``unix_microseconds``.
     time_zone
         IANA name of the zone of times that state none, such as ``Europe/Berlin``; UTC without it.
     columns

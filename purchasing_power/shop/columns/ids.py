@@ -6,7 +6,8 @@ from collections.abc import Generator
 
 from purchasing_power.shop.columns.cells import (
     EXACT,
-    WHOLE,
+    FLOATS,
+    Asked,
     Column,
     ColumnReading,
     Counts,
@@ -16,20 +17,22 @@ from purchasing_power.shop.columns.cells import (
     of_cells,
 )
 
-_WHOLE_WRITTEN = r"'[+-]?\d+\.0+'"
+_POINTED_NUMBER = r"'[+-]?\d+\.0+'"
+_WHOLE_NUMBER = r"'[+-]?\d+(\.0+)?'"
 _SCIENTIFIC = r"'\d(\.\d+)?[eE]\+\d+'"
-# Ids that need no further look: none of them has blanks, a decimal point, or both upper and lower case.
-ID_FORMS = {"digits": "[0-9]+", "lower": "[0-9a-z_-]+", "upper": "[0-9A-Z_-]+"}
+_POINTED = "whole numbers with a decimal point, read without it"
+# Ids that need no further look: without blanks at the ends, and without both upper and lower case.
+ID_FORMS = {"digits": "[0-9]+", "pointed": r"[0-9]+\.0+", "lower": "[0-9a-z_-]+", "upper": "[0-9A-Z_-]+"}
 
 
 def read_text(column: Column) -> Way:
     """Text without blanks at its ends; blank cells are missing."""
     if not column.is_text:
         return (yield from _typed(column, "text"))
-    counts = yield {"filled": count_if(f"{column.cell} <> ''"), "blank_ended": _blank_ended(column)}
+    counts = yield Asked({"filled": count_if(f"{column.cell} <> ''"), "blank_ended": _blank_ended(column)})
     value = column.trimmed if counts["blank_ended"] else f"NULLIF({column.cell}, '')"
     if counts["blank_ended"]:
-        counts = yield {"filled": f"count({value})"}
+        counts = yield Asked({"filled": f"count({value})"})
     return ColumnReading("text" if counts["filled"] else "empty", value, holds(value), cells=counts["filled"])
 
 
@@ -38,27 +41,40 @@ def read_id(column: Column) -> Way:
     if not column.is_text:
         return (yield from _typed(column, "id"))
     cell = column.cell
-    form = next((form for name, form in ID_FORMS.items() if column.head.get(name) == column.head["filled"]), None)
-    if column.head["filled"] and form:
-        counts = yield {"filled": count_if(f"{cell} <> ''"), "fits": count_if(f"regexp_full_match({cell}, '{form}')")}
+    name = next((name for name in ID_FORMS if column.head["filled"] and column.head[name] == column.head["filled"]), "")
+    if name:
+        fits = count_if(f"regexp_full_match({cell}, '{ID_FORMS[name]}')")
+        counts = yield Asked({"filled": count_if(f"{cell} <> ''"), "fits": fits})
         if counts["filled"] == counts["fits"]:
-            value = f"NULLIF({cell}, '')"
-            return ColumnReading("id", value, holds(value), cells=counts["filled"])
-    counts = yield {"filled": f"count({column.trimmed})", "blank_ended": _blank_ended(column), **_id_counts(column)}
+            return _uniform(column, name, counts)
+    counts = yield Asked(_id_counts(column))
     value = column.trimmed if counts["blank_ended"] else f"NULLIF({cell}, '')"
-    notes = []
-    if counts["pointed"] and counts["pointed"] == counts["filled"]:
-        value = rf"regexp_replace({value}, '^\+|\.0+$', '', 'g')"
-        notes.append(column.note("whole numbers with a decimal point, read without it"))
+    notes: list[str] = []
+    if counts["pointed"]:
+        more = yield Asked({"whole": count_if(f"regexp_full_match({value}, {_WHOLE_NUMBER})")})
+        if more["whole"] == counts["filled"]:
+            value = rf"regexp_replace({value}, '\.0+$', '')"
+            notes.append(column.note(_POINTED))
     notes += (yield from _case_notes(column, value, counts)) + _scientific_notes(column, counts)
     kind = "id" if counts["filled"] else "empty"
     return ColumnReading(kind, value, holds(value), cells=counts["filled"], notes=tuple(notes))
 
 
+def _uniform(column: Column, name: str, counts: Counts) -> ColumnReading:
+    """Ids that are all of one of the forms."""
+    pointed = name == "pointed"
+    text = f"split_part({column.cell}, '.', 1)" if pointed else column.cell
+    value = f"NULLIF({text}, '')"
+    notes = (column.note(_POINTED),) if pointed else ()
+    return ColumnReading("id", value, holds(value), cells=counts["filled"], notes=notes)
+
+
 def _id_counts(column: Column) -> dict[str, str]:
     text, cell = column.trimmed, column.cell
     return {
-        "pointed": count_if(f"CASE WHEN contains({cell}, '.0') THEN regexp_full_match({text}, {_WHOLE_WRITTEN}) END"),
+        "filled": f"count({text})",
+        "blank_ended": _blank_ended(column),
+        "pointed": count_if(f"CASE WHEN contains({cell}, '.0') THEN regexp_full_match({text}, {_POINTED_NUMBER}) END"),
         "scientific": count_if(f"CASE WHEN contains({cell}, '+') THEN regexp_full_match({text}, {_SCIENTIFIC}) END"),
         "upper": count_if(f"{cell} <> lower({cell})"),
         "lower": count_if(f"{cell} <> upper({cell})"),
@@ -70,11 +86,11 @@ def _blank_ended(column: Column) -> str:
     return count_if(f"{cell} < '!' AND {cell} <> '' OR right({cell}, 1) < '!' OR trim({cell}) <> {cell}")
 
 
-def _case_notes(column: Column, value: str, counts: Counts) -> Generator[dict[str, str], Counts, list[str]]:
+def _case_notes(column: Column, value: str, counts: Counts) -> Generator[Asked, Counts, list[str]]:
     """Count ids that are one but for upper and lower case, where a column has both."""
     if not (counts["upper"] and counts["lower"]):
         return []
-    more = yield {"exact": f"count(DISTINCT {value})", "folded": f"count(DISTINCT lower({value}))"}
+    more = yield Asked({"exact": f"count(DISTINCT {value})", "folded": f"count(DISTINCT lower({value}))"})
     clashes = more["exact"] - more["folded"]
     if not clashes:
         return []
@@ -95,18 +111,15 @@ def _scientific_notes(column: Column, counts: Counts) -> list[str]:
 
 def _typed(column: Column, kind: str) -> Way:
     cell = column.cell
-    if column.is_of((*WHOLE, "UUID", "BOOLEAN", "DATE", "TIME")):
-        counts = yield {"filled": f"count({cell})"}
-        value = f"CAST({cell} AS VARCHAR)"
-    elif column.is_of(("FLOAT", "DOUBLE", "DECIMAL")):
+    if column.is_of((*FLOATS, "DECIMAL")):
         return (yield from _fractions(column, kind))
-    elif column.is_of(("BLOB",)):
-        counts = yield {"filled": f"count({cell})", "decoded": f"count(TRY(decode({cell})))"}
+    if column.is_of(("BLOB",)):
+        counts = yield Asked({"filled": f"count({cell})", "decoded": f"count(TRY(decode({cell})))"})
         text = counts["filled"] == counts["decoded"]
         value = f"NULLIF(trim(decode({cell})), '')" if text else f"lower(hex({cell}))"
     else:
+        counts = yield Asked({"filled": f"count({cell})"})
         value = f"CAST({cell} AS VARCHAR)"
-        counts = yield {"filled": f"count({cell})"}
     return ColumnReading(kind if counts["filled"] else "empty", value, holds(value), cells=counts["filled"])
 
 
@@ -115,11 +128,9 @@ def _fractions(column: Column, kind: str) -> Way:
     cell = column.cell
     number = cell if column.is_of(("DECIMAL",)) else f"CASE WHEN NOT isnan({cell}) THEN {cell} END"
     whole = f"TRY_CAST({number} AS HUGEINT)"
-    counts = yield {
-        "filled": f"count({number})",
-        "whole": count_if(f"{whole} = {number}"),
-        "largest": f"max(abs({whole}))",
-    }
+    counts = yield Asked(
+        {"filled": f"count({number})", "whole": count_if(f"{whole} = {number}"), "largest": f"max(abs({whole}))"}
+    )
     value = f"CAST({number} AS VARCHAR)"
     notes: tuple[str, ...] = ()
     if counts["whole"] == counts["filled"]:
