@@ -291,6 +291,8 @@ class Purchase(Kind):
     def matures(self, table: UserTable, latest: pd.Timestamp | None = None) -> str:
         """When the horizon after the newest cutoff is over."""
         if table.meta.kind == "flat":
+            if table.meta.label is None:
+                return "the file has no label."
             return "every row with a label was used in training or promotion."
         over = table.frame[CUTOFF].max() if latest is None else latest
         over += pd.Timedelta(days=int(table.meta.horizon_days or 0))

@@ -13,6 +13,8 @@ import pandas as pd
 LOOKED_AT = 2_000
 SHARE = 0.8
 FEWEST_NUMBERS = 5
+# Numbers of so many digits are none of a phone, a card or an account.
+TOO_LARGE = 1e18
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]{2,}")
 _PHONE = re.compile(r"\+?[\d\s().\-/]{6,24}")
@@ -187,7 +189,7 @@ def _distinct(values: pd.Series) -> list[str]:
     """Some distinct cells as text, spread over the column."""
     found = values.dropna()
     if pd.api.types.is_float_dtype(found.dtype):
-        if not len(found) or (found % 1 != 0).any():
+        if not len(found) or (found % 1 != 0).any() or found.abs().max() >= TOO_LARGE:
             return []
         found = found.astype("int64")
     cells = found.drop_duplicates()

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from purchasing_power.errors import DataError
+from purchasing_power.kinds.purchase import KIND
 from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import fit
 from purchasing_power.model.splits import known_outcomes, split
@@ -48,6 +49,6 @@ def test_new_customers_are_scored_as_they_would_be_with_a_label(tmp_path: Path) 
     assert quarantine.empty and len(new.frame) == 3
     assert model.predict(new.frame)["score"].tolist() == pytest.approx(expected["score"].tolist())
     assert len(current_rows(model, new, None, 0).frame) == 3
-    assert len(known_outcomes(new)) == 0
+    assert len(known_outcomes(new)) == 0 and KIND.matures(new) == "the file has no label."
     with pytest.raises(DataError, match=r"has no label, only the features plan, income, city.*-P label=COLUMN"):
         split(new)

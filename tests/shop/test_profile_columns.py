@@ -82,6 +82,7 @@ def test_personal_data_is_left_out_and_told_without_a_value(name: str, values: A
         ("paid", RNG.permutation(ROWS) * 2.0, "number"),
         ("grid", RNG.permutation(ROWS) * 5.0, "number"),
         ("last_login", ["web", "app"] * 20, "text"),
+        ("huge", [1e300, 2.0] * 20, "number"),
         ("salary", RNG.permutation(ROWS) * 1000.0, "number"),
         ("name", ["red shoe", "blue shoe"] * 20, "text"),
         ("product_name", PEOPLE[:20] * 2, "text"),
