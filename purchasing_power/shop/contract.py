@@ -18,7 +18,6 @@ KEYS: dict[str, tuple[str, ...]] = {
 }
 USER_COLUMNS: dict[str, tuple[str, ...]] = {
     "orders": ("user_id",),
-    "returns": ("user_id",),
     "products": (),
     "events": ("user_id",),
     "texts": ("user_id",),
@@ -30,7 +29,6 @@ USER_COLUMNS: dict[str, tuple[str, ...]] = {
 }
 TIMES: dict[str, tuple[str, ...]] = {
     "orders": ("ordered_at",),
-    "returns": ("returned_at",),
     "products": (),
     "events": ("occurred_at",),
     "texts": ("written_at",),

@@ -12,10 +12,9 @@ from zipfile import ZipFile
 import duckdb
 import pandas as pd
 
-from purchasing_power.shop.columns.column_reading import read_columns
-from purchasing_power.shop.contract import TABLES
 from purchasing_power.shop.intake import ingest
 from purchasing_power.shop.mapping.mapping import MappedShop, apply_mapping, load_mapping
+from purchasing_power.shop.report import IntakeReport
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -60,40 +59,6 @@ def mapped(export: Export, folder: Path, connection: duckdb.DuckDBPyConnection) 
     source, mapping = export.write(folder)
     (folder / "scratch").mkdir()
     return apply_mapping(load_mapping(mapping), source, folder / "scratch", connection)
-
-
-def rows_of(shop: MappedShop, table: str, connection: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:
-    """Rows of a mapped table, as its columns are read, in the order of the file."""
-    source = shop.sources[table]
-    kinds = {name: spec.kind if spec.kind != "money" else "number" for name, spec in TABLES[table].items()}
-    wanted = {name: kinds.get(name, "open") for name in source.columns}
-    readings = read_columns(connection, source, wanted, shop.formats[table])
-    values = ", ".join(readings[name].value for name in wanted)
-    rows = connection.execute(f"SELECT {values} FROM {source.relation} ORDER BY __row").fetchall()
-    return [dict(zip(wanted, row, strict=True)) for row in rows]
-
-
-def figures(shop: MappedShop, rows: Callable[[str], list[dict[str, object]]]) -> Figures:
-    """What the mapped sources of an export come to, by the rules of the mapping."""
-    rules, lines = shop.rules, rows("orders")
-    bought, gross, back = [], 0.0, 0.0
-    for line in lines:
-        status = str(line.get("status") or "").lower()
-        if status in rules.left_out:
-            continue
-        rate = rules.rates.get(str(line.get("currency")), 1.0)
-        amount = float(line.get("amount") or 0.0) * rate  # type: ignore[arg-type]
-        if amount < 0 or float(line.get("quantity") or 0.0) < 0:  # type: ignore[arg-type]
-            back += abs(amount)
-            continue
-        bought.append(line)
-        gross += amount
-        back += amount if status in rules.returned else 0.0
-    if "returns" in shop.sources:
-        back += sum(abs(float(line["amount"])) for line in rows("returns"))  # type: ignore[arg-type]
-    users = {line["user_id"] for line in bought} - {None, *rules.guests}
-    orders = {line.get("order_id", (line["user_id"], line["ordered_at"])) for line in bought}
-    return Figures(shop.sources["orders"].rows, len(orders), len(users), round(gross, 6), round(gross - back, 6))
 
 
 def workbook(sheets: dict[str, list[list[object]]]) -> Callable[[Path], None]:
@@ -144,18 +109,37 @@ def _cell(value: object) -> str:
     return f'<c t="inlineStr"><is><t>{escape(str(value))}</t></is></c>'
 
 
-def ingested(export: Export, folder: Path) -> Figures:
-    """What the intake of an export comes to, by its report and the tables that it writes."""
+@dataclass(frozen=True)
+class Intake:
+    """An intake of an export: what it says, and the folder of tables that it wrote."""
+
+    report: IntakeReport
+    folder: Path
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table as it was written."""
+        return pd.read_parquet(self.folder / f"{name}.parquet")
+
+    def figures(self) -> Figures:
+        """What the export comes to, by the report and the tables."""
+        orders = self.table("orders")
+        ids = "order_id" if "order_id" in orders else ["user_id", "ordered_at"]
+        money = [(part.gross * part.rate, part.net * part.rate) for part in self.report.money]
+        return Figures(
+            self.report.tables["orders"].read,
+            len(orders[ids].drop_duplicates()),
+            orders["user_id"].nunique(),
+            round(sum(gross for gross, _ in money), 6),
+            round(sum(net for _, net in money), 6),
+        )
+
+    def rows(self) -> dict[str, int]:
+        """Rows of the other tables, as they were read; returns that stood among the orders count too."""
+        return {name: part.read for name, part in self.report.tables.items() if name != "orders" and part.read}
+
+
+def ingested(export: Export, folder: Path) -> Intake:
+    """An intake of an export by its mapping."""
     source, mapping = export.write(folder)
-    report = ingest(source, folder / "target", key=b"a key of some length", now=NOW, mapping=mapping)
-    orders = pd.read_parquet(folder / "target" / "orders.parquet")
-    known = orders[orders["user_id"].notna()]
-    ids = "order_id" if "order_id" in orders else ["user_id", "ordered_at"]
-    money = [(part.gross * part.rate, part.net * part.rate) for part in report.money]
-    return Figures(
-        report.tables["orders"].read,
-        len(orders[ids].drop_duplicates()),
-        known["user_id"].nunique(),
-        round(sum(gross for gross, _ in money), 6),
-        round(sum(net for _, net in money), 6),
-    )
+    target = folder / "target"
+    return Intake(ingest(source, target, key=b"a key of some length", now=NOW, mapping=mapping), target)

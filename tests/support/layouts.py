@@ -97,7 +97,7 @@ EXPORTS = {
         {"OnlineRetail.csv": ",".join(UCI_HEAD) + "\n" + UCI_LINES},
         "uci_online_retail",
         Figures(rows=5, orders=3, users=2, gross=43.69, net=41.14),
-        {"products": 2, "users": 2},
+        {"returns": 1, "products": 2, "users": 2},
     ),
     # 12 * 6.95 + 2.10 on the first sheet, 3 * 1.25 on the second.
     "uci_online_retail_ii": Export(
@@ -119,7 +119,7 @@ EXPORTS = {
         },
         "uci_online_retail_ii",
         Figures(rows=4, orders=2, users=2, gross=89.25, net=88.0),
-        {"products": 3, "users": 2},
+        {"returns": 1, "products": 3, "users": 2},
     ),
     # 46.80 + 25 + 8, of which 10 + 8 came back.
     "shopify": Export(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -10,6 +11,15 @@ import pyarrow as pa
 
 from purchasing_power.shop.columns.column_reading import ColumnReading, Formats, read_columns
 from purchasing_power.shop.reading.source import ROW, Source
+
+
+@cache
+def _connection() -> duckdb.DuckDBPyConnection:
+    """One connection for all: opening one takes longer than reading a few cells."""
+    connection = duckdb.connect()
+    # No reading may lean on the zone of the machine.
+    connection.execute("SET TimeZone = 'America/New_York'")
+    return connection
 
 
 def source_of(connection: duckdb.DuckDBPyConnection, table: pa.Table, name: str = "cells") -> Source:
@@ -24,13 +34,11 @@ def read_cells(
     cells: Sequence[Any], wanted: str, dtype: pa.DataType | None = None, **formats: Any
 ) -> tuple[ColumnReading, list[Any]]:
     """The reading of a column named ``x``, text where no type is given, and its values in order."""
-    with duckdb.connect() as connection:
-        # No reading may lean on the zone of the machine.
-        connection.execute("SET TimeZone = 'America/New_York'")
-        source = source_of(connection, pa.table({"x": pa.array(list(cells), dtype or pa.string())}))
-        reading = read_columns(connection, source, {"x": wanted}, Formats(**formats))["x"]
-        sql = f"SELECT {reading.value}, {reading.present} FROM {source.relation} ORDER BY {ROW}"
-        rows = connection.execute(sql).fetchall()
+    connection = _connection()
+    source = source_of(connection, pa.table({"x": pa.array(list(cells), dtype or pa.string())}))
+    reading = read_columns(connection, source, {"x": wanted}, Formats(**formats))["x"]
+    sql = f"SELECT {reading.value}, {reading.present} FROM {source.relation} ORDER BY {ROW}"
+    rows = connection.execute(sql).fetchall()
     values = [value for value, _ in rows]
     assert all(isinstance(present, bool) for _, present in rows)
     assert reading.cells == sum(present for _, present in rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from purchasing_power.shop.columns.cells import Column, ColumnReading, Way, count_if, holds
+from purchasing_power.shop.columns.cells import Asked, Column, ColumnReading, Way, count_if, holds
 from purchasing_power.shop.reading.sql import literal
 
 _PAIRS = (
@@ -21,14 +21,14 @@ def is_word(text: str) -> str:
 
 def read_boolean(column: Column) -> Way:
     """One of the pairs as 1 and 0, its spellings joined; ``text`` as kind where the whole column is no such pair."""
-    word = f"lower({column.clean})"
-    known = is_word(column.clean)
-    counts = yield {
-        "present": f"count({column.clean})",
-        "known": count_if(known),
-        "words": f"list(DISTINCT {word}) FILTER ({known})",
-        "spellings": f"count(DISTINCT {column.clean}) FILTER ({known})",
+    text = column.alias("text")
+    asked = {
+        "present": f"count({text})",
+        "known": count_if(is_word(text)),
+        "words": f"list(DISTINCT lower({text})) FILTER ({is_word(text)})",
+        "spellings": f"count(DISTINCT {text}) FILTER ({is_word(text)})",
     }
+    counts = yield Asked(asked, {text: column.clean})
     words = set(counts["words"] or [])
     # A lone yes may stand for one class of several that this export does not hold; true and false are a type.
     pair = next((pair for pair in _PAIRS if words == set(pair)), None)
@@ -36,8 +36,9 @@ def read_boolean(column: Column) -> Way:
         pair = _PAIRS[0]
     if pair is None or counts["known"] < counts["present"]:
         return ColumnReading("text", column.clean, holds(column.clean), cells=counts["present"])
-    value = f"CASE {word} WHEN {literal(pair[0])} THEN 1.0 WHEN {literal(pair[1])} THEN 0.0 END::DOUBLE"
+    cases = f"WHEN {literal(pair[0])} THEN 1.0::DOUBLE WHEN {literal(pair[1])} THEN 0.0::DOUBLE"
+    value = f"CASE lower({column.trimmed}) {cases} END"
     how = f"{pair[0]} as 1 and {pair[1]} as 0"
     joined = f", {counts['spellings']} spellings joined" if counts["spellings"] > len(words) else ""
     notes = (column.note(f"read {how}{joined}"),)
-    return ColumnReading("boolean", f"({value})", holds(value), how, counts["present"], 0, notes)
+    return ColumnReading("boolean", value, holds(value), how, counts["present"], 0, notes)

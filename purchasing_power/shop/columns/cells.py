@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from purchasing_power.shop.columns.formats import Formats
@@ -62,9 +62,19 @@ class ColumnReading:
     notes: tuple[str, ...] = ()
 
 
-# A way of reading asks for aggregates by name (SQL), is sent their values, and may ask again before it returns.
 Counts = dict[str, Any]
-Way = Generator[dict[str, str], Counts, ColumnReading]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Aggregates of one column by name, as SQL, and the expressions they use by alias; one may use those before it."""
+
+    counts: dict[str, str]
+    given: dict[str, str] = field(default_factory=dict)
+
+
+# A way of reading asks for aggregates, is sent their values by name, and may ask again before it returns.
+Way = Generator[Asked, Counts, ColumnReading]
 
 
 @dataclass(frozen=True)
@@ -122,17 +132,21 @@ class Column:
             return self.clean
         return f"CASE WHEN NOT isnan({self.cell}) THEN {self.cell} END" if self.is_of(FLOATS) else self.cell
 
+    def alias(self, part: str) -> str:
+        """The name under which an expression of this column is given to the aggregates that use it."""
+        return identifier(f"__{part} of {self.name}")
+
     def note(self, text: str) -> str:
         """A note that names the column."""
         return f"{self.name}: {text}"
 
 
-def asking_also(way: Way, extra: dict[str, str]) -> Generator[dict[str, str], Counts, tuple[ColumnReading, Counts]]:
+def asking_also(way: Way, extra: dict[str, str]) -> Generator[Asked, Counts, tuple[ColumnReading, Counts]]:
     """A way whose first question asks for more aggregates too; its reading, and their values."""
     counts: Counts = {}
     try:
         asked = next(way)
-        counts = yield {**asked, **extra}
+        counts = yield replace(asked, counts={**asked.counts, **extra})
         answer = counts
         while True:
             asked = way.send(answer)

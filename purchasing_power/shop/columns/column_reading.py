@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import zip_longest
 
 import duckdb
 
 from purchasing_power.errors import DataError
-from purchasing_power.shop.columns.cells import Column, ColumnReading, Counts, Way
+from purchasing_power.shop.columns.cells import Asked, Column, ColumnReading, Counts, Way
 from purchasing_power.shop.columns.formats import Formats
 from purchasing_power.shop.columns.head import head_counts
 from purchasing_power.shop.columns.ids import read_id, read_text
@@ -62,7 +63,7 @@ def _answer(connection: duckdb.DuckDBPyConnection, source: Source, ways: dict[st
     readings: dict[str, ColumnReading] = {}
     answers: dict[str, Counts | None] = dict.fromkeys(ways)
     while answers:
-        asked: dict[str, dict[str, str]] = {}
+        asked: dict[str, Asked] = {}
         for name, answer in answers.items():
             try:
                 asked[name] = next(ways[name]) if answer is None else ways[name].send(answer)
@@ -72,19 +73,23 @@ def _answer(connection: duckdb.DuckDBPyConnection, source: Source, ways: dict[st
     return readings
 
 
-def _scan(connection: duckdb.DuckDBPyConnection, source: Source, asked: dict[str, dict[str, str]]) -> dict[str, Counts]:
-    questions = [(column, name, sql) for column, parts in asked.items() for name, sql in parts.items()]
-    if not questions:
+def _scan(connection: duckdb.DuckDBPyConnection, source: Source, asked: dict[str, Asked]) -> dict[str, Counts]:
+    """Ask all questions of one scan; expressions that several aggregates use are worked out once."""
+    counts = list(dict.fromkeys(sql for question in asked.values() for sql in question.counts.values()))
+    if not counts:
         return {}
-    distinct = list(dict.fromkeys(sql for _, _, sql in questions))
-    row = connection.execute(f"SELECT {', '.join(distinct)} FROM {source.relation}").fetchone() or ()
-    values = dict(zip(distinct, row, strict=True))
-    return {column: {name: values[sql] for name, sql in parts.items()} for column, parts in asked.items()}
+    rows = source.relation
+    for level in zip_longest(*(question.given.items() for question in asked.values())):
+        given = ", ".join(f"{part[1]} AS {part[0]}" for part in level if part)
+        rows = f"(SELECT *, {given} FROM {rows})"
+    row = connection.execute(f"SELECT {', '.join(counts)} FROM {rows}").fetchone() or ()
+    values = dict(zip(counts, row, strict=True))
+    return {column: {name: values[sql] for name, sql in question.counts.items()} for column, question in asked.items()}
 
 
 def _nested(column: Column) -> Way:
     cell = identifier(column.name)
-    counts = yield {"cells": f"count({cell})"}
+    counts = yield Asked({"cells": f"count({cell})"})
     note = column.note("holds lists or structures: left out")
     return ColumnReading("nested", "NULL", f"({cell} IS NOT NULL)", cells=counts["cells"], notes=(note,))
 

@@ -7,7 +7,6 @@ import duckdb
 from purchasing_power.shop.columns.booleans import is_word
 from purchasing_power.shop.columns.cells import Column, Counts, count_if
 from purchasing_power.shop.columns.ids import ID_FORMS
-from purchasing_power.shop.columns.numbers import number_in
 from purchasing_power.shop.columns.times import iso_cast
 from purchasing_power.shop.reading.source import Source
 from purchasing_power.shop.reading.sql import identifier
@@ -17,11 +16,13 @@ _ROWS = 2_000
 
 def head_counts(connection: duckdb.DuckDBPyConnection, source: Source, columns: list[Column]) -> dict[str, Counts]:
     """Counts over the first rows of the columns of text, by column and name."""
-    asked = {(column.name, name): sql for column in columns if column.is_text for name, sql in _asked(column).items()}
+    columns = [column for column in columns if column.is_text]
+    asked = {(column.name, name): sql for column in columns for name, sql in _asked(column).items()}
     if not asked:
         return {}
-    names = ", ".join(dict.fromkeys(identifier(name) for name, _ in asked))
-    rows = f"(SELECT {names} FROM {source.relation} LIMIT {_ROWS})"
+    texts = ", ".join(f"{column.clean} AS {column.alias('text')}" for column in columns)
+    names = ", ".join(identifier(column.name) for column in columns)
+    rows = f"(SELECT {texts} FROM (SELECT {names} FROM {source.relation} LIMIT {_ROWS}))"
     found = connection.execute(f"SELECT {', '.join(asked.values())} FROM {rows}").fetchone() or ()
     counts: dict[str, Counts] = {}
     for (column, name), value in zip(asked, found, strict=True):
@@ -30,7 +31,7 @@ def head_counts(connection: duckdb.DuckDBPyConnection, source: Source, columns: 
 
 
 def _asked(column: Column) -> dict[str, str]:
-    text = column.clean
+    text = column.alias("text")
     asked = {"filled": f"count({text})"}
     if column.wanted == "id":
         asked |= {name: count_if(f"regexp_full_match({text}, '{form}')") for name, form in ID_FORMS.items()}
@@ -40,10 +41,10 @@ def _asked(column: Column) -> dict[str, str]:
     if column.wanted in ("time", "open"):
         asked["iso"] = f"count({iso_cast(text)})"
     if column.wanted == "open":
-        looks = rf"regexp_matches({text}, '\d[-/. ,年](?:\d|\pL{{3}})') OR regexp_matches({text}, '\pL{{3}} \d')"
+        looks = rf"regexp_matches({text}, '\d[-/. ,年](?:\d|[A-Za-z]{{3}})|[A-Za-z]{{3}} \d')"
         asked |= {
             "number": f"count(TRY_CAST({text} AS DOUBLE))",
-            "written": f"count({number_in(text)})",
+            "written": count_if(rf"regexp_full_match({text}, '\D{{0,6}}\d[\d.,'' ]*\D{{0,6}}')"),
             "time": count_if(f"({looks}) AND TRY_CAST({text} AS DOUBLE) IS NULL"),
             "words": count_if(is_word(text)),
         }

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from purchasing_power.shop.columns.cells import (
     EXACT,
     FLOATS,
+    Asked,
     Column,
     ColumnReading,
     Counts,
@@ -28,10 +29,10 @@ def read_text(column: Column) -> Way:
     """Text without blanks at its ends; blank cells are missing."""
     if not column.is_text:
         return (yield from _typed(column, "text"))
-    counts = yield {"filled": count_if(f"{column.cell} <> ''"), "blank_ended": _blank_ended(column)}
+    counts = yield Asked({"filled": count_if(f"{column.cell} <> ''"), "blank_ended": _blank_ended(column)})
     value = column.trimmed if counts["blank_ended"] else f"NULLIF({column.cell}, '')"
     if counts["blank_ended"]:
-        counts = yield {"filled": f"count({value})"}
+        counts = yield Asked({"filled": f"count({value})"})
     return ColumnReading("text" if counts["filled"] else "empty", value, holds(value), cells=counts["filled"])
 
 
@@ -43,14 +44,14 @@ def read_id(column: Column) -> Way:
     name = next((name for name in ID_FORMS if column.head["filled"] and column.head[name] == column.head["filled"]), "")
     if name:
         fits = count_if(f"regexp_full_match({cell}, '{ID_FORMS[name]}')")
-        counts = yield {"filled": count_if(f"{cell} <> ''"), "fits": fits}
+        counts = yield Asked({"filled": count_if(f"{cell} <> ''"), "fits": fits})
         if counts["filled"] == counts["fits"]:
             return _uniform(column, name, counts)
-    counts = yield {"filled": f"count({column.trimmed})", "blank_ended": _blank_ended(column), **_id_counts(column)}
+    counts = yield Asked(_id_counts(column))
     value = column.trimmed if counts["blank_ended"] else f"NULLIF({cell}, '')"
     notes: list[str] = []
     if counts["pointed"]:
-        more = yield {"whole": count_if(f"regexp_full_match({value}, {_WHOLE_NUMBER})")}
+        more = yield Asked({"whole": count_if(f"regexp_full_match({value}, {_WHOLE_NUMBER})")})
         if more["whole"] == counts["filled"]:
             value = rf"regexp_replace({value}, '\.0+$', '')"
             notes.append(column.note(_POINTED))
@@ -71,6 +72,8 @@ def _uniform(column: Column, name: str, counts: Counts) -> ColumnReading:
 def _id_counts(column: Column) -> dict[str, str]:
     text, cell = column.trimmed, column.cell
     return {
+        "filled": f"count({text})",
+        "blank_ended": _blank_ended(column),
         "pointed": count_if(f"CASE WHEN contains({cell}, '.0') THEN regexp_full_match({text}, {_POINTED_NUMBER}) END"),
         "scientific": count_if(f"CASE WHEN contains({cell}, '+') THEN regexp_full_match({text}, {_SCIENTIFIC}) END"),
         "upper": count_if(f"{cell} <> lower({cell})"),
@@ -83,11 +86,11 @@ def _blank_ended(column: Column) -> str:
     return count_if(f"{cell} < '!' AND {cell} <> '' OR right({cell}, 1) < '!' OR trim({cell}) <> {cell}")
 
 
-def _case_notes(column: Column, value: str, counts: Counts) -> Generator[dict[str, str], Counts, list[str]]:
+def _case_notes(column: Column, value: str, counts: Counts) -> Generator[Asked, Counts, list[str]]:
     """Count ids that are one but for upper and lower case, where a column has both."""
     if not (counts["upper"] and counts["lower"]):
         return []
-    more = yield {"exact": f"count(DISTINCT {value})", "folded": f"count(DISTINCT lower({value}))"}
+    more = yield Asked({"exact": f"count(DISTINCT {value})", "folded": f"count(DISTINCT lower({value}))"})
     clashes = more["exact"] - more["folded"]
     if not clashes:
         return []
@@ -111,11 +114,11 @@ def _typed(column: Column, kind: str) -> Way:
     if column.is_of((*FLOATS, "DECIMAL")):
         return (yield from _fractions(column, kind))
     if column.is_of(("BLOB",)):
-        counts = yield {"filled": f"count({cell})", "decoded": f"count(TRY(decode({cell})))"}
+        counts = yield Asked({"filled": f"count({cell})", "decoded": f"count(TRY(decode({cell})))"})
         text = counts["filled"] == counts["decoded"]
         value = f"NULLIF(trim(decode({cell})), '')" if text else f"lower(hex({cell}))"
     else:
-        counts = yield {"filled": f"count({cell})"}
+        counts = yield Asked({"filled": f"count({cell})"})
         value = f"CAST({cell} AS VARCHAR)"
     return ColumnReading(kind if counts["filled"] else "empty", value, holds(value), cells=counts["filled"])
 
@@ -125,11 +128,9 @@ def _fractions(column: Column, kind: str) -> Way:
     cell = column.cell
     number = cell if column.is_of(("DECIMAL",)) else f"CASE WHEN NOT isnan({cell}) THEN {cell} END"
     whole = f"TRY_CAST({number} AS HUGEINT)"
-    counts = yield {
-        "filled": f"count({number})",
-        "whole": count_if(f"{whole} = {number}"),
-        "largest": f"max(abs({whole}))",
-    }
+    counts = yield Asked(
+        {"filled": f"count({number})", "whole": count_if(f"{whole} = {number}"), "largest": f"max(abs({whole}))"}
+    )
     value = f"CAST({number} AS VARCHAR)"
     notes: tuple[str, ...] = ()
     if counts["whole"] == counts["filled"]:

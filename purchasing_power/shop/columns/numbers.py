@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from purchasing_power.shop.columns.cells import NUMERIC, Column, ColumnReading, Counts, Way, count_if, holds, of_cells
+from purchasing_power.shop.columns.cells import (
+    NUMERIC,
+    Asked,
+    Column,
+    ColumnReading,
+    Counts,
+    Way,
+    count_if,
+    holds,
+    of_cells,
+)
 from purchasing_power.shop.reading.sql import literal
 
 _WIDE = "０１２３４５６７８９．，－＋（）￥％−–—٫٬’"
 _ASCII = "0123456789.,-+()¥%---.,'"
-_BLANK = r"[ \x{00A0}\x{2007}\x{2009}\x{202F}]"
+_BLANK = r"[\s\x{00A0}\x{2007}\x{2009}\x{202F}\x{3000}]"
 _CODES = (
     "EUR USD GBP JPY CNY RMB INR BRL CHF SEK NOK DKK ISK PLN CZK HUF RON BGN UAH RUB TRY AUD CAD NZD HKD SGD TWD KRW "
     "MXN ARS CLP COP PEN ZAR NGN KES EGP MAD ILS AED SAR QAR KWD THB IDR MYR PHP VND PKR BDT LKR"
@@ -26,23 +36,26 @@ _WORDS = (
     r"р\.?",
 )
 _CURRENCY = "(?:" + "|".join((*_WORDS, r"Rs\.?", "Rp", r"SFr\.?|Fr\.", "[元円원]", *_CODES.split())) + ")"
-# Groups: the number itself alone; signs and currency stand around it.
-_DIGITS = rf"([.,]?\d(?:[\d.,']|{_BLANK})*?(?:[eE][-+]?\d+)?)"
-_AROUND = rf"(?:{_CURRENCY}|{_BLANK})*"
-_NUMBER = rf"(?i)\(?{_AROUND}[-+]?{_AROUND}{_DIGITS}(?:[.,]-{{1,2}})?(?:%|{_CURRENCY}|{_BLANK})*-?{_BLANK}*\)?"
+_MARK = rf"(?:(?:{_CURRENCY}|%){_BLANK}*)?"
 _TRAILING = r"\d(?:[^\d.,]|[.,]\d)*-[^\d]*$"
 _NEGATIVE = rf"^[^\d]*[-(]|{_TRAILING}"
-_EXPONENT = r"(?:[eE][-+]?\d+)?"
 
 
-def _style(point: str, comma: str) -> str:
-    """The pattern of numbers whose decimal sign is ``point`` and whose thousands are parted by ``comma``."""
-    groups = "|".join(rf"(?:{sign}\d{{3}})+" for sign in (comma, _BLANK, "'"))
-    lakhs = rf"[1-9]\d?(?:{comma}\d\d)+{comma}\d{{3}}"
-    return rf"(?:(?:\d+|[1-9]\d{{0,2}}(?:{groups})|{lakhs})(?:{point}\d*)?|{point}\d+){_EXPONENT}"
+def _pattern(point: str, comma: str) -> str:
+    """A cell with one number, whose decimal sign is ``point`` and whose thousands are parted by ``comma`` or blanks.
+
+    The first group is the number alone; it stays below the largest float64.
+    """
+    groups = "|".join(rf"(?:{sign}\d{{3}}){{1,9}}" for sign in (comma, _BLANK, "'"))
+    lakhs = rf"[1-9]\d?(?:{comma}\d\d){{1,9}}{comma}\d{{3}}"
+    whole = rf"\d{{1,30}}|[1-9]\d{{0,2}}(?:{groups})|{lakhs}"
+    number = rf"((?:(?:{whole})(?:{point}\d*)?|{point}\d+)(?:e[-+]?\d{{1,2}})?)"
+    before = rf"{_BLANK}*{_MARK}\(?{_BLANK}*[-+]?{_BLANK}*{_MARK}[-+]?{_BLANK}*"
+    return rf"(?i)^{before}{number}(?:[.,]-{{1,2}})?-?{_BLANK}*\)?{_BLANK}*{_MARK}-?\)?{_BLANK}*$"
 
 
-_STYLES = {".": _style(r"\.", ","), ",": _style(",", r"\.")}
+_STYLES = {".": _pattern(r"\.", ","), ",": _pattern(",", r"\.")}
+_GROUPED = rf"\d(?:[,']|{_BLANK})\d"
 _HOW = {".": "numbers with thousands separators", ",": "numbers with a decimal comma"}
 
 
@@ -68,11 +81,6 @@ def read_number(column: Column) -> Way:
     )  # fmt: skip
 
 
-def number_in(text: str) -> str:
-    """The number that a trimmed text consists of, without currency and sign; NULL if it is not one, as SQL."""
-    return f"NULLIF(regexp_extract({_ascii(text)}, {literal('^' + _NUMBER + '$')}, 1), '')"
-
-
 def _ascii(text: str) -> str:
     return f"translate({text}, {literal(_WIDE)}, {literal(_ASCII)})"
 
@@ -81,7 +89,7 @@ def _plain_value(cell: str) -> str:
     return f"TRY_CAST({cell} AS DOUBLE)"
 
 
-def _plain_counts(column: Column) -> dict[str, str]:
+def _plain_counts(column: Column) -> Asked:
     cell = column.cell
     asked = {
         "filled": count_if(f"{cell} <> ''"),
@@ -92,7 +100,7 @@ def _plain_counts(column: Column) -> dict[str, str]:
     if column.head.get("pointed") and column.head["pointed"] == column.head["thousands"]:
         asked["pointed"] = count_if(f"contains({cell}, '.')")
         asked["thousands"] = count_if(rf"regexp_full_match({cell}, '[-+]?[1-9]\d{{0,2}}\.\d{{3}}')")
-    return asked
+    return Asked(asked)
 
 
 def _plain(column: Column, counts: Counts) -> ColumnReading:
@@ -106,25 +114,25 @@ def _plain(column: Column, counts: Counts) -> ColumnReading:
     return ColumnReading(kind, value, holds(value), cells=counts["filled"], notes=notes)
 
 
-def _written_counts(column: Column) -> dict[str, str]:
-    clean = column.clean
-    digits = number_in(clean)
-    point, comma = (holds(_value(column, sign)) for sign in _STYLES)
-    currency = f"regexp_extract({_ascii(clean)}, {literal('(?i)' + _CURRENCY)})"
-    trailing = literal(rf"^\(|{_TRAILING}")
-    asked = {
-        "present": f"count({clean})",
-        ".": count_if(point),
-        ",": count_if(comma),
-        "both": count_if(f"{point} AND {comma}"),
-        "grouped": count_if(rf"{point} AND regexp_matches({digits}, '[^\d.eE+-]')"),
-        "one_comma": count_if(rf"regexp_full_match({digits}, '[1-9]\d{{0,2}},\d{{3}}')"),
-        "ungrouped": count_if(rf"regexp_full_match({digits}, '\d{{4,}}')"),
-        "percent": count_if(f"{digits} IS NOT NULL AND regexp_matches({clean}, '[%％]')"),
-        "accounting": count_if(f"{digits} IS NOT NULL AND regexp_matches({_ascii(clean)}, {trailing})"),
-        "currencies": f"histogram(CASE WHEN {digits} IS NOT NULL THEN NULLIF({currency}, '') END)",
+def _written_counts(column: Column) -> Asked:
+    text, cell, point, comma = (column.alias(part) for part in ("text", "ascii", ".", ","))
+    read = f"({point} IS NOT NULL OR {comma} IS NOT NULL)"
+    currency = f"NULLIF(regexp_extract({cell}, {literal('(?i)' + _CURRENCY)}), '')"
+    signed = literal(rf"^\s*\(|{_TRAILING}")
+    counts = {
+        "present": f"count({text})",
+        ".": f"count({point})",
+        ",": f"count({comma})",
+        "both": count_if(f"{point} IS NOT NULL AND {comma} IS NOT NULL"),
+        "grouped": count_if(f"{point} IS NOT NULL AND regexp_matches({cell}, {literal(_GROUPED)})"),
+        "one_comma": count_if(rf"{read} AND regexp_matches({cell}, '^\D*[1-9]\d{{0,2}},\d{{3}}\D*$')"),
+        "ungrouped": count_if(rf"{read} AND regexp_matches({cell}, '^\D*\d{{4,}}\D*$')"),
+        "percent": count_if(f"{read} AND contains({cell}, '%')"),
+        "accounting": count_if(f"{read} AND regexp_matches({cell}, {signed})"),
+        "currencies": f"histogram({currency}) FILTER ({read} AND {currency} IS NOT NULL)",
     }
-    return asked
+    given = {cell: _ascii(column.cell), text: column.clean, point: _value(column, "."), comma: _value(column, ",")}
+    return Asked(counts, given)
 
 
 class _Votes(NamedTuple):
@@ -170,15 +178,15 @@ def _mark_notes(column: Column, counts: Counts) -> list[str]:
 
 
 def _value(column: Column, sign: str) -> str:
-    digits = number_in(column.clean)
-    plain = f"regexp_replace({digits}, {literal(f'{_BLANK}|' + chr(39))}, '', 'g')"
-    plain = f"replace({plain}, ',', '')" if sign == "." else f"replace(replace({plain}, '.', ''), ',', '.')"
-    negative = f"regexp_matches({_ascii(column.clean)}, {literal(_NEGATIVE)})"
-    signed = f"CASE WHEN {negative} THEN -1 ELSE 1 END * TRY_CAST({plain} AS DOUBLE)"
-    fits = f"regexp_full_match({digits}, {literal(_STYLES[sign])}) AND isfinite(TRY_CAST({plain} AS DOUBLE))"
-    written = f"CASE WHEN {fits} THEN {signed} END"
+    cell = _ascii(column.cell)
+    digits = f"regexp_extract({cell}, {literal(_STYLES[sign])}, 1)"
+    others = literal(f"{_BLANK}|'" + ("|," if sign == "." else r"|\."))
+    plain = f"regexp_replace({digits}, {others}, '', 'g')"
+    plain = plain if sign == "." else f"replace({plain}, ',', '.')"
+    negative = f"regexp_matches({cell}, {literal(_NEGATIVE)})"
+    written = f"CASE WHEN {negative} THEN -1 ELSE 1 END * TRY_CAST({plain} AS DOUBLE)"
     if sign == ",":
-        return written
+        return f"({written})"
     fast = _plain_value(column.cell)
     return f"CASE WHEN isfinite({fast}) AND NOT contains({column.cell}, '_') THEN {fast} ELSE {written} END"
 
@@ -197,7 +205,7 @@ def _typed(column: Column) -> Way:
         present = f"({cell} IS NOT NULL AND NOT isnan({cell}))" if floating else f"({cell} IS NOT NULL)"
     else:
         value, present = "CAST(NULL AS DOUBLE)", f"({cell} IS NOT NULL)"
-    counts = yield {"present": count_if(present), "read": f"count({value})"}
+    counts = yield Asked({"present": count_if(present), "read": f"count({value})"})
     unread = counts["present"] - counts["read"]
     what = "are infinite" if column.is_of(NUMERIC) else f"are of type {column.dtype}, no numbers,"
     notes = (column.note(f"{of_cells(unread, counts['present'])} {what} and are missing"),) if unread else ()

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
-from purchasing_power.shop.columns.cells import NUMERIC, Column, ColumnReading, Counts, Way, count_if, holds, of_cells
+from purchasing_power.shop.columns.cells import (
+    NUMERIC,
+    Asked,
+    Column,
+    ColumnReading,
+    Counts,
+    Way,
+    count_if,
+    holds,
+    of_cells,
+)
 from purchasing_power.shop.columns.shapes import ORDERS, Form, example, form_of
 from purchasing_power.shop.reading.sql import literal
 
@@ -22,6 +32,7 @@ _ZONE_MARK = (
     "CASE WHEN strlen({0}) = 10 OR (strlen({0}) = 19 AND {0}[17] = ':') THEN false "
     "ELSE contains({0}, '+') OR {0} LIKE '%:%-%' OR right({0}, 1) > '9' END"
 )
+_EARLIEST = "TIMESTAMP '1000-01-01'"
 _NO_TIME = "CAST(NULL AS TIMESTAMP)"
 
 
@@ -66,13 +77,14 @@ def _local(column: Column, time: str) -> str:
     return time if zone is None else f"timezone('UTC', timezone({literal(zone)}, {time}))"
 
 
-def _plain_counts(column: Column) -> dict[str, str]:
+def _plain_counts(column: Column) -> Asked:
     cell = column.cell
-    return {
+    counts = {
         "filled": count_if(f"{cell} <> ''"),
         "read": count_if(_in_range(_cast(cell))),
         "zoned": count_if(_ZONE_MARK.format(cell)),
     }
+    return Asked(counts)
 
 
 def _result(column: Column, value: str, counts: Counts, read: int, how: str, notes: Iterable[str]) -> ColumnReading:
@@ -88,72 +100,80 @@ def _result(column: Column, value: str, counts: Counts, read: int, how: str, not
     return ColumnReading(kind, value, present, how, counts["present"], unread, tuple(all_notes))
 
 
-def _iso(column: Column) -> tuple[str, str]:
-    """ISO 8601 times of trimmed cells as UTC: those without a zone, and those with one."""
-    text = column.clean
-    begins, marked = rf"regexp_matches({text}, '^\d{{4}}[-/ ]\d')", _ZONE_MARK.format(text)
-    naive = f"CASE WHEN {begins} AND NOT {marked} THEN {_local(column, iso_cast(text))} END"
+def _iso(column: Column, text: str) -> tuple[str, str]:
+    """ISO 8601 times of a trimmed text as UTC: those without a zone, and those with one."""
+    begins, marked = rf"regexp_matches({text}, '^[1-9]\d{{3}}[-/ ]\d[^(]*$')", _ZONE_MARK.format(text)
+    naive = f"CASE WHEN {begins} AND NOT {marked} THEN {_local(column, _cast(text))} END"
     # DuckDB takes `+02:00`, not ` +0200`, `z` or a second name of the zone such as ` +0000 UTC`.
-    joined = rf"regexp_replace({text}, '\s*([+-]\d\d:?\d\d)(\s+\(?[A-Z]{{2,5}}\)?)?$', '\1')"
+    joined = rf"regexp_replace({text}, '\s*([+-]\d\d:?\d\d)(\s+[A-Z]{{2,5}})?$', '\1')"
     zoned = f"timezone('UTC', TRY_CAST(regexp_replace({joined}, 'z$', 'Z') AS TIMESTAMPTZ))"
-    return naive, f"CASE WHEN {begins} AND {marked} THEN CASE WHEN {_in_range(zoned)} THEN {zoned} END END"
+    return naive, f"CASE WHEN {begins} AND {marked} THEN {zoned} END"
 
 
-class _Formats(NamedTuple):
-    """Expression of the times that some formats read, and the formats."""
-
-    value: str
-    forms: dict[str, Form]
+def _forms(shapes: Iterable[str], order: str) -> dict[str, Form]:
+    """The formats of those shapes that are times, with day and month in one order."""
+    return {shape: form for shape in shapes if (form := form_of(shape, order)) is not None}
 
 
-def _by_formats(column: Column, shapes: Iterable[str], order: str) -> _Formats:
-    """Times of the shapes of a column, with day and month in one order."""
-    forms = {shape: form for shape in shapes if (form := form_of(shape, order)) is not None}
+def _by_formats(column: Column, text: str, forms: Iterable[Form]) -> str:
+    """Times that one of some formats reads, as UTC."""
     # A year of two digits first: `%Y` takes 24 for the year 24.
-    distinct = sorted(dict.fromkeys(forms.values()), key=lambda form: not form.two_digit_year)
+    distinct = sorted(dict.fromkeys(forms), key=lambda form: not form.two_digit_year)
     # strptime takes the words epoch and infinity in any format.
-    dated = rf"CASE WHEN regexp_matches({column.clean}, '\d') THEN {column.clean} END"
+    dated = rf"CASE WHEN regexp_matches({text}, '\d') THEN {text} END"
     parts = []
     for zone in ("", "UTC", "offset"):
         formats = ", ".join(literal(form.format) for form in distinct if form.zone == zone)
         if formats:
             time = f"try_strptime({dated}, [{formats}])"
             parts.append(_local(column, time) if not zone else f"timezone('UTC', {time})" if zone == "offset" else time)
-    value = f"COALESCE({', '.join([*parts, _NO_TIME])})"
-    return _Formats(f"CASE WHEN {_in_range(value)} THEN {value} END", forms)
+    # Earlier years are those of three digits.
+    return f"NULLIF(GREATEST(COALESCE({', '.join([*parts, _NO_TIME])}), {_EARLIEST}), {_EARLIEST})"
 
 
 def _written(column: Column) -> Way:
     """Times of text: ISO 8601, whole numbers, and the shapes that are left, with one order of day and month."""
-    naive, zoned = _iso(column)
-    iso = f"COALESCE({naive}, {zoned})"
-    number = f"TRY_CAST({column.clean} AS DOUBLE)"
-    left = f"{iso} IS NULL AND {number} IS NULL AND length({column.clean}) <= {_LONGEST}"
-    shape = f"CASE WHEN {left} THEN regexp_replace({column.clean}, '[0-9]', '9', 'g') END"
-    counts = yield {
-        "present": f"count({column.clean})",
-        "naive": f"count({naive})",
-        "zoned": f"count({zoned})",
-        "shapes": f"histogram(CASE WHEN contains({shape}, '9') THEN {shape} END)",
-        **(_number_counts(number) if column.wanted == "time" else {"numeric": "0"}),
-    }
+    counts = yield _written_counts(column)
+    text = column.trimmed
     shapes: dict[str, int] = dict(sorted((counts["shapes"] or {}).items(), key=lambda item: -item[1])[:_MOST_SHAPES])
+    number = f"TRY_CAST({text} AS DOUBLE)"
     numbers, number_how = _number_time(column, number, counts) if counts["numeric"] else (_NO_TIME, "")
     order, notes = yield from _order(column, shapes)
-    chosen = _by_formats(column, shapes, order)
-    parts = [iso] if counts["naive"] + counts["zoned"] else []
+    forms = _forms(shapes, order)
+    parts = [part for part, name in zip(_iso(column, text), ("naive", "zoned"), strict=True) if counts[name]]
     parts += [numbers] if number_how else []
-    parts += [chosen.value] if chosen.forms else []
+    parts += [_by_formats(column, text, forms.values())] if forms else []
     value = f"COALESCE({', '.join([*parts, _NO_TIME])})"
-    more = yield {"read": f"count({value})"}
-    hows = _hows(shapes, chosen.forms, counts, number_how)
+    more = yield Asked({"read": f"count({value})"})
+    hows = _hows(shapes, forms, counts, number_how)
     if len(hows) > 1:
-        text = ", ".join(f"{how} in {count:,} cells" for how, count in hows.items())
-        notes.append(column.note(f"several formats: {text}"))
+        several = ", ".join(f"{how} in {count:,} cells" for how, count in hows.items())
+        notes.append(column.note(f"several formats: {several}"))
     if counts["naive"] and counts["zoned"]:
         zone = column.formats.time_zone or "UTC"
         notes.append(column.note(f"{counts['naive']:,} cells state no time zone and are read as {zone}"))
     return _result(column, value, counts, more["read"], next(iter(hows), ""), notes)
+
+
+def _written_counts(column: Column) -> Asked:
+    text, naive, zoned, number, shape = (column.alias(part) for part in ("text", "naive", "zoned", "number", "shape"))
+    left = f"{naive} IS NULL AND {zoned} IS NULL AND {number} IS NULL AND length({text}) <= {_LONGEST}"
+    counts = {
+        "present": f"count({text})",
+        "naive": f"count({naive})",
+        "zoned": f"count({zoned})",
+        "shapes": f"histogram({shape}) FILTER (contains({shape}, '9'))",
+        **(_number_counts(number) if column.wanted == "time" else {"numeric": "0"}),
+    }
+    without_zone, with_zone = _iso(column, text)
+    given = {
+        text: column.clean,
+        naive: without_zone,
+        zoned: with_zone,
+        number: f"TRY_CAST({text} AS DOUBLE)",
+        shape: f"CASE WHEN {left} THEN regexp_replace({text}, '[0-9]', '9', 'g') END",
+    }
+    return Asked(counts, given)
 
 
 def _hows(shapes: dict[str, int], forms: dict[str, Form], counts: Counts, number_how: str) -> dict[str, int]:
@@ -171,28 +191,32 @@ def _order(column: Column, shapes: dict[str, int]) -> Any:
     told = column.formats.date
     if told in ORDERS:
         return told, []
-    options = {order: _by_formats(column, shapes, order) for order in ORDERS}
-    open_shapes = [
-        shape for shape in shapes if len({options[o].forms.get(shape) for o in ("day_first", "month_first")}) > 1
-    ]
-    if not open_shapes:
+    options = {order: _forms(shapes, order) for order in ORDERS}
+    if all(options["day_first"].get(shape) == options["month_first"].get(shape) for shape in shapes):
         return "day_first", []
-    days = {order: f"CAST({option.value} AS DATE)" for order, option in options.items()}
-    counts = yield {
-        **{order: f"count({day})" for order, day in days.items()},
-        **{f"{order} days": f"list(DISTINCT {day}) FILTER ({day} IS NOT NULL)" for order, day in days.items()},
+    text = column.alias("text")
+    times = {order: _by_formats(column, text, forms.values()) for order, forms in options.items()}
+    asked = {
+        **{order: f"count({column.alias(order)})" for order in ORDERS},
+        **{f"{order} days": _distinct(column.alias(order)) for order in ORDERS},
     }
+    given = {column.alias(order): f"CAST({time} AS DATE)" for order, time in times.items()}
+    counts = yield Asked(asked, {text: column.trimmed, **given})
     most = max(counts[order] for order in ORDERS)
     best = [order for order in ORDERS if counts[order] == most]
     spans = {order: _span(counts[f"{order} days"]) for order in best}
     order = min(best, key=lambda order: spans[order])
-    if len({tuple(sorted(counts[f"{order} days"])) for order in best}) < 2:
+    if len({tuple(sorted(counts[f"{order} days"] or [])) for order in best}) < 2:
         return order, []
     fit = ", ".join(f"{name.replace('_', ' ')} ({spans[name][0]:,} days from first to last)" for name in best)
     other = next(name for name in best if name != order)
     text = f"dates fit in several orders: {fit}; read {order.replace('_', ' ')}. "
     text += f"Where it is not so, write date: {other} into the mapping."
     return order, [column.note(text)]
+
+
+def _distinct(day: str) -> str:
+    return f"list(DISTINCT {day}) FILTER ({day} IS NOT NULL)"
 
 
 def _span(days: list[date] | None) -> tuple[int, int]:
@@ -259,7 +283,7 @@ def _told(column: Column, told: str) -> Way:
         how = f"as {example(told)}"
     else:
         value, how = _told_number(column, told)
-    counts = yield {"present": f"count({column.held})", "read": f"count({value})"}
+    counts = yield Asked({"present": f"count({column.held})", "read": f"count({value})"})
     return _result(column, value, counts, counts["read"], how, [])
 
 
@@ -277,9 +301,9 @@ def _numeric(column: Column) -> Way:
     if told is not None and told not in ORDERS:
         return (yield from _told(column, told))
     number = f"CAST({column.held} AS DOUBLE)"
-    counts = yield {"present": f"count({column.held})", **_number_counts(number)}
+    counts = yield Asked({"present": f"count({column.held})", **_number_counts(number)})
     value, how = _number_time(column, number, counts) if counts["numeric"] else (_NO_TIME, "")
-    more = yield {"read": f"count({value})"}
+    more = yield Asked({"read": f"count({value})"})
     return _result(column, value, counts, more["read"], how, [])
 
 
@@ -292,5 +316,5 @@ def _typed(column: Column) -> Way:
         value = f"CASE WHEN isfinite({cell}) THEN {_local(column, f'CAST({cell} AS TIMESTAMP)')} END"
     else:
         value = _NO_TIME
-    counts = yield {"present": f"count({cell})", "read": f"count({value})"}
+    counts = yield Asked({"present": f"count({cell})", "read": f"count({value})"})
     return _result(column, value, counts, counts["read"], "", [])

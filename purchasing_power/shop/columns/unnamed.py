@@ -10,6 +10,7 @@ from purchasing_power.shop.columns.cells import (
     EXACT,
     NUMERIC,
     WHOLE,
+    Asked,
     Column,
     ColumnReading,
     Counts,
@@ -30,7 +31,7 @@ _CLASSES = 20
 _SPACED = r"'\d+([\s\p{Z}]\d{3})+'"
 _CODE = r"'0\d.*'"
 # What a cell with a number or a time in it can look like; anything else makes the column text at once.
-_LOOKS = r"'[^\pL\d]{0,6}(?:\pL{1,3}[^\pL\d]{0,2})?\d[^\pL]*(?:\pL{1,9}\.?,?)?[^\pL]*(?:\pL{1,4})?\W*'"
+_LOOKS = r"'[^A-Za-z0-9]{0,6}(?:[A-Za-z]{1,9}[^A-Za-z0-9]{0,2})?[0-9０-９][^A-Za-z]*(?:[A-Za-z]{1,9}[^A-Za-z]*){0,2}'"
 
 
 def read_open(column: Column) -> Way:
@@ -62,13 +63,13 @@ def looks_filled(text: str) -> str:
     return f"regexp_full_match({text}, {_LOOKS})"
 
 
-def _text(column: Column) -> Generator[dict[str, str], Counts, tuple[ColumnReading, int]]:
+def _text(column: Column) -> Generator[Asked, Counts, tuple[ColumnReading, int]]:
     """Text, its words for a missing value left out; and the number of cells that may hold a number or a time."""
     missing = f"count({column.cell}) - count({column.clean})"
     looks = count_if(looks_filled(column.cell))
     reading, counts = yield from asking_also(read_text(column), {"missing": missing, "looks": looks})
     if counts["missing"] and reading.cells:
-        more = yield {"present": f"count({column.clean})"}
+        more = yield Asked({"present": f"count({column.clean})"})
         kind = "text" if more["present"] else "empty"
         reading = ColumnReading(kind, column.clean, holds(column.clean), cells=more["present"])
     return reading, counts["looks"]
@@ -86,16 +87,17 @@ def _number(column: Column) -> Way:
     if reading.kind == "empty" or reading.cells - reading.unread < _ALL_BUT_A_FEW * reading.cells:
         return replace(reading, kind="text" if reading.cells else "empty")
     if reading.unread or reading.how or counts["indented"]:
-        counts = yield {
-            "coded": count_if(f"regexp_full_match({column.clean}, {_CODE})"),
-            "largest": f"max(abs({reading.value}))",
-            "spaced": count_if(f"regexp_full_match({column.clean}, {_SPACED})"),
-            **_odd_counts(column, reading),
+        text, odd = column.alias("text"), _odd_counts(column, reading)
+        asked = {
+            "coded": count_if(f"regexp_full_match({text}, {_CODE})"),
+            "largest": f"max(abs({column.alias('value')}))",
+            "spaced": count_if(f"regexp_full_match({text}, {_SPACED})"),
         }
+        counts = yield replace(odd, counts=odd.counts | asked)
     if counts["coded"] or _too_odd(counts) or counts.get("spaced") == reading.cells:
         return replace(reading, kind="text")
     if (counts["largest"] or 0) >= EXACT:
-        more = yield {"whole": count_if(rf"regexp_full_match({column.clean}, '[+-]?\d+')")}
+        more = yield Asked({"whole": count_if(rf"regexp_full_match({column.trimmed}, '[+-]?\d+')")})
         if more["whole"] >= reading.cells - reading.unread:
             return replace(reading, kind="text")
     return reading
@@ -113,13 +115,15 @@ def _time(column: Column) -> Way:
     return reading
 
 
-def _odd_counts(column: Column, reading: ColumnReading) -> dict[str, str]:
+def _odd_counts(column: Column, reading: ColumnReading) -> Asked:
     """Distinct cells and distinct unread cells, exact as far as they matter, in bounded memory."""
-    place = f"hash({column.clean}) % 65536"
-    return {
-        "distinct": f"count(DISTINCT CASE WHEN {reading.present} THEN {place} END)",
-        "odd": f"count(DISTINCT CASE WHEN {reading.present} AND {reading.value} IS NULL THEN {place} END)",
+    text, value = column.alias("text"), column.alias("value")
+    place = f"hash({text}) % 65536"
+    counts = {
+        "distinct": f"count(DISTINCT {place}) FILTER ({text} IS NOT NULL)",
+        "odd": f"count(DISTINCT {place}) FILTER ({text} IS NOT NULL AND {value} IS NULL)",
     }
+    return Asked(counts, {text: column.clean, value: reading.value})
 
 
 def _too_odd(counts: Counts) -> bool:
@@ -137,7 +141,7 @@ def _typed(column: Column) -> Way:
         return (yield from read_text(column))
     reading = yield from read_number(column)
     if column.is_of(WHOLE) or column.dtype.endswith(",0)"):
-        counts = yield {"largest": f"max(abs({reading.value}))"}
+        counts = yield Asked({"largest": f"max(abs({reading.value}))"})
         if (counts["largest"] or 0) >= EXACT:
             return (yield from read_text(column))
     return reading

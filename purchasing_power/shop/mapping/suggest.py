@@ -25,6 +25,7 @@ from purchasing_power.shop.reading.workbook import sheet_names
 
 # Rows of a file that are looked at.
 _LOOKED_AT = 20_000
+WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _PREFERRED = ("orders", "returns", "products", "users", "events", "texts", "follows", "campaigns", "redemptions")
 # Without these a file is no such table, whatever else it holds.
 _TELLING = {
@@ -42,17 +43,22 @@ _TELLING = {
 
 @dataclass(frozen=True)
 class Looked:
-    """A file, or a sheet of one, that was looked at: its source, and the kind of each column."""
+    """A file, or a sheet of one, that was looked at: its source, the kind of each column, and which can be times."""
 
     path: Path
     source: Source
     kinds: dict[str, str]
+    times: frozenset[str]
     sheet: str | None = None
 
     @property
     def name(self) -> str:
         """The name of the file, with the sheet where it is one of several."""
         return self.path.name if self.sheet in (None, "*") else f"{self.path.name}, sheet {self.sheet}"
+
+
+# A file, the sheet where it is one of several, and its rows.
+Opened = tuple[Path, str | None, Source]
 
 
 def suggest(folder_or_file: Path, scratch: Path, connection: duckdb.DuckDBPyConnection) -> str:
@@ -66,53 +72,67 @@ def suggest(folder_or_file: Path, scratch: Path, connection: duckdb.DuckDBPyConn
     if not folder_or_file.exists():
         raise DataError(f"data: no folder or file at {folder_or_file}. Give the folder of the export, or its file.")
     paths = [folder_or_file] if folder_or_file.is_file() else list(find_sources(folder_or_file).values())
-    looked, faults = [], []
+    opened: list[Opened] = []
+    faults = []
     for path in paths:
         try:
-            looked += _look(path, scratch, connection)
+            opened += _open(path, scratch, connection)
         except DataError as error:
             faults.append(f"not read: {error}")
-    if not looked:
+    if not opened:
         told = " ".join(faults) or f"data: no table file in {folder_or_file}."
         raise DataError(f"mapping=suggest: {told} Give files such as .csv, .tsv, .xlsx or .parquet.")
-    known = _recognised(looked, folder_or_file)
+    known = _recognised(opened, folder_or_file)
     if known is not None:
         first = f"this looks like {known.name}: -P mapping={known.name} reads it as below."
         return _comments([first, *faults]) + known.text
-    return _proposed(looked, faults, connection)
+    return _proposed([_look_at(*part, connection) for part in opened], faults, connection)
 
 
-def _look(path: Path, scratch: Path, connection: duckdb.DuckDBPyConnection) -> list[Looked]:
+def _open(path: Path, scratch: Path, connection: duckdb.DuckDBPyConnection) -> list[Opened]:
     """A file, or each sheet of a workbook whose sheets are not of one header."""
-    if path.suffix.lower() not in (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"):
-        return [_look_at(path, None, scratch, connection)]
-    sheets = sheet_names(path)
+
+    def read(sheet: str | None) -> Opened:
+        return path, sheet, read_one_table(path, scratch, connection, ReadOptions(sheet=sheet, rows=_LOOKED_AT))
+
+    sheets = sheet_names(path) if path.suffix.lower() in WORKBOOKS else []
     if len(sheets) < 2:
-        return [_look_at(path, None, scratch, connection)]
+        return [read(None)]
     try:
-        return [_look_at(path, "*", scratch, connection)]
+        return [read("*")]
     except DataError:
-        return [_look_at(path, sheet, scratch, connection) for sheet in sheets]
+        return [read(sheet) for sheet in sheets]
 
 
-def _look_at(path: Path, sheet: str | None, scratch: Path, connection: duckdb.DuckDBPyConnection) -> Looked:
-    source = read_one_table(path, scratch, connection, ReadOptions(sheet=sheet, rows=_LOOKED_AT))
+def _look_at(path: Path, sheet: str | None, source: Source, connection: duckdb.DuckDBPyConnection) -> Looked:
     readings = read_columns(connection, source, dict.fromkeys(source.columns, "open"))
-    return Looked(path, source, {name: reading.kind for name, reading in readings.items()}, sheet)
+    kinds = {name: reading.kind for name, reading in readings.items()}
+    return Looked(path, source, kinds, _times(source, kinds, connection), sheet)
+
+
+def _times(source: Source, kinds: dict[str, str], connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """Columns of times: those found as such, and those whose name says so and most of whose cells can be read so."""
+    words = {
+        word for column in ("ordered_at", "occurred_at", "written_at", "joined_at") for word in column_words(column)
+    }
+    named = [name for name, kind in kinds.items() if kind in ("number", "text", "id") and plain(name) in words]
+    readings = read_columns(connection, source, dict.fromkeys(named, "time")) if named else {}
+    readable = {name for name, reading in readings.items() if 2 * reading.unread < reading.cells}
+    return frozenset(readable | {name for name, kind in kinds.items() if kind == "time"})
 
 
 def _comments(lines: Iterable[str]) -> str:
     return "".join(f"# {part}\n" for line in lines for part in line.splitlines())
 
 
-def _recognised(looked: list[Looked], folder_or_file: Path) -> ShopMapping | None:
+def _recognised(opened: list[Opened], folder_or_file: Path) -> ShopMapping | None:
     for name in built_in_names():
         mapping = load_mapping(name)
         export = list_files(mapping, folder_or_file)
         orders = mapping.tables["orders"]
         named = [*orders.files, *(part.file for part in orders.joins if not part.optional)]
         paths = {path for part in named for path in export.find(part)}
-        headers = [column for part in looked if part.path in paths for column in part.source.columns]
+        headers = [column for path, _, source in opened if path in paths for column in source.columns]
         plain_names = [part for part in orders.joins if not export.find(part.file)]
         if export.missing(orders.files) or plain_names:
             continue
@@ -150,13 +170,25 @@ def _assigned(looked: list[Looked]) -> dict[str, list[Looked]]:
         ranked = [part for _, part in sorted(best[table], key=lambda pair: -pair[0])]
         header = set(ranked[0].source.columns)
         done[table] = [part for part in ranked if set(part.source.columns) == header]
-    return done
+    if "orders" in done and "products" not in done and _describes_products(done["orders"][0]):
+        done["products"] = done["orders"]
+    return {table: done[table] for table in _PREFERRED if table in done}
+
+
+def _describes_products(part: Looked) -> bool:
+    product, title = _match("product_id", part), _match("title", part)
+    return product is not None and title not in (None, product)
 
 
 def _score(table: str, part: Looked) -> float:
     found = {name for name in _TELLING[table] if _match(name, part) is not None}
     if table == "orders" and ("amount" not in found and _price(part) is not None):
         found.add("amount")
+    # A time that cannot be read, or days that are counted, are told of where the column would stand.
+    if table == "orders" and {"order_id", "amount"} & found and _named_time("ordered_at", part):
+        found.add("ordered_at")
+    if table == "events" and "event" in found and _named_time("occurred_at", part):
+        found.add("occurred_at")
     needed = {name for name, column in TABLES[table].items() if column.needed}
     lines = table == "orders" and {"order_id", "product_id"} <= found
     named = tables_named(part.sheet or part.path.stem)
@@ -174,13 +206,13 @@ def _score(table: str, part: Looked) -> float:
     return (len(found) + bonus + (0.5 if table == "returns" else 0.0)) if enough else 0.0
 
 
-def _match(column: str, part: Looked, table: str = "") -> str | None:
+def _match(column: str, part: Looked) -> str | None:
     """The column of a file that a contract column is most likely to be."""
     names = {plain(name): name for name in reversed(part.source.columns)}
     kind = _kind(column)
     for word in column_words(column):
         name = names.get(word)
-        if name is not None and _suits(kind, part.kinds[name], name):
+        if name is not None and (name in part.times if kind == "time" else _suits(kind, part.kinds[name])):
             return name
     return None
 
@@ -190,11 +222,9 @@ def _kind(column: str) -> str:
     return kinds.get(column, "money")
 
 
-def _suits(kind: str, found: str, name: str) -> bool:
+def _suits(kind: str, found: str) -> bool:
     if kind in ("number", "money"):
         return found == "number"
-    if kind == "time":
-        return found in ("time", "number")
     return found not in ("nested", "empty") and not (kind == "text" and found == "time")
 
 
@@ -208,17 +238,21 @@ def _table(table: str, parts: list[Looked], looked: list[Looked], connection: du
     columns = _distinct(columns)
     lines: list[str] = []
     tail: list[str] = []
+    notes: list[str] = []
     if table == "orders":
+        notes = _doubtful(columns, part, connection)
         columns, tail = _with_amount(columns, part, connection)
         columns, joins = _with_join(columns, part, looked)
         lines += joins
-    if table in OPEN_TABLES:
+    lines_too = table == "products" and _match("order_id", part) is not None
+    if table in OPEN_TABLES and not lines_too:
         columns |= _further(table, part, columns)
     used = {name for value in columns.values() for name in _used(value, part)}
     left = [name for name in part.source.columns if name not in used]
     missing = [name for name, spec in TABLES[table].items() if spec.needed and name not in columns]
-    notes = [_told_missing(name, table) for name in missing]
-    notes += [f"not placed: {', '.join(left)}"] if left else []
+    notes += [_told_missing(name, table) for name in missing]
+    notes += [told for name in missing if TABLES[table][name].kind == "time" for told in _told_time(name, part)]
+    notes += [f"not placed: {', '.join(left)}"] if left and not lines_too else []
     files = [scalar(other.path.name) for other in parts]
     text = "".join(f"  # {note}\n" for note in notes)
     text += f"  {table}:\n    from: {files[0] if len(files) == 1 else '[' + ', '.join(files) + ']'}\n"
@@ -227,9 +261,49 @@ def _table(table: str, parts: list[Looked], looked: list[Looked], connection: du
     text += "".join(f"    {line}\n" for line in [*lines, *tail])
     if table == "users" and "user_id" in columns and _repeats(part, columns["user_id"], connection):
         text += "    distinct: user_id\n"
-    if table == "products" and _repeats(part, columns["product_id"], connection):
+    if table == "products" and (lines_too or _repeats(part, columns["product_id"], connection)):
         text += "    distinct: product_id\n"
     return text + "    columns:\n" + "".join(f"      {name}: {scalar(value)}\n" for name, value in columns.items())
+
+
+def _doubtful(columns: dict[str, str], part: Looked, connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """What looks like a column of the orders and is not; a discount that is a share is taken out of the columns."""
+    notes = []
+    discount = columns.get("discount")
+    if discount is not None:
+        value = read_columns(connection, part.source, {discount: "number"})[discount].value
+        most = connection.execute(f"SELECT max({value}) FROM {part.source.relation}").fetchone()
+        if most is not None and most[0] is not None and 0 < most[0] <= 1:
+            del columns["discount"]
+            notes.append(f"{discount} holds shares of 0 to 1, not money: multiply it in where prices are before it")
+    amount, price = columns.get("amount"), _price(part)
+    if amount is not None and price is not None and "quantity" not in columns and _is_whole(part, amount, connection):
+        notes.append(f"{amount} holds whole numbers and {price} is there too: {amount} may be a quantity")
+    return notes
+
+
+def _is_whole(part: Looked, column: str, connection: duckdb.DuckDBPyConnection) -> bool:
+    value = read_columns(connection, part.source, {column: "number"})[column].value
+    row = connection.execute(f"SELECT bool_and({value} = floor({value})) FROM {part.source.relation}").fetchone()
+    return bool(row and row[0])
+
+
+def _named_time(column: str, part: Looked) -> str | None:
+    """A column whose name says that it holds times, and whose cells do not."""
+    names = {plain(name): name for name in reversed(part.source.columns) if name not in part.times}
+    return next((names[word] for word in column_words(column) if word in names), None)
+
+
+def _told_time(column: str, part: Looked) -> list[str]:
+    name = _named_time(column, part)
+    if name is None:
+        return []
+    if part.kinds[name] == "number":
+        counted = f"{column}: DATE '2020-01-01' + to_days(CAST({_quoted(name)} AS INT))"
+        return [f"{name} holds numbers that are no dates; if they count days, lay them on a calendar: {counted}"]
+    return [
+        f'{name} cannot be read as times; state how they are written: {column}: {{column: {name}, date: "%Y-%m-%d"}}'
+    ]
 
 
 def _told_missing(name: str, table: str) -> str:

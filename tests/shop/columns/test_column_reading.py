@@ -14,7 +14,15 @@ from read_cells import source_of
 from purchasing_power.errors import DataError
 from purchasing_power.shop.columns.column_reading import Formats, read_columns
 
-WANTED = {"user": "id", "at": "time", "amount": "number", "age": "open", "joined": "open", "club": "open", "city": "open"}
+WANTED = {
+    "user": "id",
+    "at": "time",
+    "amount": "number",
+    "age": "open",
+    "joined": "open",
+    "club": "open",
+    "city": "open",
+}
 
 
 def _frame(rows: int = 300) -> pd.DataFrame:
@@ -40,7 +48,10 @@ def test_text_and_typed_files_of_one_frame_give_the_same_values(tmp_path: Path) 
     frame.to_csv(tmp_path / "t.csv", index=False)
     frame.to_parquet(tmp_path / "t.parquet")
     options = pacsv.ConvertOptions(column_types=dict.fromkeys(frame.columns, pa.string()), strings_can_be_null=False)
-    tables = {"text": pacsv.read_csv(tmp_path / "t.csv", convert_options=options), "typed": pq.read_table(tmp_path / "t.parquet")}
+    tables = {
+        "text": pacsv.read_csv(tmp_path / "t.csv", convert_options=options),
+        "typed": pq.read_table(tmp_path / "t.parquet"),
+    }
     read = {}
     with duckdb.connect() as connection:
         for name, table in tables.items():

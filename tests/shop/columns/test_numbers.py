@@ -23,7 +23,10 @@ WRITTEN = {
     "percent": (["12.5 %", "3%", "４％"], [12.5, 3, 4]),
     "negative": (["(12.50)", "12.50-", "-€5", "€-5", "($1,005.00)", "−7"], [-12.5, -12.5, -5, -5, -1005, -7]),
     "full width": (["１２３．５", "４"], [123.5, 4]),
-    "missing": (["5", "", "  ", "NA", "n/a", "NULL", "None", "-", "--", "?", ".", "#N/A", "nan", None], [5] + [None] * 13),
+    "missing": (
+        ["5", "", "  ", "NA", "n/a", "NULL", "None", "-", "--", "?", ".", "#N/A", "nan", None],
+        [5] + [None] * 13,
+    ),
 }
 WRITTEN["currency"] = (WRITTEN["currency"][0], [12.5, 3, 7, 5, 5, 5, 12, 1000, 12])
 
@@ -37,7 +40,8 @@ def test_a_number_is_read_as_people_write_it(case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["inf", "-Infinity", "1e999", "1_000", "0x1F", "was 12.00 now 9.00", "12-15", "1,2,3", "12.5.2024", "five", "4+"]
+    "cell",
+    ["inf", "-Infinity", "1e999", "1_000", "0x1F", "was 12.00 now 9.00", "12-15", "1,2,3", "12.5.2024", "five", "4+"],
 )
 def test_what_is_no_number_is_present_and_unread(cell: str) -> None:
     reading, values = read_cells(["5", "6.5", cell], "number")
@@ -74,7 +78,9 @@ def test_what_can_be_read_both_ways_is_told_with_the_key_that_decides() -> None:
 
 def test_several_currencies_in_one_column_are_told_with_counts() -> None:
     reading, _ = read_cells(["€5", "€6", "$7"], "number")
-    assert reading.notes == ("x: several currencies, which are not converted: currency signs are left out (€ in 2, $ in 1 cells)",)
+    assert reading.notes == (
+        "x: several currencies, which are not converted: currency signs are left out (€ in 2, $ in 1 cells)",
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import random
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -50,7 +50,8 @@ def test_a_time_is_read_as_people_and_programs_write_it(case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["5", "2024", "epoch", "infinity", "now", "today", "0000-00-00", "2024-02-30", "0024-01-01", "soon", "31/12/2024"]
+    "cell",
+    ["5", "2024", "epoch", "infinity", "now", "today", "0000-00-00", "2024-02-30", "0024-01-01", "soon", "31/12/2024"],
 )
 def test_what_is_no_time_is_present_and_unread(cell: str) -> None:
     """The last one has the day first in a column where the month is first."""
@@ -97,7 +98,7 @@ def test_times_without_a_zone_are_of_the_zone_that_the_mapping_states() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     naive = [D(2024, 1, 15, 12), D(2024, 7, 15, 0, 30), None, D(2024, 7, 15, 12)]
     expected = [
-        time.replace(tzinfo=berlin).astimezone(timezone.utc).replace(tzinfo=None) if time else D(2024, 7, 15, 12)
+        time.replace(tzinfo=berlin).astimezone(UTC).replace(tzinfo=None) if time else D(2024, 7, 15, 12)
         for time in naive
     ]
     assert read_cells(cells, "time", time_zone="Europe/Berlin")[1] == expected
@@ -130,7 +131,7 @@ def test_a_format_that_is_none_is_refused() -> None:
         (pa.date32(), [date(2024, 1, 5), None], [D(2024, 1, 5), None]),
         (pa.timestamp("s"), [D(2024, 1, 5, 10)], [D(2024, 1, 5, 10)]),
         (pa.timestamp("ns"), [D(2024, 1, 5, 10, 0, 0, 5)], [D(2024, 1, 5, 10, 0, 0, 5)]),
-        (pa.timestamp("us", tz="Asia/Shanghai"), [D(2024, 1, 5, 2, tzinfo=timezone.utc)], [D(2024, 1, 5, 2)]),
+        (pa.timestamp("us", tz="Asia/Shanghai"), [D(2024, 1, 5, 2, tzinfo=UTC)], [D(2024, 1, 5, 2)]),
         (pa.int64(), [20230115, None, 20231231], [D(2023, 1, 15), None, D(2023, 12, 31)]),
         (pa.int64(), [1700000000123456], [D(2023, 11, 14, 22, 13, 20, 123456)]),
         (pa.float64(), [1700000000.0, float("nan")], [D(2023, 11, 14, 22, 13, 20), None]),

@@ -3,87 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import cache
-from pathlib import Path
 
-import duckdb
+import pandas as pd
 import pytest
-from exports import figures, ingested, mapped, rows_of
+from exports import Intake, ingested
 from layouts import EXPORTS
 
-from purchasing_power.shop.mapping.mapping import MappedShop
-
-Rows = list[dict[str, object]]
-Shops = Callable[[str], tuple[MappedShop, Callable[[str], Rows]]]
+Intakes = Callable[[str], Intake]
 
 
 @pytest.fixture(scope="module")
-def shops(tmp_path_factory: pytest.TempPathFactory) -> Shops:
-    """Every export mapped once: the shop, and what gives the rows of one of its tables."""
-    connection = duckdb.connect()
-
-    @cache
-    def shop(name: str) -> tuple[MappedShop, Callable[[str], Rows]]:
-        done = mapped(EXPORTS[name], tmp_path_factory.mktemp(name), connection)
-        return done, cache(lambda table: rows_of(done, table, connection))
-
-    return shop
+def intakes(tmp_path_factory: pytest.TempPathFactory) -> Intakes:
+    """Every layout taken in once."""
+    return cache(lambda name: ingested(EXPORTS[name], tmp_path_factory.mktemp(name)))
 
 
 @pytest.mark.parametrize("name", EXPORTS)
 def test_a_built_in_mapping_reads_its_layout_with_the_right_rows_orders_users_and_money(
-    name: str, shops: Shops
+    name: str, intakes: Intakes
 ) -> None:
-    shop, rows = shops(name)
-    assert figures(shop, rows) == EXPORTS[name].right
-    assert {table: part.rows for table, part in shop.sources.items() if table != "orders"} == EXPORTS[name].tables
+    assert (intakes(name).figures(), intakes(name).rows()) == (EXPORTS[name].right, EXPORTS[name].tables)
 
 
-@pytest.mark.parametrize("name", EXPORTS)
-def test_the_intake_of_a_layout_has_the_right_rows_orders_users_and_money(name: str, tmp_path: Path) -> None:
-    assert ingested(EXPORTS[name], tmp_path) == EXPORTS[name].right
-
-
-def test_a_discount_of_a_shopify_order_is_shared_over_its_lines(shops: Shops) -> None:
-    lines = shops("shopify")[1]("orders")[:2]
+def test_a_discount_of_a_shopify_order_is_shared_over_its_lines(intakes: Intakes) -> None:
+    lines = intakes("shopify").table("orders").query("order_id == '#1001'").set_index("product_id")
     # 32 and 20 of 52, less a tenth.
-    assert [line["amount"] for line in lines] == pytest.approx([28.8, 18.0])
-    assert [line["discount"] for line in lines] == pytest.approx([3.2, 2.0])
-    assert {line["ordered_at"] for line in lines} == {datetime(2024, 3, 1, 9, 14)}
+    assert lines["amount"].to_dict() == pytest.approx({"FERN": 28.8, "TOTE": 18.0})
+    assert lines["discount"].to_dict() == pytest.approx({"FERN": 3.2, "TOTE": 2.0})
+    assert set(lines["ordered_at"]) == {pd.Timestamp("2024-03-01 09:14")}
 
 
-def test_relative_days_are_counted_back_from_the_stated_end_and_said_to_be_stated(shops: Shops) -> None:
-    shop, rows = shops("instacart")
-    lines = rows("orders")
-    days = {(line["order_id"], line["ordered_at"]) for line in lines}
+def test_relative_days_are_counted_back_from_the_stated_end_and_said_to_be_stated(intakes: Intakes) -> None:
+    lines = intakes("instacart").table("orders")
     # User 1 orders last on the day itself, 21 days before it, and 15 days before that; user 2's last order, on the
     # day itself, has no lines, and the one before is 3 days back.
-    assert days == {
-        ("23", datetime(2017, 12, 31, 12)),
-        ("22", datetime(2017, 12, 10, 7)),
-        ("21", datetime(2017, 11, 25, 8)),
-        ("31", datetime(2017, 12, 28, 10)),
+    assert dict(zip(lines["order_id"], lines["ordered_at"], strict=True)) == {
+        "23": pd.Timestamp("2017-12-31 12:00"),
+        "22": pd.Timestamp("2017-12-10 07:00"),
+        "21": pd.Timestamp("2017-11-25 08:00"),
+        "31": pd.Timestamp("2017-12-28 10:00"),
     }
-    assert "amount" not in shop.sources["orders"].columns
-    assert any("the days are stated, not known" in note for note in shop.notes)
+    assert "amount" not in lines
+    assert any("the days are stated, not known" in note for note in intakes("instacart").report.notes)
 
 
-def test_article_ids_that_lost_a_leading_zero_find_their_article(shops: Shops) -> None:
-    rows = shops("hm")[1]
-    bought = {line["product_id"] for line in rows("orders")}
-    assert bought == {row["product_id"] for row in rows("products")}
+def test_article_ids_that_lost_a_leading_zero_find_their_article(intakes: Intakes) -> None:
+    intake = intakes("hm")
+    assert set(intake.table("orders")["product_id"]) == set(intake.table("products")["product_id"])
+    assert set(intake.table("products")["product_id"]) == {"0663713001", "0541518023"}
 
 
-def test_a_product_of_lines_has_its_most_frequent_title(shops: Shops) -> None:
-    rows = shops("uci_online_retail")[1]
-    titles = {row["product_id"]: row["title"] for row in rows("products")}
-    assert titles == {"85123A": "WHITE LIGHT HOLDER", "71053": "WHITE METAL LANTERN"}
+def test_a_product_of_lines_has_its_most_frequent_title(intakes: Intakes) -> None:
+    products = intakes("uci_online_retail").table("products").set_index("product_id")
+    assert products["title"].to_dict() == {"85123A": "WHITE LIGHT HOLDER", "71053": "WHITE METAL LANTERN"}
 
 
-def test_milliseconds_become_times_and_purchases_events_too(shops: Shops) -> None:
-    rows = shops("retailrocket")[1]
-    events = rows("events")
-    assert [event["event"] for event in events] == ["view", "cart", "purchase", "purchase", "purchase"]
+def test_milliseconds_become_times_and_purchases_events_too(intakes: Intakes) -> None:
+    events = intakes("retailrocket").table("events").sort_values("occurred_at")
+    assert events["event"].tolist() == ["view", "cart", "purchase", "purchase", "purchase"]
     # 1433221332.117 seconds after 1970.
-    assert events[0]["occurred_at"] == datetime(2015, 6, 2, 5, 2, 12, 117000)
+    assert events["occurred_at"].iloc[0] == pd.Timestamp("2015-06-02 05:02:12.117")

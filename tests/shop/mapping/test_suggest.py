@@ -125,3 +125,16 @@ def test_each_sheet_of_a_workbook_is_read_as_a_table_of_its_own(tmp_path: Path) 
 def test_a_folder_without_tables_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no table file"):
         _suggested({"notes.md": "# notes\n"}, tmp_path)
+
+
+def test_doubtful_columns_are_told_and_not_taken(tmp_path: Path) -> None:
+    files: Files = {
+        "transaction_data.csv": "household_id,basket_id,day,product_id,product_name,sales_value,discount\n"
+        "1,900,1,50,Tea,3.5,0.2\n1,900,1,51,Cup,1.5,0\n2,901,300,50,Tea,1.5,0\n"
+    }
+    text = _suggested(files, tmp_path)
+    tables = yaml.safe_load(text)["tables"]
+    assert "ordered_at" not in tables["orders"]["columns"] and "discount" not in tables["orders"]["columns"]
+    assert "day holds numbers that are no dates" in text and "discount holds shares of 0 to 1" in text
+    # Lines name their products, so that these are a table of the same file.
+    assert tables["products"]["distinct"] == "product_id"
