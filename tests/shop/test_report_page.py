@@ -150,6 +150,13 @@ def test_a_share_is_0_or_100_percent_only_where_it_is() -> None:
     assert "100,000 99.9 % 99,999 <0.1 % 1 / 100,000" in text
 
 
+@pytest.mark.parametrize(("matched", "advice", "look"), [(50, "", "good"), (49, "", "bad"), (80, "pad", "bad")])
+def test_a_match_of_less_than_half_or_one_with_advice_stands_out(matched: int, advice: str, look: str) -> None:
+    match = KeyMatch("a.b", "c.b", ids=100, matched_ids=matched, rows=100, matched_rows=100, advice=advice)
+    page = intake_page(replace(FLAT, key_matches=(match,)), "Shop", "en")
+    assert page.count(f'<span class="{look}">') == 2 and page.count('<span class="') == 2
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_export_without_amounts_is_said_to_be_one(language: str) -> None:
     page = intake_page(replace(REPORT, money=()), "Shop", language)
