@@ -42,18 +42,23 @@ def modules() -> dict[str, ast.Module]:
 
 
 @cache
+def nodes(module: str) -> list[ast.AST]:
+    """Every node of a module's tree."""
+    return list(ast.walk(modules()[module]))
+
+
+@cache
 def messages(module: str) -> list[str]:
     """Strings of more than one word that a person may read: no docstring, no help of a parameter."""
     passed: set[ast.AST] = set()
-    nodes = list(ast.walk(modules()[module]))
-    for node in nodes:
+    for node in nodes(module):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             passed.add(node.value)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "parameter":
             passed.update(node.args)
         elif isinstance(node, ast.JoinedStr):
             passed.update(node.values)
-    texts = [text_of(node) for node in nodes if node not in passed]
+    texts = [text_of(node) for node in nodes(module) if node not in passed]
     return [text for text in texts if " " in text.strip()]
 
 
@@ -82,7 +87,7 @@ def recommended(text: str) -> set[str]:
 def imports(name: str) -> set[str]:
     """Modules of the project that a module imports, inside functions and by name too."""
     found: set[str] = set()
-    for node in ast.walk(modules()[name]):
+    for node in nodes(name):
         if isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):

@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from purchasing_power.pages.page import BLUE, DASH, ORANGE, SPACE, bold, code, render_page, share, verdict
 from purchasing_power.pages.pictures import BLUE as BAR
 from purchasing_power.pages.pictures import picture
+from purchasing_power.shop.key_matches import LEAST_SHARE
 from purchasing_power.shop.report import ColumnReport, IntakeReport, KeyMatch, Money, OrderFigures, TableReport
 from purchasing_power.shop.report_words import UNITS, WORDS, term
 
@@ -250,7 +251,7 @@ _DATES = ["%Y", "%Y-%m", "%Y-%m-%d", "%H:%M", "%H:%M", "%S"]
 
 
 def _key(match: KeyMatch) -> list[Cell]:
-    good = not match.advice
+    good = not match.advice and match.matched_ids >= LEAST_SHARE * match.ids
     return [
         (code(f"{match.column} → {match.partner}"), match.advice),
         f"{match.ids:,}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import cache
 from html import unescape
 
 import pytest
@@ -43,6 +44,12 @@ REPORT = IntakeReport(
 FLAT = IntakeReport(tables={"flat": TableReport("reviews.csv", read=80, kept=79, quarantined=1)})
 
 
+@cache
+def page_of(language: str) -> str:
+    """The page of ``REPORT``."""
+    return intake_page(REPORT, "Shop", language)
+
+
 def words_of(page: str) -> str:
     """What a reader sees: text without markup, pictures left out, any blank as one blank."""
     body = re.sub(r"<style>.*?</style>|<svg.*?</svg>", "", page, flags=re.S)
@@ -55,7 +62,7 @@ def sections(page: str) -> int:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_numbers_on_the_page_are_those_of_the_report(language: str) -> None:
-    text = words_of(intake_page(REPORT, "Shop", language))
+    text = words_of(page_of(language))
     for row in (
         "orders bestellungen.csv 12,345 11,000 89.1 % 45 0.4 % 300 2.4 % 700 5.7 % 300 2.4 % 150 1.2 %",
         "products products.csv 50 50 100 % – – – – –",
@@ -78,12 +85,12 @@ def test_the_headline_tells_rows_net_money_and_warnings() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_has_every_section_and_a_section_without_matter_is_not_there(language: str) -> None:
-    words, whole = WORDS[language], words_of(intake_page(REPORT, "Shop", language))
+    words, whole = WORDS[language], words_of(page_of(language))
     named = ("warnings", "rows_heading", "money_heading", "time_heading", "keys_heading", "columns_heading", "notes")
     assert [whole.index(words[f"{name}_aside"]) for name in named if f"{name}_aside" in words]
     places = [whole.index(f" {words[name]} ") for name in named]
     assert places == sorted(places) and "{" not in whole
-    assert sections(intake_page(REPORT, "Shop", language)) == 7
+    assert sections(page_of(language)) == 7
     flat = intake_page(replace(FLAT, notes=("delimiter found",)), "File", language)
     assert sections(flat) == 2 and words["rows_aside_flat"] in flat and words["notes_aside_flat"] in flat
     assert words["rows_aside"] not in flat and words["notes_aside"] not in flat
@@ -96,7 +103,7 @@ def test_both_languages_have_the_same_words_with_the_same_figures() -> None:
 
 
 def test_chinese_names_reasons_and_kinds_and_leaves_what_it_does_not_know() -> None:
-    text = words_of(intake_page(REPORT, "Shop", "zh"))
+    text = words_of(page_of("zh"))
     for chinese in (
         "ordered_at 不是时间",
         "amount 大于 1,000,000",
@@ -109,13 +116,13 @@ def test_chinese_names_reasons_and_kinds_and_leaves_what_it_does_not_know() -> N
 
 def test_rows_that_are_not_accounted_for_are_shown() -> None:
     short = replace(REPORT, tables={"orders": replace(ORDERS, kept=10_998)})
-    assert ENGLISH["difference"] not in intake_page(REPORT, "Shop", "en")
+    assert ENGLISH["difference"] not in page_of("en")
     assert '<span class="bad">2</span>' in intake_page(short, "Shop", "en")
 
 
 def test_a_gap_is_a_run_of_weeks_without_an_order_and_the_longest_comes_first() -> None:
     assert gaps(WEEKS) == [(date(2024, 1, 8), 2), (date(2024, 1, 29), 1)]
-    text = words_of(intake_page(REPORT, "Shop", "en"))
+    text = words_of(page_of("en"))
     assert "No order in 2 weeks, those from 2024-01-08 to 2024-01-21. No order in the week from 2024-01-29." in text
 
 
@@ -141,6 +148,13 @@ def test_a_share_is_0_or_100_percent_only_where_it_is() -> None:
     match = KeyMatch("a.b", "c.b", ids=100_000, matched_ids=99_999, rows=100_000, matched_rows=1)
     text = words_of(intake_page(replace(REPORT, key_matches=(match,)), "Shop", "en"))
     assert "100,000 99.9 % 99,999 <0.1 % 1 / 100,000" in text
+
+
+@pytest.mark.parametrize(("matched", "advice", "look"), [(50, "", "good"), (49, "", "bad"), (80, "pad", "bad")])
+def test_a_match_of_less_than_half_or_one_with_advice_stands_out(matched: int, advice: str, look: str) -> None:
+    match = KeyMatch("a.b", "c.b", ids=100, matched_ids=matched, rows=100, matched_rows=100, advice=advice)
+    page = intake_page(replace(FLAT, key_matches=(match,)), "Shop", "en")
+    assert page.count(f'<span class="{look}">') == 2 and page.count('<span class="') == 2
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
