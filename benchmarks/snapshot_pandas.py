@@ -47,8 +47,8 @@ def build(folder: Path, cutoffs: Sequence[date], mix: dict[str, dict[str, str]],
 def read_lines(folder: Path) -> tuple[pd.DataFrame, pd.Index, pd.Series]:
     """Order lines in order of time, the users in order of their ids and when each is first known."""
     lines = pd.read_parquet(folder / "orders.parquet").sort_values("ordered_at", kind="stable", ignore_index=True)
-    users = pd.read_parquet(folder / "users.parquet", columns=["user_id"])["user_id"]
-    people = pd.Index(np.sort(pd.unique(pd.concat([lines["user_id"], users]))))
+    redeemed = pd.read_parquet(folder / "redemptions.parquet", columns=["user_id", "redeemed_at"])
+    people = pd.Index(np.sort(pd.unique(pd.concat([lines["user_id"], redeemed["user_id"]]))))
     lines["user"] = people.get_indexer(lines["user_id"])
     lines = lines.rename(columns={"ordered_at": "time"}).drop(columns="user_id")
     products = pd.read_parquet(folder / "products.parquet", columns=["product_id", "category", "brand"])
@@ -58,9 +58,9 @@ def read_lines(folder: Path) -> tuple[pd.DataFrame, pd.Index, pd.Series]:
         values = products[name].astype("category")
         lines[name] = values.array.take(place, allow_fill=True).take(codes)
     lines["product"] = codes
-    since = lines.groupby("user")["time"].min().reindex(range(len(people)))
-    since.iloc[people.get_indexer(users)] = pd.Timestamp(0)
-    return lines, people, since
+    redeemed = redeemed.assign(user=people.get_indexer(redeemed["user_id"])).rename(columns={"redeemed_at": "time"})
+    signs = pd.concat([lines[["user", "time"]], redeemed[["user", "time"]]])
+    return lines, people, signs.groupby("user")["time"].min()
 
 
 def make_orders(lines: pd.DataFrame) -> pd.DataFrame:

@@ -19,7 +19,7 @@ CREATE TEMP TABLE cutoffs AS SELECT unnest([{cutoffs}])::TIMESTAMP AS cutoff;
 CREATE TEMP TABLE people AS
     SELECT user_id, min(since) AS since, row_number() OVER (ORDER BY user_id)::INT AS u FROM (
         SELECT user_id, min(ordered_at) AS since FROM '{folder}/orders.parquet' GROUP BY user_id
-        UNION ALL SELECT user_id, TIMESTAMP '1900-01-01' FROM '{folder}/users.parquet'
+        UNION ALL SELECT user_id, min(redeemed_at) FROM '{folder}/redemptions.parquet' GROUP BY user_id
     ) GROUP BY user_id;
 CREATE TEMP TABLE products AS
     SELECT product_id, category, brand, row_number() OVER ()::INT AS p

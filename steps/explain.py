@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from dataclasses import asdict, dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -21,6 +23,7 @@ from purchasing_power.explain.user_explanation import UserExplanation, explain_u
 from purchasing_power.kinds import registry as kinds
 from purchasing_power.model.purchasing_model import PurchasingModel
 from purchasing_power.pages.page import LANGUAGES
+from purchasing_power.shop.pseudonym import has_key, pseudonym_of
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.cutoffs import at_cutoff
 from purchasing_power.snapshot.user_table import USER, UserTable
@@ -30,6 +33,8 @@ from tracking.registry import ModelOptions
 
 log = logging.getLogger(__name__)
 
+ENVIRONMENT = "env:"
+
 
 @dataclass(frozen=True)
 class Options(ModelOptions):
@@ -37,10 +42,14 @@ class Options(ModelOptions):
 
     users: str = parameter("user table: a folder, a runs:/ URI, or latest")
     version: str = parameter("version number or stage")
-    user: str = parameter("user_id (a pseudonym) as in the user table, kept by MLflow as a parameter; none for no user")
+    user: str = parameter(
+        "user: a pseudonym or the shop's own id (MLflow keeps either as a parameter), env:NAME for an id in an "
+        "environment variable, which is kept nowhere, or none"
+    )
     cutoff: date | None = parameter("cutoff of the rows, YYYY-MM-DD; auto is the latest", optional_date)
     language: str = parameter("en or zh", choice(*LANGUAGES))
     top: int = parameter("how many reasons of the user's score are given", count)
+    workspace: str = parameter("folder of the pseudonym key")
     seed: int = parameter("seed of samples and shuffles", count)
 
 
@@ -55,13 +64,13 @@ def run(options: Options) -> Outputs:
     rows = at_cutoff(table, options.cutoff)
     user = None
     if options.user != "none":
-        place = row_of(rows, options.user)
+        place = row_of(rows, options.user, Path(options.workspace))
         user = explain_user(model, rows.frame, place, options.top, options.language, options.seed, True)
     overall = explain_model(model, rows.frame, options.seed, progress=True)
     shown = overall.drivers[:MOST_COLUMNS]
     permuted = _permuted(model, table, [driver.feature for driver in shown], options.seed)
     for driver in shown:
-        mlflow.log_metric(f"shap.{driver.feature}", driver.importance)
+        mlflow.log_metric(runs.metric_name(f"shap.{driver.feature}"), driver.importance)
     title = f"{version.name}, version {version.version}"
     page = explanation_page(title, model, overall, permuted, user, options.language)
     found = {"model": _model_json(overall, permuted)} | ({} if user is None else {"user": _user_json(user)})
@@ -71,21 +80,51 @@ def run(options: Options) -> Outputs:
     }
 
 
-def row_of(rows: UserTable, user: str) -> int:
+def row_of(rows: UserTable, user: str, workspace: Path) -> int:
     """Position of a user's row.
+
+    Parameters
+    ----------
+    user
+        A pseudonym, the shop's own id, or ``env:NAME``: either in the environment variable of that name.
+    workspace
+        Folder of the key that makes pseudonyms of own ids.
 
     Raises
     ------
     DataError
         If no row is the user's; the message does not repeat the id.
     """
-    found = np.flatnonzero((rows.frame[USER].astype(str) == user).to_numpy())
+    given = _from_environment(user)
+    ids = rows.frame[USER].astype(str).to_numpy()
+    found = np.flatnonzero(ids == given)
+    if not len(found) and has_key(workspace):
+        found = np.flatnonzero(ids == pseudonym_of(given, workspace))
+        if len(found) and given == user:
+            log.warning(
+                "user: MLflow keeps the parameter, so the shop's own id stands in this run. Next time give its "
+                "pseudonym (python -m purchasing_power.shop.pseudonym prints it), or put the id into an environment "
+                "variable and give %sNAME.",
+                ENVIRONMENT,
+            )
     if not len(found):
+        keyed = "" if has_key(workspace) else f" There is no key in {workspace} to make a pseudonym of an own id."
         raise DataError(
             f"user: none of the {len(rows.frame):,} rows of the user table at that cutoff has the user_id given. "
-            "Give a user_id as it stands in the table (a pseudonym, as in the predictions), or another cutoff."
+            "Give a user_id as it stands in the table (a pseudonym, as in the predictions) or the shop's own id with "
+            f"the workspace of its ingest, or another cutoff.{keyed}"
         )
     return int(found[0])
+
+
+def _from_environment(user: str) -> str:
+    """What was given, or what an environment variable holds where that was named."""
+    if not user.startswith(ENVIRONMENT):
+        return user
+    name = user.removeprefix(ENVIRONMENT)
+    if not os.environ.get(name):
+        raise DataError(f"user: got {user}; the environment variable {name} is not set. Put the id into it.")
+    return os.environ[name]
 
 
 def _permuted(model: PurchasingModel, table: UserTable, columns: list[str], seed: int) -> pd.DataFrame | None:

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
+from mlflow.entities.model_registry import ModelVersion
 
 from purchasing_power.errors import DataError
+from purchasing_power.snapshot.target_choice import LABEL
 from tracking import registry, runs
 from tracking.chain import check_steps, run_steps
 from tracking.entry import Outputs, execute, parameter
+from tracking.production_target import beside_production, check_comparable
 
 SHOP = ["ingest", "snapshot", "tune", "train", "evaluate", "promote"]
 FLAT = [step for step in SHOP if step != "snapshot"]
@@ -35,6 +38,7 @@ def summary(model: str, outputs: dict[str, str]) -> str:
     version = f"version {production.version}" if production is not None else "no version yet"
     lines = [
         f"In production: {version} of {model} (version {outputs['candidate']} was {outputs['gate']} by the gate)",
+        *_target(registry.find(model, outputs["candidate"])),
         _figures(outputs["evaluation"]),
     ]
     if "monitor_verdict" in outputs:
@@ -43,6 +47,12 @@ def summary(model: str, outputs: dict[str, str]) -> str:
     if "predictions" in outputs:
         lines.append(f"Predictions: {outputs['predictions']}")
     return "\n".join([*lines, *_next(model, production is not None, "monitor_report" in outputs)])
+
+
+def _target(version: ModelVersion) -> list[str]:
+    """What the version predicts and why, where that was to be chosen."""
+    why = version.tags.get("target.why")
+    return [] if why is None else [f"Target: {version.tags.get('target.classes', version.tags['target'])} ({why})"]
 
 
 def _next(model: str, serves: bool, later: bool) -> list[str]:
@@ -112,6 +122,7 @@ class Options:
     duplicates: str = parameter("shop: order lines that repeat one in every column")
     language: str = parameter("language of the intake page and of reasons: en or zh")
     positive: str = parameter("class whose probability is the score, or auto")
+    leak: str = parameter("columns that alone give the outcome away: refuse, or accepted")
     model: str = parameter("name of the registered model")
     workspace: str = parameter("folder for the pseudonym key and caches")
     seed: str = parameter("seed of everything random")
@@ -128,7 +139,9 @@ def run(options: Options) -> Outputs:
         )
     flat = Path(options.data).is_file() and options.mapping == "none"
     check_steps((FLAT + FLAT_USE) if flat else (SHOP + SHOP_USE), given)
-    _check_target(options.model, "label" if flat else options.target)
+    production = registry.at_stage(options.model, registry.PRODUCTION)
+    check_comparable(production, options.model, LABEL if flat else options.target)
+    given["target"] = beside_production(production, options.target)
     outputs = run_steps(FLAT if flat else SHOP, given)
     production = registry.at_stage(options.model, registry.PRODUCTION)
     if production is not None:
@@ -136,17 +149,6 @@ def run(options: Options) -> Outputs:
         outputs |= run_steps(FLAT_USE if flat else SHOP_USE, {**given, **outputs})
     sys.stdout.write(summary(options.model, outputs) + "\n")
     return {}
-
-
-def _check_target(model: str, target: str) -> None:
-    """Refuse to train, for hours perhaps, what the gate could not compare with production."""
-    production = registry.at_stage(model, registry.PRODUCTION)
-    wanted = "tier" if target == "auto" else target
-    if production is not None and production.tags["target"] != wanted:
-        raise DataError(
-            f"model {model}: production predicts {production.tags['target']}, this run would predict {wanted}; "
-            "they cannot be compared. Give the new kind a registered model of its own (-P model=NAME)."
-        )
 
 
 if __name__ == "__main__":

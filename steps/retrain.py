@@ -10,10 +10,11 @@ from mlflow.tracking import MlflowClient
 
 from purchasing_power.kinds import registry as kinds
 from purchasing_power.model.params import ModelParams
-from purchasing_power.snapshot.target import TARGETS
+from purchasing_power.snapshot.target_choice import TARGETS
 from tracking import registry, runs
 from tracking.chain import run_steps
-from tracking.entry import Outputs, choice, count, execute, parameter
+from tracking.entry import Outputs, count, execute, in_order, parameter
+from tracking.production_target import beside_production
 from tracking.registry import ModelOptions
 
 SNAPSHOT, TUNE = "snapshot", "tune"
@@ -28,7 +29,7 @@ class Options(ModelOptions):
     tables: str = parameter("checked tables: a folder, a runs:/ URI, or latest")
     users: str = parameter("a flat user table to train on in place of a new snapshot, or none")
     last_cutoff: str = parameter("latest cutoff, YYYY-MM-DD; auto is the last that the orders reach")
-    target: str = parameter("what to predict", choice(*TARGETS))
+    target: str = parameter("what to predict; of several the first that the table carries", in_order(*TARGETS))
     positive: str = parameter("class whose probability is the score, or auto")
     trials: int = parameter("trials of the study", count)
     representations: str = parameter("text representations to try")
@@ -39,6 +40,7 @@ class Options(ModelOptions):
     space: str = parameter("values of further parameters to try, or none")
     blend: str = parameter("most trials that may enter a blend; 0 makes none")
     workers: str = parameter("processes that run trials")
+    leak: str = parameter("columns that alone give the outcome away: refuse, or accepted")
     workspace: str = parameter("folder for the vector store and the studies")
     seed: int = parameter("seed of everything random", count)
 
@@ -53,6 +55,7 @@ def run(options: Options) -> Outputs:
         users = runs.fetch("latest" if options.users == "none" else options.users, "users")[1]
         return run_steps([step for step in steps if step != SNAPSHOT], {**given, "users": users})
     tables = runs.fetch(options.tables, "tables")[1]
+    given["target"] = beside_production(registry.at_stage(options.registered, registry.PRODUCTION), options.target)
     return run_steps(steps, {**given, **as_production(options.registered), "tables": tables})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from dataclasses import dataclass, fields
 from datetime import date
@@ -10,12 +11,15 @@ from typing import Any
 
 import mlflow
 
+from purchasing_power.shop.leaks import LEAKS, with_leaks
 from purchasing_power.shop.tables import scan
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.build import build
 from purchasing_power.snapshot.settings import POPULATIONS, SnapshotSettings
 from tracking import registry, runs
 from tracking.entry import Outputs, choice, count, execute, optional_date, parameter
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,10 @@ def run(options: Options) -> Outputs:
     """Build the user table and log it."""
     folder, _ = runs.fetch(options.tables, "tables")
     settings = SnapshotSettings(**{one.name: getattr(options, one.name) for one in fields(SnapshotSettings)})
-    table = build(scan(folder), settings, earlier=_settings_of(options.like))
+    table = with_leaks(build(scan(folder), settings, earlier=_settings_of(options.like)))
     meta = table.meta
+    for leak in meta.settings.get(LEAKS, ()):
+        log.warning("user table: %s", leak)
     by_rule = {f"rows.{name}": rows for name, rows in meta.population_rows.items()}
     mlflow.log_metrics({"rows": len(table.frame), "features": len(meta.features), **by_rule})
     mlflow.log_dict(meta.blocks, "blocks.json")

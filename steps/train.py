@@ -17,11 +17,11 @@ from purchasing_power.kinds.case import FitOptions
 from purchasing_power.kinds.kind import Kind
 from purchasing_power.model.protocol import Model, Table
 from purchasing_power.reference.measure import measure
-from purchasing_power.snapshot.target import TARGETS
+from purchasing_power.snapshot.target_choice import TARGETS
 from purchasing_power.snapshot.user_table import DOCUMENTS
 from steps.model_logging import log_and_register
 from tracking import registry, runs
-from tracking.entry import Outputs, choice, count, execute, parameter
+from tracking.entry import Outputs, count, execute, in_order, parameter
 from tracking.reference import log_reference
 from tracking.registry import ModelOptions
 
@@ -32,7 +32,7 @@ class Options(ModelOptions):
 
     users: str = parameter("table to train on: a folder, a runs:/ URI, or latest")
     params: str = parameter("model parameters: a JSON file, a runs:/ URI, latest (of tune), or default")
-    target: str = parameter("what to predict", choice(*TARGETS))
+    target: str = parameter("what to predict; of several the first that the table carries", in_order(*TARGETS))
     positive: str = parameter("class whose probability is the score, or auto")
     folds: int = parameter("folds of the cross-validation that is logged beside the model; 0 leaves it out", count)
     fold_scores: str = parameter("scores of the parameters that a study measured on the same folds, a URI, or none")
@@ -77,6 +77,7 @@ def run(options: Options) -> Outputs:
     with tqdm(total=options.folds + 2, desc="train", unit="part") as bar:
         model = kind.fit(table, asked, RunLog(bar))
         mlflow.log_dict(model.training.to_dict(), "training.json")
+        mlflow.set_tags({name: value for name, value in kind.tags(model).items() if name.startswith("target")})
         outputs = _register(options, kind, model, table, uri, asked)
         bar.update()
     return outputs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from pathlib import Path
 
 import mlflow
@@ -15,6 +16,7 @@ from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.splits import split
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.target import Target, fit_target
+from purchasing_power.snapshot.target_choice import LABEL, THREE_TIERS
 from purchasing_power.snapshot.user_table import UserTable, distinct_texts
 from purchasing_power.text.store import prune
 from purchasing_power.tuning import space
@@ -23,11 +25,13 @@ from steps.study.blend import blend_of
 from steps.study.encoders import StudyEncoder, compare
 from steps.study.options import Options
 from steps.study.report import study_report
-from steps.study.setup import objective_of, space_of, validation_of
+from steps.study.setup import choice_of, objective_of, space_of, validation_of
 from steps.study.trial_runs import best, open_study, search
 from steps.study.workers import WorkerTask, helpers
 from tracking import runs
 from tracking.entry import Outputs, execute
+
+log = logging.getLogger(__name__)
 
 # What the score of a trial depends on, besides the trial's own parameters, the rows and the encoders.
 MADE_OF = (
@@ -42,7 +46,11 @@ def run(options: Options) -> Outputs:
     table = user_table.read(folder)
     Path(options.workspace).mkdir(parents=True, exist_ok=True)
     known = split(table, options.seed).known
-    target = fit_target(options.target, table, known, options.positive)
+    choice = choice_of(options, table)
+    target = fit_target(choice, table, known, options.positive)
+    mlflow.set_tags({"target": choice.name, "target.why": choice.why})
+    if choice.why:
+        log.info("target %s: %s", choice.name, choice.why)
     validation = validation_of(options, table, progress=True)
     encoders = _encoders(options, distinct_texts(table, known))
     taken = [one.spec for one in encoders] or options.encoder
@@ -64,7 +72,7 @@ def _search(
     options: Options, folder: Path, table: UserTable, validation: CrossValidation, target: Target, encoders: list[str]
 ) -> optuna.Study:
     asked = space_of(options, encoders, target.task == "regression")
-    made_of = _made_of(options, table.digest(), encoders)
+    made_of = _made_of(options, table.digest(), encoders, target)
     name = f"study-{hashlib.sha256(made_of.encode()).hexdigest()[:12]}" if options.study == "auto" else options.study
     storage = f"sqlite:///{Path(options.workspace) / 'studies.db'}" if options.storage == "auto" else options.storage
     first = space.starting_points(asked)
@@ -78,8 +86,11 @@ def _search(
     return study
 
 
-def _made_of(options: Options, digest: str, encoders: list[str]) -> str:
+def _made_of(options: Options, digest: str, encoders: list[str], target: Target) -> str:
     settings = {name: getattr(options, name) for name in MADE_OF}
+    # What auto and tier were before there was a choice: a study of then goes on.
+    if target.full_name not in (THREE_TIERS, LABEL):
+        settings["target"] = target.full_name
     settings["space"] = space.study_settings(settings["space"])
     return json.dumps({"users": digest, "encoders": encoders, **settings})
 

@@ -23,7 +23,7 @@ ELSEWHERE = {
     # main trains purchase models (the message names another registered model as well) and leaves retraining to monitor.
     "main": {"kind", "retrain"},
     # retrain takes these from the version in production, or from the tables that it is given.
-    "retrain": {"step", "horizon", "first_cutoff", "encoder", "runtime", "task", "label", "max_amount"},
+    "retrain": {"step", "horizon", "first_cutoff", "encoder", "runtime", "task", "label", "max_amount", "population"},
 }
 VERB = r"(?:[Ss]et|[Rr]aise|[Ll]ower|[Gg]ive|[Mm]ove|[Uu]se|[Tt]ake|[Cc]hange|[Cc]hoose|[Ll]engthen|[Ss]horten|[Nn]ame)"
 KIND = r"(?:(?:the|a|an|another|parameters?|smaller|larger|longer|shorter|earlier|later|higher|lower) )*"
@@ -42,18 +42,23 @@ def modules() -> dict[str, ast.Module]:
 
 
 @cache
+def nodes(module: str) -> list[ast.AST]:
+    """Every node of a module's tree."""
+    return list(ast.walk(modules()[module]))
+
+
+@cache
 def messages(module: str) -> list[str]:
     """Strings of more than one word that a person may read: no docstring, no help of a parameter."""
     passed: set[ast.AST] = set()
-    nodes = list(ast.walk(modules()[module]))
-    for node in nodes:
+    for node in nodes(module):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             passed.add(node.value)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "parameter":
             passed.update(node.args)
         elif isinstance(node, ast.JoinedStr):
             passed.update(node.values)
-    texts = [text_of(node) for node in nodes if node not in passed]
+    texts = [text_of(node) for node in nodes(module) if node not in passed]
     return [text for text in texts if " " in text.strip()]
 
 
@@ -82,7 +87,7 @@ def recommended(text: str) -> set[str]:
 def imports(name: str) -> set[str]:
     """Modules of the project that a module imports, inside functions and by name too."""
     found: set[str] = set()
-    for node in ast.walk(modules()[name]):
+    for node in nodes(name):
         if isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):

@@ -11,13 +11,17 @@ from pathlib import Path
 import pytest
 
 from purchasing_power.kinds.registry import KINDS
-from purchasing_power.shop.contract import KEYS, SCHEMAS
+from purchasing_power.shop.contract import KEYS, TABLES
+from purchasing_power.shop.mapping.form import parse_yaml
+from purchasing_power.shop.mapping.mapping import built_in_names
+from purchasing_power.shop.mapping.rules import TABLE_KEYS, check_mapping
+from purchasing_power.shop.order_lines import DUPLICATES
 from tracking.chain import entry_points, options_of
 
 ROOT = Path(__file__).resolve().parents[1]
 READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
 CONTRIBUTING, DATA = ROOT / "CONTRIBUTING.md", ROOT / "docs" / "data.md"
-PAPERS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAPERS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("*.md")])
 HEADINGS = {
     "Purchasing Power": "Purchasing Power：用户购买力预测",
     "Two commands": "两条命令",
@@ -170,15 +174,23 @@ def test_every_relative_link_and_picture_is_there(path: Path) -> None:
     assert lost == []
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
+@pytest.mark.parametrize("name", TABLES)
 def test_the_page_on_data_names_the_columns_and_keys_of_the_contract(name: str) -> None:
     cells = re.search(rf"^\| `{name}` \|([^|]*)\|([^|]*)\|([^|]*)\|$", prose(DATA), re.M)
     assert cells is not None
-    columns = SCHEMAS[name].columns
+    columns = TABLES[name]
     written = [re.findall(r"`(\w+)`", cell) for cell in cells.groups()[:2]]
-    assert written[0] == [column for column, part in columns.items() if part.required]
-    assert written[1] == [column for column, part in columns.items() if not part.required]
+    assert written[0] == [column for column, part in columns.items() if part.needed]
+    assert written[1] == [column for column, part in columns.items() if not part.needed]
     assert cells[3].strip() == (", ".join(KEYS.get(name, ())) or "none")
+
+
+def test_the_mapping_on_the_page_on_data_is_read_and_every_built_in_one_and_key_is_named() -> None:
+    (text,) = blocks(DATA, "yaml")
+    mapping = check_mapping(parse_yaml(text, "the page"), "the page", text, "")
+    assert set(mapping.tables) == {"orders", "users"} and mapping.rules.rates == {"CHF": 1.05}
+    words = set(re.findall(r"`([^`\n]+)`", prose(DATA)))
+    assert {*built_in_names(), *TABLE_KEYS} <= words and set(DUPLICATES) <= {*words, "sum"}
 
 
 def test_the_worked_example_fits_the_files_that_it_changes() -> None:

@@ -142,6 +142,12 @@ def subset(*allowed: str) -> Callable[[str], list[str]]:
     return parse
 
 
+def in_order(*allowed: str) -> Callable[[str], str]:
+    """One of the given words, or several separated by commas, the first of which counts most; as a text."""
+    parse = subset(*allowed)
+    return lambda text: ",".join(parse(text))
+
+
 def execute(
     name: str, options: type[Options], work: Callable[[Options], Outputs | None], argv: Sequence[str] | None = None
 ) -> None:

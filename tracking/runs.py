@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
+import re
 import socket
 import subprocess
 import time
@@ -25,6 +27,9 @@ log = logging.getLogger(__name__)
 
 # A little below what registries of every version of MLflow take as a tag.
 LONGEST_TAG = 4900
+LONGEST_METRIC = 250
+# What MLflow takes as a metric's name: parts of a relative path.
+_METRIC_NAME = re.compile(r"(?!\.{1,2}(/|$))[\w.\- :]+(/(?!\.{1,2}(/|$))[\w.\- :]+)*")
 PROCESS, HOST, STEP, REAPED = "process", "host", "step", "reaped"
 # A run that no process of ours has marked may still be building its environment.
 UNMARKED_PATIENCE_S = 3600
@@ -143,6 +148,19 @@ def write_text(text: str, name: str) -> str:
     """Log a text file as the active run's artifact and give its URI."""
     mlflow.log_text(text, name)
     return f"runs:/{_active()}/{name}"
+
+
+def metric_name(name: str) -> str:
+    """A name from data as MLflow takes it for a metric, a parameter or a tag: distinct for distinct names.
+
+    Letters of any script, digits and ``_ - . : /`` and blanks stay; another name has other signs replaced by ``_`` and
+    ends in a part of its digest.
+    """
+    if len(name) <= LONGEST_METRIC and _METRIC_NAME.fullmatch(name):
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:6]
+    safe = re.sub(r"[^\w\- .:]|(?<=\.)\.", "_", name)
+    return f"{safe[: LONGEST_METRIC - 7].strip()}_{digest}"
 
 
 def reap(client: MlflowClient) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
@@ -23,7 +23,7 @@ from purchasing_power.reference.sketch import (
     NumericSketch,
     Sketch,
 )
-from purchasing_power.snapshot.target import TIERS
+from purchasing_power.snapshot.target_choice import CLASSES, FOUR_TIERS, THREE_TIERS
 
 # Cutoffs at most so many days from the same day of an earlier year are of the same weeks.
 SAME_WEEKS_DAYS = 14
@@ -76,11 +76,18 @@ def tier_shares(reference: Reference, now: Mapping[str, Counts]) -> tuple[TierSh
     after = dict(zip(sketch.names, counts.counts, strict=False))
     if counts.largest_users:
         after[counts.largest_other] = counts.largest_users
-    expected = np.array([before.get(tier, 0) for tier in TIERS]) / max(int(sketch.counts.sum()), 1)
-    users = np.full(len(TIERS), max(int(counts.counts.sum()), 1))
-    realised = np.array([after.get(tier, 0) for tier in TIERS]) / users
+    tiers = tier_order({*before, *after})
+    expected = np.array([before.get(tier, 0) for tier in tiers]) / max(int(sketch.counts.sum()), 1)
+    users = np.full(len(tiers), max(int(counts.counts.sum()), 1))
+    realised = np.array([after.get(tier, 0) for tier in tiers]) / users
     rows = np.column_stack([expected, realised, *wilson_interval(realised, users)]).tolist()
-    return tuple(TierShare(tier, *row) for tier, row in zip(TIERS, rows, strict=True))
+    return tuple(TierShare(tier, *row) for tier, row in zip(tiers, rows, strict=True))
+
+
+def tier_order(found: Collection[str]) -> tuple[str, ...]:
+    """The tiers that a model may give, the lowest first, from those that were found among its predictions."""
+    four = CLASSES[FOUR_TIERS]
+    return four if four[0] in found else CLASSES[THREE_TIERS]
 
 
 def column_drift(name: str, sketch: Sketch, now: Counts, meaning: str, importance: float) -> ColumnDrift:

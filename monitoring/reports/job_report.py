@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 
+from monitoring.drift.column_drift import tier_order
 from monitoring.evidence import DriftResult
 from monitoring.policy import past_jobs
 from monitoring.policy.decision import MonitoringDecision
@@ -40,7 +41,6 @@ from purchasing_power.reference.sketch import (
     Sketch,
     quantiles,
 )
-from purchasing_power.snapshot.target import TIERS
 from tracking import registry, runs
 
 ALERT = "monitor.alert"
@@ -273,7 +273,7 @@ def _draw(figure: Figure, reference: ComparedColumns, current: ComparedColumns) 
     panels = figure.subplots(1, count, width_ratios=(1.7, 1)[:count], squeeze=False)[0]
     _histogram(panels[0], reference[SCORE], current[SCORE])
     if TIER in reference:
-        _bars(panels[1], reference[TIER], current[TIER], list(TIERS))
+        _bars(panels[1], reference[TIER], current[TIER], list(tier_order({*reference[TIER], *current[TIER]})))
         panels[1].set_title("Purchasing power that the model sees")
 
 

@@ -23,7 +23,7 @@ LINES = {
         "promised.auc_macro",
     ),
     "Drift: share of the columns, and of feature importance": ("drift.share", "drift.matter"),
-    "Shares of the tiers": ("tier.high", "tier.middle", "tier.low"),
+    "Shares of the tiers": ("tier.high", "tier.middle", "tier.low", "tier.none"),
     "Campaign list: users on it, entered, left": ("campaign.users", "campaign.entered", "campaign.left"),
 }
 COUNTERS = {

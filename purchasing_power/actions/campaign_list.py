@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from purchasing_power.snapshot.target import TIERS
+from purchasing_power.snapshot.target_choice import TIERS
 from purchasing_power.snapshot.user_table import CUTOFF, USER, UserTable
 
 LISTED = TIERS[-1]

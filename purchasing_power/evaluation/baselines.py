@@ -12,19 +12,29 @@ from sklearn.preprocessing import StandardScaler
 
 from purchasing_power.snapshot.user_table import UserTableMeta
 
-NAIVE_COLUMN = "spend_28d"
+# The first that a table has.
+NAIVE_COLUMNS = {"spend_28d": "last month's spend", "orders_28d": "last month's orders"}
 RECENCY_COLUMN = "days_since_order"
 
 
 def naive_score(frame: pd.DataFrame, meta: UserTableMeta) -> np.ndarray:
     """Spend of the 28 days before the cutoff (currency), shape (n,); no spend on record counts as 0.
 
-    A table without that column, such as a flat file, gets a constant: it ranks nobody, so its AUC is 0.5
-    and its lift 1.
+    Of a shop without amounts it is the orders of those days. A table without such a column, such as a flat file, gets
+    a constant: it ranks nobody, so its AUC is 0.5 and its lift 1.
     """
-    if NAIVE_COLUMN not in meta.numeric:
-        return np.zeros(len(frame))
-    return frame[NAIVE_COLUMN].fillna(0.0).to_numpy(dtype=np.float64)
+    column = _naive_column(meta)
+    return np.zeros(len(frame)) if column is None else frame[column].fillna(0.0).to_numpy(dtype=np.float64)
+
+
+def naive_name(meta: UserTableMeta) -> str:
+    """What :func:`naive_score` is, in plain words."""
+    return NAIVE_COLUMNS[_naive_column(meta) or "spend_28d"]
+
+
+def _naive_column(meta: UserTableMeta) -> str | None:
+    names = NAIVE_COLUMNS if meta.kind == "panel" else list(NAIVE_COLUMNS)[:1]
+    return next((name for name in names if name in meta.numeric), None)
 
 
 def prior_prediction(y_train: np.ndarray, rows: int, task: str, classes: int = 2) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 
+from purchasing_power.errors import DataError
 from purchasing_power.evaluation.target_metrics import primary_score
 from purchasing_power.model.calibration import calibrated
 from purchasing_power.model.features import block_key, block_weight, blocks, prepare
@@ -72,7 +73,8 @@ class CrossValidation(RunSettings):
     table, folds
         The user table and (fitted, scored) positions of its rows.
     target_name, positive
-        As ``fit_target`` takes them; thresholds are learned anew on each fold's fitted rows.
+        As ``fit_target`` takes them; thresholds are learned anew on each fold's fitted rows. Give the full name that
+        was chosen on all training rows: ``auto`` and ``tier`` could come out differently on a fold's rows.
     """
 
     table: UserTable
@@ -102,7 +104,8 @@ class CrossValidation(RunSettings):
         """Scores of parameters on these folds, as another run may take them over."""
         # What JSON gives back is compared with what was never written.
         flat = json.loads(json.dumps(params.to_dict()))
-        return FoldScores(self.table.digest(), self.target_name, self.positive, self.seed, flat, tuple(scores))
+        target = self.target(0).full_name
+        return FoldScores(self.table.digest(), target, self.positive, self.seed, flat, tuple(scores))
 
     def score(self, number: int, outputs: np.ndarray) -> float:
         """The primary metric of outputs on a fold's scored rows."""
@@ -168,6 +171,36 @@ class CrossValidation(RunSettings):
 
     def _made(self, params: ModelParams) -> list[tuple[str, Any, list[str]]]:
         return blocks(params, self.table.meta, self.seed, self.store)
+
+
+def scorable(table: UserTable, pairs: list[Pair], target_name: str, positive: str = "auto") -> list[Pair]:
+    """The folds of a panel whose fitted rows hold every class of the target, and whose scored rows can rank its score.
+
+    Where few users buy, early folds may have none of a class. All folds of a flat table are kept.
+
+    Raises
+    ------
+    DataError
+        If no fold is left.
+    """
+    if table.meta.kind == "flat":
+        return pairs
+    kept = [pair for pair in pairs if _is_scorable(table, pair, target_name, positive)]
+    if not kept:
+        raise DataError(
+            f"folds: none of {len(pairs)} has rows of every class of the target {target_name} to fit on, and rows of "
+            "more than one to score. Set target=auto, an earlier first_cutoff or a longer horizon (-P horizon=DAYS)."
+        )
+    return kept
+
+
+def _is_scorable(table: UserTable, pair: Pair, target_name: str, positive: str) -> bool:
+    try:
+        target = fit_target(target_name, table, pair[0], positive)
+    except DataError:
+        return False
+    labels = target.labels(table.frame.iloc[pair[1]])
+    return target.task == "regression" or 0 < int((labels == target.positive).sum()) < len(labels)
 
 
 def _fit_block(made: Any, before: Any, later: Any, y: np.ndarray) -> BlockPair:

@@ -9,7 +9,11 @@ import numpy as np
 
 from purchasing_power.errors import DataError
 from purchasing_power.evaluation.bootstrap import Comparison, Interval
+from purchasing_power.pages.page import share
 from purchasing_power.snapshot.target import Target
+from purchasing_power.snapshot.target_choice import INTENT, ORDERS, SPEND, TIER
+
+FIFTH, ABOUT = 0.2, 0.025
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,30 @@ class Effect:
     low: float
     high: float
     rows: int
+
+
+@dataclass(frozen=True)
+class TierRow:
+    """A tier of the target: the spend that it begins above and ends at (currency), and how many users it holds.
+
+    Attributes
+    ----------
+    above, up_to
+        ``None`` for the lowest and the highest tier.
+    mean
+        Mean spend of the training rows in it.
+    trained
+        Its share of the training rows, 0 to 1; ``None`` for a model of an earlier version.
+    tested
+        Its share of the tested rows.
+    """
+
+    name: str
+    above: float | None
+    up_to: float | None
+    mean: float
+    trained: float | None
+    tested: float
 
 
 @dataclass(frozen=True)
@@ -76,6 +104,12 @@ class Evaluation:
         reported without ``"naive"``: the report then compares with chance.
     unit
         Unit of the amounts of a regression.
+    warnings
+        What must be known before a figure is believed, such as columns that tell the outcome; shown on top.
+    population
+        Whose rows they are, in words; empty where that is not known.
+    target, tiers
+        What is predicted and why, in a sentence, and the tiers of that target, the lowest first; empty for others.
     """
 
     title: str
@@ -101,6 +135,10 @@ class Evaluation:
     naive_name: str = "last month's spend"
     unit: str = "currency"
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    population: str = ""
+    target: str = ""
+    tiers: tuple[TierRow, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse parts that are not about the same rows."""
@@ -145,13 +183,47 @@ class Evaluation:
         return {key: name for key, name in names.items() if key in self.metrics}
 
 
-def target_phrase(target: Target, horizon_days: int | None) -> str:
-    """Whom the score ranks first, in words that follow "finds 62 % of"."""
+def target_phrase(target: Target, horizon_days: int | None, tested: float | None = None) -> str:
+    """Whom the score ranks first, in words that follow "finds 62 % of".
+
+    Parameters
+    ----------
+    tested
+        Share of the tested rows in the positive class, 0 to 1: high spenders are called the top fifth where they are
+        about a fifth of them, 17.5 to 22.5 %, and named with their share elsewhere.
+    """
     if target.name == "label":
         named = "" if target.positive is None else f" = {target.classes[target.positive]}"
         return f"{target.column}{named}" if target.classes else f"the total {target.column}"
     return {
-        "tier": f"the top-fifth spenders of the next {horizon_days} days",
-        "intent": f"those who buy in the next {horizon_days} days",
-        "spend": f"the spend of the next {horizon_days} days",
+        TIER: _high_spenders(horizon_days, tested),
+        INTENT: f"those who buy in the next {horizon_days} days",
+        SPEND: f"the spend of the next {horizon_days} days",
+        ORDERS: f"the orders of the next {horizon_days} days",
     }[target.name]
+
+
+def tier_rows(target: Target, y: np.ndarray) -> tuple[TierRow, ...]:
+    """The tiers of a target, the lowest first; none of another target.
+
+    Parameters
+    ----------
+    y
+        Class codes of the tested rows, shape (n,).
+    """
+    if target.name != TIER:
+        return ()
+    cuts = (None, *target.thresholds, None)
+    shares = target.class_share or (None,) * len(target.classes)
+    return tuple(
+        TierRow(name, cuts[code], cuts[code + 1], target.class_spend[code], shares[code], float(np.mean(y == code)))
+        for code, name in enumerate(target.classes)
+    )
+
+
+def _high_spenders(horizon_days: int | None, tested: float | None) -> str:
+    if tested is None or abs(tested - FIFTH) <= ABOUT:
+        return f"the top-fifth spenders of the next {horizon_days} days"
+    # Few are told to a tenth of a percent.
+    said = share(tested, 0 if tested >= 0.1 else 1)
+    return f"the high spenders of the next {horizon_days} days ({said} of those tested)"

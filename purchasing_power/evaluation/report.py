@@ -68,7 +68,10 @@ def evaluation_report(evaluation: Evaluation) -> str:
         title=evaluation.title,
         headline=headline(evaluation),
         lead=against_naive(evaluation),
+        warnings=evaluation.warnings,
         facts=_facts(evaluation),
+        target=evaluation.target,
+        tiers=_tier_rows(evaluation),
         head=["Figure", *evaluation.names.values()],
         short=_metric_rows(evaluation, SHORT_TABLE if ranks else SHORT_TABLE_OF_CLASSES),
         full=_metric_rows(evaluation, METRICS),
@@ -174,8 +177,20 @@ def _effect_rows(evaluation: Evaluation) -> list[list[Cell]]:
     ]
 
 
+def _tier_rows(evaluation: Evaluation) -> list[list[Cell]]:
+    rows: list[list[Cell]] = []
+    for tier in evaluation.tiers:
+        above, up_to = (None if cut is None else f"{cut:,.2f}" for cut in (tier.above, tier.up_to))
+        spend = f"up to {up_to}" if above is None else f"above {above}" if up_to is None else f"{above} to {up_to}"
+        trained = DASH if tier.trained is None else share(tier.trained, 1)
+        rows.append([tier.name, spend, f"{tier.mean:,.2f}", trained, share(tier.tested, 1)])
+    return rows
+
+
 def _facts(evaluation: Evaluation) -> dict[str, str]:
     facts = {"Users tested": f"{evaluation.users:,}"}
+    if evaluation.population:
+        facts["Population"] = evaluation.population
     if evaluation.rows != evaluation.users:
         facts["Rows tested"] = f"{evaluation.rows:,}"
     for part in ("trained", "calibrated", "tested"):

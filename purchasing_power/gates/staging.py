@@ -9,6 +9,7 @@ from typing import Any
 from purchasing_power.evaluation.bootstrap import Comparison, Interval, metric_name
 from purchasing_power.gates.decision import Check, Decision, corrected_level, decided
 
+REFUSE, ACCEPTED = "refuse", "accepted"
 ADVANTAGES = {"better": (), "cheaper": ("cheaper",), "newer": ("newer",), "cheaper_or_newer": ("cheaper", "newer")}
 
 
@@ -36,6 +37,9 @@ class GatePolicy:
         Ceiling of the expected calibration error; one that chance explains is let pass.
     slice_margin
         No profile slice may be worse by more than this with an interval wholly below 0.
+    leak
+        ``refuse`` refuses a version that was trained on columns which alone give the outcome away; ``accepted`` lets
+        it pass, where they are known before the outcome is.
     """
 
     margin: float = 0.0
@@ -46,6 +50,7 @@ class GatePolicy:
     tolerance: float = 0.01
     calibration_error: float = 0.1
     slice_margin: float = 0.05
+    leak: str = REFUSE
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,8 @@ class GateEvidence:
         What the challenger has ahead, where the policy asks for it.
     own
         What its kind looks at besides.
+    leaks
+        What was found of columns that alone give the outcome away, a sentence each.
     """
 
     challenger: Interval | None
@@ -116,6 +123,7 @@ class GateEvidence:
     advantages: tuple[Advantage, ...] = ()
     own: OwnEvidence = OwnEvidence()
     baseline_name: str = "the naive baseline"
+    leaks: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """What the ledger keeps of it."""
@@ -134,6 +142,8 @@ def decide(evidence: GateEvidence, policy: GatePolicy) -> Decision:
         size = f"{evidence.rows:,} evaluation rows of {evidence.users:,} users"
         text = f"{size}. No version is in production yet: {evidence.baseline_name} alone is the bar."
         checks.append(Check("production", True, text))
+    if evidence.leaks:
+        checks.append(_leaks(evidence.leaks, policy.leak == ACCEPTED))
     return decided(_summary(evidence.challenger), [*checks, *evidence.own.checks])
 
 
@@ -143,6 +153,18 @@ def _summary(challenger: Interval | None) -> str:
     return (
         f"The challenger's {metric_name(challenger.metric)} is {challenger.value:.4f} "
         f"({challenger.level:.0%} interval {challenger.low:.4f} to {challenger.high:.4f})."
+    )
+
+
+def _leaks(leaks: tuple[str, ...], accepted: bool) -> Check:
+    found = f"Columns of the user table give the outcome away: {' '.join(leaks)}"
+    if accepted:
+        return Check("leaks", True, f"{found} That was accepted (leak={ACCEPTED}).")
+    return Check(
+        "leaks",
+        False,
+        f"{found} Leave out what is known only after the outcome and train again, or, if they are known before it, "
+        f"promote with -P leak={ACCEPTED}.",
     )
 
 

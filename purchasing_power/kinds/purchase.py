@@ -15,21 +15,19 @@ from purchasing_power.actions.campaign_list import CampaignList, campaign_list
 from purchasing_power.errors import DataError
 from purchasing_power.evaluation.baselines import naive_score, prior_prediction, rfm_proba
 from purchasing_power.evaluation.bootstrap import Measure
-from purchasing_power.evaluation.evaluation import Evaluation, target_phrase
 from purchasing_power.evaluation.holdout import Constants, Predictions
 from purchasing_power.evaluation.metrics import classification_metrics, ranking_metrics, regression_metrics
 from purchasing_power.evaluation.report import evaluation_report
 from purchasing_power.evaluation.slices import SliceComparison, profile_columns, slice_comparisons
 from purchasing_power.evaluation.target_metrics import check_metric, target_measure, target_metrics
-from purchasing_power.explain.model_explanation import explain_model
 from purchasing_power.explain.reasons import reason_columns
 from purchasing_power.gates.checks import calibration_check, calibration_evidence, slices_check
 from purchasing_power.gates.staging import GatePolicy, OwnEvidence
 from purchasing_power.kinds.case import Evaluated, FitLog, FitOptions, GateCase
 from purchasing_power.kinds.kind import Kind
+from purchasing_power.kinds.purchase_report import NAIVE, PRIOR, RFM, material, predicted_words
 from purchasing_power.kinds.purchase_training import train
 from purchasing_power.model import bundle
-from purchasing_power.model.predictions import ranking_score
 from purchasing_power.model.purchasing_model import PurchasingModel, row_keys
 from purchasing_power.model.splits import known_outcomes, split
 from purchasing_power.reference.columns import ComparedColumns, score_columns
@@ -39,11 +37,11 @@ from purchasing_power.reference.texts import text_block
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.cutoffs import chosen_cutoff
 from purchasing_power.snapshot.target import Target
+from purchasing_power.snapshot.target_choice import SPEND, TIER
 from purchasing_power.snapshot.user_table import CUTOFF, DOCUMENTS, USER, UserTable, UserTableFile, distinct_texts
 from purchasing_power.text.encoder_spec import FLOAT32, ONNX_FLOAT32, parse
 from purchasing_power.text.store import store_folder
 
-NAIVE, PRIOR, RFM = "naive", "prior", "rfm"
 EXAMPLE_DOCUMENT = "a text that the user wrote, or the title of a product that the user bought"
 # What runs an exported encoder, by the first part of the runtime's name.
 RUNTIME_PACKAGES = {"openvino": "openvino", "onnx": "onnxruntime"}
@@ -88,7 +86,7 @@ class Purchase(Kind):
         encoders = (parse(part.encoder).runtime or FLOAT32 for part in model.params.parts if part.reads_model)
         if {FLOAT32, ONNX_FLOAT32}.issuperset(encoders):
             return super().rounding(model)
-        return 1e-3 * max((1.0, *model.score_levels))
+        return 1e-3 * max((1.0, *model.score_levels, *model.target.thresholds))
 
     def description(self, model: PurchasingModel) -> dict[str, str]:
         """Head, text, encoder and sizes."""
@@ -104,7 +102,10 @@ class Purchase(Kind):
     def tags(self, model: PurchasingModel) -> dict[str, str]:
         """Target and training cutoffs."""
         trained_on = ", ".join(model.training.cutoffs) or f"{model.training.rows} rows"
-        return {"target": model.target.name, "trained_on": trained_on}
+        target = model.target
+        classes = {"target.classes": ", ".join(target.classes)} if target.name == TIER else {}
+        why = {"target.why": target.why} if target.why else {}
+        return {"target": target.name, **classes, **why, "trained_on": trained_on}
 
     def test_rows(self, table: UserTable, seed: int) -> np.ndarray:
         """The last cutoff of known outcome, or a fifth of the users of a flat table."""
@@ -155,7 +156,7 @@ class Purchase(Kind):
 
     def baseline(self, model: PurchasingModel, metric: str, predictions: Predictions) -> Measure:
         """Last month's spend where users are ranked or spend is predicted, else the prior."""
-        ranked = metric in ("average_precision", "auc", "lift_10") or model.target.name == "spend"
+        ranked = metric in ("average_precision", "auc", "lift_10") or _same_unit(model)
         values = predictions.baseline(NAIVE if ranked else PRIOR)
         return target_measure(model.target, metric, predictions.y, values)
 
@@ -169,7 +170,7 @@ class Purchase(Kind):
         """Of the model, the naive baseline and recency-frequency-money regression on the same rows."""
         target, y, rfm = model.target, predictions.y, predictions.baseline(RFM)
         if target.task == "regression":
-            naive = predictions.baseline(NAIVE if target.name == "spend" else PRIOR)
+            naive = predictions.baseline(NAIVE if _same_unit(model) else PRIOR)
             sides = {"model": predictions.outputs, NAIVE: naive, RFM: rfm}
             return {name: regression_metrics(y, values) for name, values in sides.items()}
         sides = {"model": predictions.outputs, NAIVE: predictions.baseline(PRIOR), RFM: rfm}
@@ -181,26 +182,20 @@ class Purchase(Kind):
 
     def report(self, title: str, made: Mapping[str, str], evaluated: Evaluated) -> str:
         """The report with lift, calibration, confusion and what drives the score."""
-        model, explained = evaluated.model, explain_model(evaluated.model, evaluated.rows.frame)
-        material = replace(
-            _material(title, made, evaluated),
-            trained=model.training.cutoffs,
-            calibrated=model.training.calibration_cutoffs,
-            tested=_cutoffs(evaluated.rows),
-            drivers=explained.drivers,
-            driver_unit="Mean size of its part of the score",
-            effects={"Words": explained.words, "Categories": explained.categories},
-            notes=("Neither the features, the model nor its calibration has seen the tested rows.",),
-        )
-        return evaluation_report(material)
+        return evaluation_report(material(title, made, evaluated))
 
     def check_comparable(self, challenger: PurchasingModel, champion: PurchasingModel) -> None:
-        """Both must predict the same target."""
-        if champion.target.name != challenger.target.name:
-            raise DataError(
-                f"promote: the version predicts {challenger.target.name}, production predicts {champion.target.name}; "
-                "they cannot be compared. Train under another registered model (-P model=NAME)."
-            )
+        """Both must predict the same target, with the same classes."""
+        one, other = challenger.target, champion.target
+        if (one.name, one.classes) == (other.name, other.classes):
+            return
+        remedy = "Train under another registered model (-P model=NAME)"
+        if one.name == other.name == TIER:
+            remedy += f", or with production's tiers (-P target={other.full_name})"
+        raise DataError(
+            f"promote: the version predicts {predicted_words(one)}, production predicts {predicted_words(other)}; "
+            f"they cannot be compared. {remedy}."
+        )
 
     def own_evidence(self, case: GateCase, policy: GatePolicy) -> OwnEvidence:
         """Calibration, and against production the slices of the users' profile."""
@@ -283,7 +278,7 @@ class Purchase(Kind):
     def anonymous(self, model: PurchasingModel, predictions: Predictions) -> Predictions:
         """Users as codes; last month's spend as ranks where it only ranks them."""
         predictions = super().anonymous(model, predictions)
-        if model.target.name == "spend":
+        if _same_unit(model):
             return predictions
         ranks = np.unique(predictions.baselines[NAIVE], return_inverse=True)[1].astype(np.float64)
         return replace(predictions, baselines={**predictions.baselines, NAIVE: ranks})
@@ -296,6 +291,8 @@ class Purchase(Kind):
     def matures(self, table: UserTable, latest: pd.Timestamp | None = None) -> str:
         """When the horizon after the newest cutoff is over."""
         if table.meta.kind == "flat":
+            if table.meta.label is None:
+                return "the file has no label."
             return "every row with a label was used in training or promotion."
         over = table.frame[CUTOFF].max() if latest is None else latest
         over += pd.Timedelta(days=int(table.meta.horizon_days or 0))
@@ -341,35 +338,10 @@ def _slices(case: GateCase) -> tuple[SliceComparison, ...] | None:
     return slice_comparisons(case.rows, measures, case.metric, case.slice_users, case.resampling)
 
 
-def _cutoffs(rows: UserTable) -> tuple[str, ...]:
-    frame = rows.frame
-    return tuple(f"{moment:%Y-%m-%d}" for moment in sorted(frame[CUTOFF].unique())) if CUTOFF in frame else ()
+def _same_unit(model: PurchasingModel) -> bool:
+    """Whether the naive baseline is in the unit of what is predicted, and so predicts it."""
+    return model.target.name == SPEND
 
 
 def _classes(target: Target) -> int:
     return max(len(target.classes), 2)
-
-
-def _material(title: str, made: Mapping[str, str], evaluated: Evaluated) -> Evaluation:
-    """Figures and predictions for the evaluation report."""
-    model, predictions = evaluated.model, evaluated.predictions
-    target, naive = model.target, predictions.baseline(NAIVE)
-    # A naive score that ranks nobody is chance; the report then says so by itself.
-    named = [name for name in evaluated.figures if name != NAIVE or np.ptp(naive) > 0]
-    scores = {NAIVE: naive, RFM: ranking_score(target, predictions.baseline(RFM))}
-    return Evaluation(
-        title=title,
-        target_phrase=target_phrase(target, model.meta.horizon_days),
-        task=target.task,
-        model=made,
-        rows=len(predictions.y),
-        users=len(set(predictions.users)),
-        metrics={name: evaluated.figures[name] for name in named},
-        y=predictions.y,
-        outputs=predictions.outputs,
-        baselines={name: scores[name] for name in named if name in scores},
-        intervals=evaluated.intervals,
-        against_naive=evaluated.against_baseline if NAIVE in named else None,
-        classes=target.classes,
-        positive=target.positive,
-    )

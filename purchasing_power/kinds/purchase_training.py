@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from purchasing_power.evaluation.cross_validation import CrossValidation, FoldScores
+from purchasing_power.evaluation.cross_validation import CrossValidation, FoldScores, scorable
 from purchasing_power.evaluation.target_metrics import primary_metric
 from purchasing_power.kinds.case import FitLog, FitOptions
 from purchasing_power.model.flat_params import model_params, read_params
@@ -17,23 +18,30 @@ from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.scorer import RunSettings
 from purchasing_power.model.splits import folds, split
 from purchasing_power.snapshot.target import fit_target
+from purchasing_power.snapshot.target_choice import choose_target
 from purchasing_power.snapshot.user_table import UserTable, distinct_texts
 from purchasing_power.text.runtime_choice import resolve
 from purchasing_power.text.store import store_folder, warm
+
+logger = logging.getLogger(__name__)
 
 
 def train(table: UserTable, options: FitOptions, log: FitLog) -> PurchasingModel:
     """Fit and calibrate a model on the rows that the split does not hold out."""
     params = model_params() if options.params is None else read_params(options.params)
     parts = split(table, options.seed)
-    target = fit_target(options.target, table, parts.train, options.positive)
+    choice = choose_target(options.target, table, parts.train, parts.calibrate)
+    target = fit_target(choice, table, parts.train, options.positive)
+    if choice.why:
+        logger.info("target %s: %s", choice.name, choice.why)
     settings, texts = _settings(options), distinct_texts(table, parts.known)
     params = resolved(params, texts, options.workspace)
     for encoder in params.encoders:
         warm(encoder, texts, settings.store)
-    log.params(_flat_params(params))
+    log.params({"target": choice.name, **_flat_params(params)})
     if options.folds:
-        _log_cross_validation(table, parts.known, params, options, log)
+        # Folds predict what was chosen on all training rows.
+        _log_cross_validation(table, parts.known, params, replace(options, target=choice.name), log)
     model = fit(table, parts, target, params, settings, log.metric)
     log.part()
     return model
@@ -69,7 +77,7 @@ def _log_cross_validation(
 ) -> None:
     validation = CrossValidation(
         table,
-        folds(table, known, options.folds, options.seed),
+        scorable(table, folds(table, known, options.folds, options.seed), options.target, options.positive),
         options.target,
         options.positive,
         **_settings(options).run_settings,

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from purchasing_power.snapshot.target import Target
+from purchasing_power.snapshot.target_choice import ORDERS, SPEND
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -52,9 +53,9 @@ def calibrated(calibrator: Calibrator, raw: np.ndarray, task: str) -> np.ndarray
 
 
 def calibrated_outputs(calibrator: Calibrator, raw: np.ndarray, target: Target) -> np.ndarray:
-    """What :func:`calibrated` gives for a target; nobody spends less than nothing."""
+    """What :func:`calibrated` gives for a target; nobody buys or spends less than nothing."""
     outputs = calibrated(calibrator, raw, target.task)
-    return np.maximum(outputs, 0.0) if target.name == "spend" else outputs
+    return np.maximum(outputs, 0.0) if target.name in (SPEND, ORDERS) else outputs
 
 
 def _columns(raw: np.ndarray) -> np.ndarray:

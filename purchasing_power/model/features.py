@@ -16,7 +16,7 @@ from purchasing_power.errors import DataError
 from purchasing_power.model.columns import Categories, date_parts
 from purchasing_power.model.imbalance import SYNTHETIC
 from purchasing_power.model.params import ModelParams
-from purchasing_power.shop.values import as_objects, feature_column
+from purchasing_power.shop.values import as_objects, as_text, feature_column
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTableMeta
 from purchasing_power.text.vectorize import EncodedDocuments, TfidfDocuments
 
@@ -121,7 +121,11 @@ def prepare(frame: pd.DataFrame, meta: UserTableMeta) -> pd.DataFrame:
     except (TypeError, ValueError):
         numeric = numeric.apply(_as_numbers)
     numeric = numeric.replace([np.inf, -np.inf], np.nan)
-    prepared = pd.concat([numeric, as_objects(frame.loc[:, list(meta.categorical)])], axis=1)
+    categorical = frame.loc[:, list(meta.categorical)]
+    # Where few rows are read alone, a category may look like a number.
+    looks_numeric = [name for name in meta.categorical if pd.api.types.is_float_dtype(categorical[name].dtype)]
+    categorical = categorical.assign(**{name: as_text(categorical[name]) for name in looks_numeric})
+    prepared = pd.concat([numeric, as_objects(categorical)], axis=1)
     prepared[DOCUMENTS] = frame[DOCUMENTS] if DOCUMENTS in frame else pd.Series([[]] * len(frame), index=frame.index)
     return prepared
 

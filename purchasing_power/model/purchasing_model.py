@@ -13,11 +13,11 @@ from purchasing_power.model.calibration import Calibrator, calibrated, calibrate
 from purchasing_power.model.description import Training
 from purchasing_power.model.features import prepare
 from purchasing_power.model.params import ModelParams
-from purchasing_power.model.predictions import prediction_columns, ranking_score
+from purchasing_power.model.predictions import prediction_columns, ranking_score, tier_levels
 from purchasing_power.model.scorer import Curve, Fitting, RunSettings, Scorer, one_blas_thread
 from purchasing_power.model.splits import Split
 from purchasing_power.model.typical_user import typical_values
-from purchasing_power.snapshot.target import TIER_QUANTILES, Target
+from purchasing_power.snapshot.target import Target
 from purchasing_power.snapshot.user_table import CUTOFF, USER, UserTable, UserTableMeta
 
 DEFAULTS = RunSettings()
@@ -30,8 +30,7 @@ class PurchasingModel:
     Attributes
     ----------
     score_levels
-        Scores between which the tier is middle: the quantiles 0.5 and 0.8 of the calibration rows'
-        scores, or the spend thresholds where spend is predicted.
+        Scores at which the next tier begins, see :func:`~purchasing_power.model.predictions.tier_levels`.
     seen
         Keys (uint64, ascending) of the rows fitted and calibrated on, see :func:`row_keys`.
     typical
@@ -70,7 +69,7 @@ class PurchasingModel:
         -------
         pd.DataFrame
             ``user_id`` (where given), ``score`` (probability of the positive class, or the predicted
-            amount) and ``tier`` (low, middle, high) unless the label has more than two classes and none
+            amount) and ``tier`` (low, middle, high, or none) unless the label has more than two classes and none
             was named positive, ``predicted`` and ``probability_<class>`` for classes, ``expected_spend``
             (currency) where spend is what is predicted.
         """
@@ -131,15 +130,13 @@ def fit(
     scorer = params.head.fit(params, table.meta, fitted_on)
     raw = scorer.raw(prepare(later, table.meta))
     calibrator = fit_calibrator(raw, target.labels(later), target.task, len(target.classes))
-    scores = ranking_score(target, calibrated(calibrator, raw, target.task))
-    levels = target.thresholds or tuple(float(q) for q in np.quantile(scores, TIER_QUANTILES))
     return PurchasingModel(
         params=params,
         meta=table.meta,
         target=target,
         scorer=scorer,
         calibrator=calibrator,
-        score_levels=levels,
+        score_levels=tier_levels(target, calibrated(calibrator, raw, target.task)),
         training=_training(table, split, settings.seed),
         seen=np.sort(row_keys(table.rows(split.known))),
         typical=typical_values(fitted_on.frame, table.meta),
@@ -177,7 +174,7 @@ def _row_keys(table: UserTable) -> np.ndarray:
     if table.meta.kind == "panel":
         chosen = table.frame[[USER, CUTOFF]]
     else:
-        names = [*table.meta.features, str(table.meta.label)]
+        names = [*table.meta.features, *([] if table.meta.label is None else [table.meta.label])]
         chosen = table.frame[names].assign(documents=table.frame["documents"].map(lambda texts: "\n".join(texts)))
     return pd.util.hash_pandas_object(chosen, index=False).to_numpy(np.uint64)
 

@@ -73,8 +73,10 @@ def folds(table: UserTable, rows: np.ndarray, count: int, seed: int = 0) -> list
 
 
 def known_outcomes(table: UserTable) -> np.ndarray:
-    """Positions of the rows whose outcome or label is known."""
+    """Positions of the rows whose outcome or label is known; none of a flat table without a label."""
     column = table.meta.label if table.meta.kind == "flat" else table.meta.orders_outcome
+    if column is None:
+        return np.array([], np.int64)
     return np.flatnonzero(table.frame[column].notna().to_numpy())
 
 
@@ -99,6 +101,11 @@ def _panel_split(table: UserTable) -> Split:
 
 
 def _flat_split(table: UserTable, seed: int) -> Split:
+    if table.meta.label is None:
+        raise DataError(
+            f"user table: it has no label, only the features {', '.join(table.meta.features[:20])}; it can be scored "
+            "and monitored, not trained on. Ingest a file with the column to predict, and name it (-P label=COLUMN)."
+        )
     rows = known_outcomes(table)
     _check_flat(table, rows)
     test = _grouped(table, rows, FIFTHS, seed)[0]

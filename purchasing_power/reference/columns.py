@@ -17,7 +17,7 @@ DESCRIPTORS = {
 }
 SCORES = {
     SCORE: "The model's score.",
-    TIER: "Purchasing power that the model sees: low, middle or high.",
+    TIER: "Purchasing power that the model sees: low, middle or high, or none.",
     PREDICTED: "The likeliest class.",
 }
 

@@ -64,13 +64,7 @@ def read_tables(sent: list[Any], meta: UserTableMeta, limits: Limits) -> tuple[d
     faults.check()
     if len({row[USER] for row in sent}) < len(sent):
         raise RequestError("user_id: a user stands twice; each may stand once. Send one cutoff at a time.")
-    lines = {name: _lines(name, sent, limits, faults) for name in LISTS}
-    faults.check()
-    texts = (row.get("text") for row in lines["texts"])
-    rules.check_characters(sum(len(text) for text in texts if isinstance(text, str)), limits)
-    # A follow between two users of a request stands with both.
-    follows = [*lines["follows"], *lines.pop("followers")]
-    lines["follows"] = list({(str(row.get(USER)), str(row.get("friend_id"))): row for row in follows}.values())
+    lines = _all_lines(sent, limits, faults)
     trained_on = _tables_of(meta)
     others = [name for name, rows in lines.items() if rows and name not in trained_on]
     if others:
@@ -79,16 +73,23 @@ def read_tables(sent: list[Any], meta: UserTableMeta, limits: Limits) -> tuple[d
             "Leave it out."
         )
     lines["products"] = _products(lines["orders"])
-    amounts = meta.spend_outcome is not None
+    amounts = bool(meta.settings.get("amounts", True))
     tables = {name: _table(name, lines[name], amounts) for name in sorted(trained_on - {"users"})}
-    if meta.settings.get("amounts", True) and tables["orders"]["amount"].isna().any():
-        raise RequestError(
-            "orders: amount is missing in some lines; the model was trained on amounts. Send it in each."
-        )
     # Every user of a request stands in this table, so that one without any order is known too.
     users = pd.DataFrame({USER: pd.array([row[USER] for row in sent], dtype="str")})
     tables["users"] = _profiles(sent, meta) if "users" in trained_on else users
     return tables, [cutoff for cutoff in cutoffs if cutoff is not None]
+
+
+def _all_lines(sent: list[Any], limits: Limits, faults: Faults) -> dict[str, list[dict[str, Any]]]:
+    """All users' entries of every list; a follow between two users of a request stands with both."""
+    lines = {name: _lines(name, sent, limits, faults) for name in LISTS}
+    faults.check()
+    texts = (row.get("text") for row in lines["texts"])
+    rules.check_characters(sum(len(text) for text in texts if isinstance(text, str)), limits)
+    follows = [*lines["follows"], *lines.pop("followers")]
+    lines["follows"] = list({(str(row.get(USER)), str(row.get("friend_id"))): row for row in follows}.values())
+    return lines
 
 
 def _tables_of(meta: UserTableMeta) -> set[str]:

@@ -18,7 +18,6 @@ KEYS: dict[str, tuple[str, ...]] = {
 }
 USER_COLUMNS: dict[str, tuple[str, ...]] = {
     "orders": ("user_id",),
-    "returns": ("user_id",),
     "products": (),
     "events": ("user_id",),
     "texts": ("user_id",),
@@ -26,11 +25,9 @@ USER_COLUMNS: dict[str, tuple[str, ...]] = {
     "users": ("user_id",),
     "campaigns": ("user_id",),
     "redemptions": ("user_id",),
-    "returns": ("user_id",),
 }
 TIMES: dict[str, tuple[str, ...]] = {
     "orders": ("ordered_at",),
-    "returns": ("returned_at",),
     "products": (),
     "events": ("occurred_at",),
     "texts": ("written_at",),
@@ -38,7 +35,6 @@ TIMES: dict[str, tuple[str, ...]] = {
     "users": ("joined_at",),
     "campaigns": ("sent_at",),
     "redemptions": ("redeemed_at",),
-    "returns": ("returned_at",),
 }
 OPEN_TABLES = ("users", "products")
 DEFAULTS: dict[str, dict[str, float]] = {"orders": {"discount": 0.0}}

@@ -15,7 +15,7 @@ import pandas as pd
 from purchasing_power.errors import DataError
 from purchasing_power.shop.flat_cells import Cells, Roles, find_roles, read_cells
 from purchasing_power.shop.labels import Label, check_task, read_label
-from purchasing_power.shop.leaks import find_leaks
+from purchasing_power.shop.leaks import LEAKS, find_leaks
 from purchasing_power.shop.profile_columns import careful_columns, is_birth_date, refuse_reserved
 from purchasing_power.shop.pseudonym import pseudonymise
 from purchasing_power.shop.reading.source import ROW, Source, read_source
@@ -92,14 +92,14 @@ def flat_report(name: str, table: UserTable, quarantine: pd.DataFrame) -> Intake
         )
         for column, kind in kinds.items()
     ]
-    reasons = quarantine["reason"].groupby(quarantine["reason"], sort=False).size() if len(quarantine) else {}
+    reasons = quarantine["reason"].value_counts(sort=False).to_dict() if len(quarantine) else {}
     rows = TableReport(
         source=name,
         read=len(frame) + len(quarantine),
         kept=len(frame),
         quarantined=len(quarantine),
-        reasons={str(reason): int(count) for reason, count in dict(reasons).items()},
-        first_rows={reason: int(quarantine["row"][quarantine["reason"] == reason].min()) for reason in dict(reasons)},
+        reasons={str(reason): int(count) for reason, count in reasons.items()},
+        first_rows={str(reason): int(quarantine["row"][quarantine["reason"] == reason].min()) for reason in reasons},
         columns=tuple(columns),
     )
     warnings = (*settings.get("leaks", ()), *settings.get("privacy", ()))
@@ -150,7 +150,7 @@ def _table(cells: Cells, roles: Roles, target: Label | None, keep: np.ndarray, u
         frame[str(roles.label)] = label
         said += target.notes
         leaks = find_leaks(features, label, target.task, None if cells.users is None else frame[USER])
-        settings |= {"leaks": list(leaks)} if leaks else {}
+        settings |= {LEAKS: list(leaks)} if leaks else {}
     frame = frame.reset_index(drop=True)
     # Last, where reading a written user table puts it: the digest goes by the order of the columns.
     frame[DOCUMENTS] = documents
@@ -212,7 +212,7 @@ def _quarantine(
 def _tell(meta: UserTableMeta, bad: int, rows: int) -> None:
     if bad:
         log.warning("flat file: %d of %d rows quarantined", bad, rows)
-    for warning in (*meta.settings.get("leaks", ()), *meta.settings.get("privacy", ())):
+    for warning in (*meta.settings.get(LEAKS, ()), *meta.settings.get("privacy", ())):
         log.warning("flat file: %s", warning)
     for note in [*meta.settings["notes"], f"documents are {meta.blocks['documents']}"]:
         log.info("flat file: %s", note)

@@ -113,12 +113,20 @@ def read_cells(connection: duckdb.DuckDBPyConnection, source: Source, roles: Rol
         label=None if roles.label is None else frame["label"].astype("str").rename(roles.label),
         label_numbers=frame.get("number"),
         users=None if roles.user is None else frame["user"].astype("str").rename(roles.user),
-        notes=(*source.notes, *(note for name in names for note in found[name].notes)),
+        notes=(*source.notes, *(note for name in names for note in _notes(name, found[name]))),
     )
 
 
 def _value(reading: ColumnReading) -> str:
     return "CAST(NULL AS VARCHAR)" if reading.kind in ("nested", "empty") else reading.value
+
+
+def _notes(name: str, reading: ColumnReading) -> tuple[str, ...]:
+    """What is to be told of a column; lists and structures are told by the care for columns."""
+    if reading.kind == "nested":
+        return ()
+    told = not reading.how or any(reading.how in note for note in reading.notes)
+    return reading.notes if told else (f"{name}: {reading.how}", *reading.notes)
 
 
 def _as_categories(

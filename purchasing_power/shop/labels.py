@@ -57,12 +57,13 @@ def read_label(values: pd.Series, task: str, numbers: pd.Series | None = None) -
     check_task(task)
     name, text = str(values.name), as_text(values).str.strip()
     text = text.mask(text.isin(MISSING_WORDS))
-    numbers = as_numbers(text) if numbers is None else numbers
+    written, numbers = numbers is not None, as_numbers(text) if numbers is None else numbers
     numbers = numbers.where(np.isfinite(numbers) & text.notna())
     if text.isna().all():
         raise DataError(f"{name}: the label is missing in all {len(values)} rows. Name another column.")
     text, notes = _one_spelling(name, text)
-    task = _task_of(text, numbers) if task == "auto" else task
+    numeric = written or numbers.notna().sum() >= _NUMERIC_SHARE * text.notna().sum()
+    task = _task_of(text, numbers, bool(numeric)) if task == "auto" else task
     if task == "regression":
         target, notes = numbers, ()
     else:
@@ -102,9 +103,8 @@ def _one_spelling(name: str, text: pd.Series) -> tuple[pd.Series, tuple[str, ...
     return text.map(joined).astype("str"), (note,)
 
 
-def _task_of(text: pd.Series, numbers: pd.Series) -> str:
+def _task_of(text: pd.Series, numbers: pd.Series, numeric: bool) -> str:
     distinct = text.nunique()
-    numeric = numbers.notna().sum() >= _NUMERIC_SHARE * text.notna().sum()
     if numeric and distinct > 2 and (distinct > MOST_NUMERIC_CLASSES or (numbers.dropna() % 1 != 0).any()):
         return "regression"
     return "binary" if distinct <= 2 else "multiclass"

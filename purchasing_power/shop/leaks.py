@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+
+from purchasing_power.snapshot.user_table import CUTOFF, UserTable
 
 # From this figure on a column, or a pair of columns, is called a leak.
 BOUND = 0.99
@@ -19,6 +21,9 @@ MOSTLY = 0.9
 # Rows by which a cell's mean is drawn towards the mean of all.
 PRIOR_ROWS = 0.5
 TOGETHER = "together"
+# Settings of a user table: its profile columns, and what was found of them.
+PROFILE, LEAKS = ("profile_numeric", "profile_categorical"), "leaks"
+TOP = 0.8
 
 
 class Found(NamedTuple):
@@ -91,6 +96,33 @@ def find_leaks(
     left = [name for name in sample if max(missing[name].value, alone[name].value) < BOUND]
     best = set(sorted(left, key=lambda name: -alone[name].value)[: _most_paired(outcome)])
     return (*said, *_pairs(sample[[name for name in sample if name in best]], outcome))
+
+
+def with_leaks(table: UserTable) -> UserTable:
+    """A panel with what profile columns alone say of its outcomes in ``settings["leaks"]``, where they say too much.
+
+    Looked at are the users of the newest cutoff whose horizon is over: who buys in it, and whose spend is in the top
+    fifth.
+    """
+    meta, frame = table.meta, table.frame
+    bought = frame[str(meta.orders_outcome)]
+    profile = [name for key in PROFILE for name in meta.settings.get(key, ()) if name in frame]
+    if not profile or bought.isna().all():
+        return table
+    rows = frame[(frame[CUTOFF] == frame.loc[bought.notna(), CUTOFF].max()) & bought.notna()]
+    days = meta.horizon_days
+    labels = {f"buying in the next {days} days": rows[str(meta.orders_outcome)] > 0}
+    if meta.spend_outcome is not None:
+        spend = rows[meta.spend_outcome]
+        labels[f"the top fifth of spend in the next {days} days"] = spend > spend.quantile(TOP)
+    found = [
+        sentence
+        for name, label in labels.items()
+        for sentence in find_leaks(rows[profile], label.astype("str").rename(name), "binary")
+    ]
+    if not found:
+        return table
+    return replace(table, meta=replace(meta, settings={**meta.settings, LEAKS: list(dict.fromkeys(found))}))
 
 
 def _most_paired(outcome: Outcome) -> int:

@@ -13,6 +13,8 @@ import pandas as pd
 LOOKED_AT = 2_000
 SHARE = 0.8
 FEWEST_NUMBERS = 5
+# Numbers of so many digits are none of a phone, a card or an account.
+TOO_LARGE = 1e18
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]{2,}")
 _PHONE = re.compile(r"\+?[\d\s().\-/]{6,24}")
@@ -129,12 +131,29 @@ RECOGNISERS = (
                 "full name",
                 "forename",
             ),
-            *("customer name", "client name", "contact name", "user name", "employee name", "patient name"),
+            *("customer name", "client name", "contact name", "employee name", "patient name"),
             *("person name", "member name", "buyer name", "recipient name", "billing name", "shipping name"),
             *("vorname", "nachname", "familienname", "kundenname", "prenom", "nom de famille", "nom client"),
             *("apellido", "apellidos", "nombre completo", "nombre cliente", "姓名", "名字", "姓氏"),
         ),
         _person_like,
+    ),
+    Recogniser(
+        "names that users gave themselves",
+        (
+            "user name",
+            "nick name",
+            "screen name",
+            "login",
+            "benutzername",
+            "pseudo",
+            "usuario",
+            "昵称",
+            "用户名",
+            "会员名",
+        ),
+        lambda cell: bool(_LETTER.search(cell)) and len(cell) <= 80,
+        others=("count", "number", "type", "date", "time", "last"),
     ),
     Recogniser("names of persons", ("name", "nom", "nombre"), lambda cell: bool(_SURNAME_FIRST.fullmatch(cell))),
     Recogniser(
@@ -170,7 +189,7 @@ def _distinct(values: pd.Series) -> list[str]:
     """Some distinct cells as text, spread over the column."""
     found = values.dropna()
     if pd.api.types.is_float_dtype(found.dtype):
-        if not len(found) or (found % 1 != 0).any():
+        if not len(found) or (found % 1 != 0).any() or found.abs().max() >= TOO_LARGE:
             return []
         found = found.astype("int64")
     cells = found.drop_duplicates()

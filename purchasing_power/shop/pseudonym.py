@@ -1,11 +1,16 @@
-"""Keyed pseudonyms: the same user always gets the same one, and nobody without the key can go back."""
+"""Keyed pseudonyms: the same user always gets the same one, and nobody without the key can go back.
+
+``python -m purchasing_power.shop.pseudonym ID`` prints the pseudonym of a shop's own id, and keeps no record of it.
+"""
 
 from __future__ import annotations
 
+import argparse
 import hmac
 import logging
 import os
 import secrets
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,6 +64,27 @@ def read_key(workspace: Path, sample: bool | None = None) -> bytes:
             KEY_VARIABLE,
         )
     return _long_enough(key.encode(), str(path))
+
+
+def has_key(workspace: Path) -> bool:
+    """Whether there is a key already, in the environment or in the workspace."""
+    return bool(os.environ.get(KEY_VARIABLE)) or (workspace / KEY_FILE).exists()
+
+
+def pseudonym_of(user: str, workspace: Path) -> str:
+    """The pseudonym of one of the shop's own ids, under the key that its tables were made with.
+
+    Raises
+    ------
+    DataError
+        If there is no key.
+    """
+    if not has_key(workspace):
+        raise DataError(
+            f"pseudonym key: there is none at {workspace / KEY_FILE}, and {KEY_VARIABLE} is not set; the key that the "
+            "tables were made with is needed. Give the workspace of their ingest, or set the variable."
+        )
+    return str(pseudonymise(pd.Series([user.strip()], dtype="str"), read_key(workspace))[0])
 
 
 def _long_enough(key: bytes, source: str) -> bytes:
@@ -118,3 +144,22 @@ def make_pseudonyms(connection: duckdb.DuckDBPyConnection, columns: Sequence[tup
     ids = connection.execute(parts).df()
     pairs = pd.DataFrame({"id": ids["id"], "pseudonym": pseudonymise(ids["id"].astype("str"), key)})  # noqa: F841
     connection.execute(f"CREATE OR REPLACE TABLE {PSEUDONYMS} AS SELECT id::VARCHAR AS id, pseudonym FROM pairs")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the pseudonyms of ids, from the command line or from standard input, one a line; the exit code."""
+    parser = argparse.ArgumentParser(prog="pseudonym", description="Print the pseudonyms of a shop's own user ids.")
+    parser.add_argument("ids", nargs="*", help="ids; by default they are read from standard input, one a line")
+    parser.add_argument("--workspace", default="workspace", help="folder of the pseudonym key", type=Path)
+    given = parser.parse_args(argv)
+    try:
+        for user in given.ids or map(str.strip, sys.stdin):
+            sys.stdout.write(f"{pseudonym_of(user, given.workspace)}\n")
+    except DataError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

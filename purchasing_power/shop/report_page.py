@@ -13,12 +13,16 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from purchasing_power.pages.page import BLUE, DASH, ORANGE, SPACE, bold, code, render_page, share, verdict
 from purchasing_power.pages.pictures import BLUE as BAR
 from purchasing_power.pages.pictures import picture
+from purchasing_power.shop.key_matches import LEAST_SHARE
 from purchasing_power.shop.report import ColumnReport, IntakeReport, KeyMatch, Money, OrderFigures, TableReport
 from purchasing_power.shop.report_words import UNITS, WORDS, term
 
 MOST_GAPS = 5
+# Weeks at either end that hold at most this share of the orders (or FEW of them) are isolated where the gap is so long.
+ISOLATED_SHARE, FEW, ISOLATED_GAP = 0.01, 3, 26
 _WEEK = timedelta(days=7)
 Words = Mapping[str, str]
+Weeks = Sequence[tuple[date, int]]
 Cell = str | Markup | tuple[str | Markup, str]
 
 
@@ -36,7 +40,7 @@ def intake_page(report: IntakeReport, title: str, language: str) -> str:
     return render_page(
         "purchasing_power.shop",
         "intake.html.j2",
-        title,
+        words["title"].format(name=title),
         language,
         ORANGE if report.warnings else BLUE,
         words=words,
@@ -74,7 +78,7 @@ def headline(report: IntakeReport, language: str) -> Markup:
     return Markup(words["and"]).join(parts)
 
 
-def gaps(weeks: Sequence[tuple[date, int]]) -> list[tuple[date, int]]:
+def gaps(weeks: Weeks) -> list[tuple[date, int]]:
     """Runs of weeks without an order, longest first: the Monday they begin on and how many weeks they last."""
     found: list[tuple[date, int]] = []
     for monday, orders in weeks:
@@ -85,6 +89,22 @@ def gaps(weeks: Sequence[tuple[date, int]]) -> list[tuple[date, int]]:
         else:
             found.append((monday, 1))
     return sorted(found, key=lambda gap: gap[1], reverse=True)
+
+
+def bulk(weeks: Weeks) -> Weeks:
+    """The weeks without isolated ones at either end: few orders, and a gap of half a year between them and the rest."""
+    begin, end = 0, len(weeks)
+    total = sum(orders for _, orders in weeks)
+    for monday, length in sorted(gaps(weeks)):
+        if length < ISOLATED_GAP:
+            continue
+        place = (monday - weeks[0][0]) // _WEEK
+        before, after = (sum(orders for _, orders in part) for part in (weeks[:place], weeks[place:]))
+        if before <= max(ISOLATED_SHARE * total, FEW) and before < after:
+            begin = place + length
+        elif after <= max(ISOLATED_SHARE * total, FEW) and after < before:
+            end = min(end, place)
+    return weeks[begin:end]
 
 
 def _facts(orders: OrderFigures, words: Words) -> dict[str, str]:
@@ -111,7 +131,7 @@ def _rows(tables: Mapping[str, TableReport], language: str) -> dict[str, object]
     return {
         "rows_head": [words["table"], *(words[name] for name in shown)],
         "rows": [
-            [(code(name), _source(name, tables[name])), *(_end(of, end) for end in shown)]
+            [(code(name), term(_source(name, tables[name]), language)), *(_end(of, end) for end in shown)]
             for name, of in counts.items()
         ],
         "quarantined": [
@@ -175,12 +195,32 @@ def _own(money: Sequence[Money], words: Words) -> str:
 
 def _short(amount: float, language: str) -> str:
     unit = next((unit for unit in UNITS[language] if abs(amount) >= unit[0]), None)
-    return f"{amount:,.0f}" if unit is None else f"{amount / unit[0]:,.1f}{SPACE}{unit[1]}"
+    return f"{amount:,.0f}" if unit is None else f"{amount / unit[1]:,.1f}{SPACE}{unit[2]}"
 
 
 def _time(orders: OrderFigures, words: Words) -> dict[str, object]:
     span = {"orders": f"{orders.orders:,}", "first": orders.first, "last": orders.last}
-    found = gaps(orders.weeks)
+    shown = bulk(orders.weeks)
+    isolated = [(monday, count) for monday, count in orders.weeks if count and (monday, count) not in shown]
+    drawn = picture(_draw_weeks, 11, 2.8, words["time_label"], shown) if shown else Markup()
+    return {
+        "time_aside": words["time_aside"].format(**span),
+        "timeline": drawn,
+        "gaps": [*_isolated_words(isolated, words), *_gap_words(gaps(shown), words)],
+    }
+
+
+def _isolated_words(isolated: Weeks, words: Words) -> list[Markup]:
+    if not isolated:
+        return []
+    mondays = [str(monday) for monday, _ in isolated]
+    named = words["comma"].join(mondays[:MOST_GAPS]) + (" …" if len(mondays) > MOST_GAPS else "")
+    count = sum(orders for _, orders in isolated)
+    text = words["isolated_one" if count == 1 else "isolated"].format(count=f"{count:,}", weeks=named)
+    return [verdict(text, good=False)]
+
+
+def _gap_words(found: Sequence[tuple[date, int]], words: Words) -> list[str]:
     sentences = [
         words["gap_week" if weeks == 1 else "gap_line"].format(
             weeks=f"{weeks:,}", first=first, last=first + weeks * _WEEK - timedelta(days=1)
@@ -190,11 +230,10 @@ def _time(orders: OrderFigures, words: Words) -> dict[str, object]:
     further = len(found) - MOST_GAPS
     if further > 0:
         sentences.append(words["more_gap" if further == 1 else "more_gaps"].format(count=f"{further:,}"))
-    drawn = picture(_draw_weeks, 11, 2.8, words["time_label"], orders.weeks) if orders.weeks else Markup()
-    return {"time_aside": words["time_aside"].format(**span), "timeline": drawn, "gaps": sentences or [words["no_gap"]]}
+    return sentences or [words["no_gap"]]
 
 
-def _draw_weeks(figure: Figure, weeks: Sequence[tuple[date, int]]) -> None:
+def _draw_weeks(figure: Figure, weeks: Weeks) -> None:
     axes = figure.subplots()
     edges = [date2num(monday) for monday, _ in weeks]
     axes.stairs([orders for _, orders in weeks], [*edges, edges[-1] + _WEEK.days], fill=True, color=BAR)
@@ -212,7 +251,7 @@ _DATES = ["%Y", "%Y-%m", "%Y-%m-%d", "%H:%M", "%H:%M", "%S"]
 
 
 def _key(match: KeyMatch) -> list[Cell]:
-    good = not match.advice
+    good = not match.advice and match.matched_ids >= LEAST_SHARE * match.ids
     return [
         (code(f"{match.column} → {match.partner}"), match.advice),
         f"{match.ids:,}",
@@ -225,7 +264,7 @@ def _column(column: ColumnReport, rows: int, language: str) -> list[Cell]:
     unread: Cell = DASH
     if column.unread:
         unread = (verdict(f"{column.unread:,}", good=False), _portion(column.unread, rows))
-    read_as = ": ".join(term(text, language) for text in (column.kind, column.how) if text)
+    read_as = WORDS[language]["colon"].join(term(text, language) for text in (column.kind, column.how) if text)
     return [
         (code(column.name), read_as),
         (f"{column.missing:,}", _portion(column.missing, rows)) if column.missing else DASH,

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 
 ENGLISH = {
+    "title": "Intake of {name}",
     "and": "; ",
+    "comma": ", ",
+    "colon": ": ",
     "order_lines": "{read} order lines read, {kept} kept",
     "rows": "{read} rows read, {kept} kept",
     "net_money": "net money {net}",
@@ -27,6 +30,7 @@ ENGLISH = {
     "rows_heading": "Where each row went",
     "rows_aside": "Each row of a file is counted once: kept, set aside, left out, added up and returns make up the "
     "rows read. Rows set aside lie in the quarantine with their reasons.",
+    "rows_aside_flat": "Each row of the file is counted once. Rows set aside lie in the quarantine with their reasons.",
     "table": "Table",
     "read": "Read",
     "kept": "Kept",
@@ -56,11 +60,14 @@ ENGLISH = {
     "time_heading": "Orders per week",
     "time_aside": "{orders} orders from {first} to {last}.",
     "time_label": "Bars: orders in each week",
+    "isolated": "{count} orders lie far from the others, in the weeks from {weeks}, and are not drawn. Check their "
+    "dates.",
+    "isolated_one": "1 order lies far from the others, in the week from {weeks}, and is not drawn. Check its date.",
     "gap_line": "No order in {weeks} weeks, those from {first} to {last}.",
     "gap_week": "No order in the week from {first}.",
     "more_gaps": "{count} more gaps, each shorter.",
     "more_gap": "1 more gap, no longer than these.",
-    "no_gap": "Every week between the first and the last order has orders.",
+    "no_gap": "Every week drawn has orders.",
     "keys_heading": "Do the tables fit together?",
     "keys_aside": "How many ids of a column stand in the other table, and how many rows carry such an id.",
     "key": "Column, and where its ids are looked for",
@@ -74,10 +81,14 @@ ENGLISH = {
     "unread": "Unread",
     "notes": "Notes",
     "notes_aside": "What was found out about files and columns. A wrong guess is corrected in the mapping file.",
+    "notes_aside_flat": "What was found out about the file and its columns.",
 }
 
 CHINESE = {
+    "title": "数据接入：{name}",
     "and": "；",
+    "comma": "、",
+    "colon": "：",
     "order_lines": "读入订单行 {read} 条，保留 {kept} 条",
     "rows": "读入 {read} 行，保留 {kept} 行",
     "net_money": "净额 {net}",
@@ -97,6 +108,7 @@ CHINESE = {
     "warnings_aside": "使用数据之前请先查看（原文为英文）。",
     "rows_heading": "每一行的去向",
     "rows_aside": "文件中的每一行只计一次：保留、隔离、排除、合并与退货相加即为读入行数。隔离的行连同原因另存。",
+    "rows_aside_flat": "文件中的每一行只计一次。隔离的行连同原因另存。",
     "table": "表",
     "read": "读入",
     "kept": "保留",
@@ -125,11 +137,13 @@ CHINESE = {
     "time_heading": "每周订单数",
     "time_aside": "{first} 至 {last}，共 {orders} 个订单。",
     "time_label": "柱形：每周的订单数",
+    "isolated": "{count} 个订单远离其他订单（起始周 {weeks}），图中未画出，请核对日期。",
+    "isolated_one": "1 个订单远离其他订单（起始周 {weeks}），图中未画出，请核对日期。",
     "gap_line": "自 {first} 至 {last} 的 {weeks} 周没有订单。",
     "gap_week": "自 {first} 起的一周没有订单。",
     "more_gaps": "另有 {count} 处更短的空档。",
     "more_gap": "另有 1 处不更长的空档。",
-    "no_gap": "首单与末单之间每周都有订单。",
+    "no_gap": "图中每周都有订单。",
     "keys_heading": "各表之间是否对得上",
     "keys_aside": "一列中有多少标识出现在另一张表里，以及多少行带有这样的标识。",
     "key": "列，以及对照的列",
@@ -143,11 +157,12 @@ CHINESE = {
     "unread": "未能读出",
     "notes": "说明",
     "notes_aside": "关于文件与各列的发现（原文为英文）。判断有误时，请在映射文件中更正。",
+    "notes_aside_flat": "关于文件与各列的发现（原文为英文）。",
 }
 
 WORDS = {"en": ENGLISH, "zh": CHINESE}
-# Units of large amounts, largest first.
-UNITS = {"en": ((1e9, "bn"), (1e6, "M")), "zh": ((1e8, "亿"), (1e4, "万"))}
+# Units of large amounts, largest first: from which amount on, how much it is, and its name.
+UNITS = {"en": ((1e9, 1e9, "bn"), (1e6, 1e6, "M")), "zh": ((1e8, 1e8, "亿"), (1e6, 1e4, "万"))}
 
 # What intake calls kinds, rules and ways of reading, in Chinese; a sentence that is not here stays in English.
 _CHINESE_TERMS = (
@@ -161,7 +176,7 @@ _CHINESE_TERMS = (
     (r"^nested$", "嵌套结构"),
     (r"^status (.+)$", r"状态 \1"),
     (r"^key \((.+)\) repeats an earlier row$", r"键（\1）与前面的行重复"),
-    (r"^(\S+) is missing$", r"\1 缺失"),
+    (r"^(\S+?):? is missing(?: \(.*\))?$", r"\1 缺失"),
     (r"^(\S+) is not a number$", r"\1 不是数值"),
     (r"^(\S+) is not a time$", r"\1 不是时间"),
     (r"^(\S+) is before 1970$", r"\1 早于 1970 年"),
@@ -169,6 +184,18 @@ _CHINESE_TERMS = (
     (r"^(\S+) is below 0$", r"\1 小于 0"),
     (r"^(\S+) is infinite$", r"\1 为无穷大"),
     (r"^(\S+) is above ([\d,]+)$", r"\1 大于 \2"),
+    (r"^row repeats an earlier row in every column$", "与前面的行完全相同"),
+    (r"^has (\d+) fields? instead of (\d+)$", r"有 \1 个字段，应为 \2 个"),
+    (r"^exact duplicate$", "完全重复的行"),
+    (r"^lines of orders$", "订单中的退货行"),
+    (r"^numbers with a decimal comma$", "小数点为逗号"),
+    (r"^numbers with thousands separators$", "带千位分隔符"),
+    (r"^as (\d.*)$", r"写作 \1"),
+    (r"^ISO 8601$", "ISO 8601"),
+    (r"^ISO 8601 with a time zone$", "ISO 8601，带时区"),
+    (r"^is now days since 1970-01-01$", "改为自 1970-01-01 起的天数"),
+    (r"^times of (\S+)$", r"\1 时间"),
+    (r"^(\S+) as 1 and (\S+) as 0$", r"\1 为 1，\2 为 0"),
 )
 
 

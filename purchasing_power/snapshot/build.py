@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
 
@@ -55,17 +55,6 @@ DECIMALS = 6
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class _Told:
-    """What is said of the orders: where they lie and how often users order."""
-
-    dates: OrderDates
-    rhythm: OrderRhythm
-
-    def __str__(self) -> str:
-        return seen(self.dates, self.rhythm)
-
-
 def build(
     tables: dict[str, ir.Table],
     settings: SnapshotSettings | None = None,
@@ -88,28 +77,29 @@ def build(
     """
     settings = settings or SnapshotSettings()
     dates = order_dates(tables, settings.lookback)
-    days = cutoffs(settings, dates.first, dates.last, lambda: str(_told(History(tables, [], Plan()), dates)))
+    days = cutoffs(settings, dates.first, dates.last, lambda: seen(dates, _rhythm(History(tables, [], Plan()), dates)))
     plan = reuse_plan(earlier, tables, settings) if earlier else fit_plan(tables, settings, days[0])
     _check_names(plan)
     history = History(tables, days, plan)
-    told = _told(history, dates)
+    rhythm = _rhythm(history, dates)
     frame, states = _frame(history, progress)
-    outcomes = outcome(history, frame[["user", "cutoff"]], dates.last, str(told), told.rhythm.horizon)
-    meta = _meta(history, frame, states, told)
+    outcomes = outcome(history, frame[["user", "cutoff"]], dates.last, seen(dates, rhythm), rhythm.horizon)
+    meta = _meta(history, frame, states, rhythm)
+    meta = replace(meta, notes=(*dates.notes, *meta.notes))
     log.info("user table: %d rows, %d cutoffs, %d columns", len(frame), len(days), frame.shape[1])
     for note in (meta.population_text, *meta.notes):
         log.info("%s", note)
     return UserTable(_dated(pd.concat([frame, outcomes], axis=1)), meta)
 
 
-def _told(history: History, dates: OrderDates) -> _Told:
+def _rhythm(history: History, dates: OrderDates) -> OrderRhythm:
     rhythm = order_rhythm(history, (dates.last - dates.first).days - LEAST_HISTORY)
     if not rhythm.users:
         raise DataError(
             "orders: got no row with a user_id; a snapshot needs orders of users. Name the column that holds the "
             "customer as user_id."
         )
-    return _Told(dates, rhythm)
+    return rhythm
 
 
 def features(
@@ -127,7 +117,7 @@ def features(
         ``UserTableMeta.settings`` of the table that the model was trained on. A block whose table is missing has no
         columns.
     """
-    return _dated(_frame(History(tables, days, Plan(**settings), everybody=True), progress)[0])
+    return _dated(_frame(History(tables, days, Plan.of(settings), everybody=True), progress)[0])
 
 
 def features_of(plan: Plan) -> list[Feature]:
@@ -190,12 +180,12 @@ def _check_names(plan: Plan) -> None:
         )
 
 
-def _meta(history: History, frame: pd.DataFrame, states: dict[str, str], told: _Told) -> UserTableMeta:
+def _meta(history: History, frame: pd.DataFrame, states: dict[str, str], rhythm: OrderRhythm) -> UserTableMeta:
     columns, plan = frame.columns.drop([USER, "user", CUTOFF, DOCUMENTS]), history.plan
     numeric = tuple(name for name in columns if frame[name].dtype == np.float64)
     features = features_of(plan)
     spend, orders = outcome_names(plan.horizon)
-    proposed = proposal(told.rhythm, plan.horizon)
+    proposed = proposal(rhythm, plan.horizon)
     return UserTableMeta(
         kind="panel",
         numeric=numeric,
@@ -209,8 +199,8 @@ def _meta(history: History, frame: pd.DataFrame, states: dict[str, str], told: _
         blocks=states,
         settings=asdict(plan),
         population_rows=history.population_rows,
-        suited_horizon=told.rhythm.horizon,
-        notes=(*told.dates.notes, *([proposed] if proposed else [])),
+        suited_horizon=rhythm.horizon,
+        notes=(proposed,) if proposed else (),
     )
 
 

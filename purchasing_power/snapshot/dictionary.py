@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import math
 import re
-from dataclasses import fields
 from pathlib import Path
 
 from purchasing_power.snapshot.build import BLOCKS, features_of
@@ -53,9 +52,7 @@ def chinese_names(meta: UserTableMeta) -> dict[str, str]:
     """
     if meta.chinese_names or meta.kind == "flat":
         return meta.chinese_names
-    known = {field.name for field in fields(Plan)}
-    plan = Plan(**{name: value for name, value in meta.settings.items() if name in known})
-    return {feature.name: feature.chinese_name for feature in features_of(plan)}
+    return {feature.name: feature.chinese_name for feature in features_of(Plan.of(meta.settings))}
 
 
 def chinese_name(column: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from typing import Any
 
@@ -57,6 +57,12 @@ class Plan:
         """Window lengths (days) that fit the lookback."""
         return tuple(days for days in WINDOWS if days <= self.lookback)
 
+    @classmethod
+    def of(cls, settings: dict[str, Any]) -> Plan:
+        """The plan in ``UserTableMeta.settings``, which may hold more, such as what was found of leaks."""
+        known = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in settings.items() if name in known})
+
     @property
     def recent(self) -> int:
         """Length (days) of the short window: 28, or the lookback where that is shorter."""
@@ -105,7 +111,7 @@ def reuse_plan(earlier: dict[str, Any], tables: dict[str, ir.Table], settings: S
         If the users table has lost a profile column, or the orders their amounts.
     """
     plan = replace(
-        Plan(**earlier), lookback=settings.lookback, horizon=settings.horizon, max_documents=settings.max_documents
+        Plan.of(earlier), lookback=settings.lookback, horizon=settings.horizon, max_documents=settings.max_documents
     )
     plan = plan if settings.population == AUTO else replace(plan, population=settings.population)
     if plan.amounts and not has_amounts(tables):

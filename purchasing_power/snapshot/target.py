@@ -9,11 +9,20 @@ import numpy as np
 import pandas as pd
 
 from purchasing_power.errors import DataError
+from purchasing_power.snapshot.target_choice import (
+    CLASSES,
+    INTENT,
+    LABEL,
+    ORDERS,
+    SPEND,
+    THREE_TIERS,
+    TIER,
+    Choice,
+    choose_target,
+    tier_form,
+    tier_thresholds,
+)
 from purchasing_power.snapshot.user_table import UserTable
-
-TARGETS = ("auto", "intent", "spend", "tier", "label")
-TIERS = ("low", "middle", "high")
-TIER_QUANTILES = (0.5, 0.8)
 
 
 @dataclass(frozen=True)
@@ -23,8 +32,8 @@ class Target:
     Attributes
     ----------
     name
-        ``"intent"`` (buys at all in the horizon), ``"spend"`` (amount in the horizon), ``"tier"``
-        (low, middle or high spend) or ``"label"`` (a flat table's own column).
+        ``"intent"`` (buys at all in the horizon), ``"spend"`` (amount in the horizon), ``"orders"`` (their number in
+        the horizon), ``"tier"`` (low, middle or high spend, or none) or ``"label"`` (a flat table's own column).
     task
         ``"binary"``, ``"multiclass"`` or ``"regression"``.
     column
@@ -35,10 +44,14 @@ class Target:
         Code of the class whose probability is the score; ``None`` for a regression, and for a label of
         more than two classes of which none was named.
     thresholds
-        Spend (currency) at the tier quantiles 0.5 and 0.8 of the training rows; empty unless spend is
-        what is predicted.
-    class_spend
-        Mean spend (currency) of each tier on the training rows; empty for other targets.
+        Spend (currency) up to which a row is in each tier but the last: at the quantiles 0.5 and 0.8 of the training
+        rows, or 0 and those quantiles of the rows with spend. Of the target ``spend`` the former, where the tiers of
+        its rows are three; empty for other targets.
+    class_spend, class_share
+        Mean spend (currency) of each tier on the training rows, and its share of them; empty for other targets, and
+        the share in a model of an earlier version.
+    why
+        Why this target was taken, in a sentence; empty where nothing was to be chosen.
     """
 
     name: str
@@ -48,6 +61,15 @@ class Target:
     positive: int | None = None
     thresholds: tuple[float, ...] = ()
     class_spend: tuple[float, ...] = ()
+    class_share: tuple[float, ...] = ()
+    why: str = ""
+
+    @property
+    def full_name(self) -> str:
+        """The name with the form of the tiers, by which the same target can be asked for."""
+        if self.name != TIER:
+            return self.name
+        return next(form for form, classes in CLASSES.items() if classes == self.classes)
 
     def labels(self, frame: pd.DataFrame) -> np.ndarray:
         """Class codes (int64) or amounts (float64), shape (n_rows,).
@@ -70,9 +92,9 @@ class Target:
             )
         if self.task == "regression":
             return values.to_numpy(np.float64)
-        if self.name == "intent":
+        if self.name == INTENT:
             return (values.to_numpy(np.float64) > 0).astype(np.int64)
-        if self.name == "tier":
+        if self.name == TIER:
             return np.searchsorted(self.thresholds, values.to_numpy(np.float64), side="left")
         codes = pd.Index(self.classes).get_indexer(pd.Index(values.astype(str)))
         if (codes < 0).any():
@@ -90,17 +112,18 @@ class Target:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Target:
         """Build from what ``json.load`` gives."""
-        tuples = {name: tuple(values[name]) for name in ("classes", "thresholds", "class_spend")}
+        names = ("classes", "thresholds", "class_spend", "class_share")
+        tuples = {name: tuple(values[name]) for name in names if name in values}
         return cls(**{**values, **tuples})
 
 
-def fit_target(name: str, table: UserTable, rows: np.ndarray, positive: str = "auto") -> Target:
+def fit_target(name: str | Choice, table: UserTable, rows: np.ndarray, positive: str = "auto") -> Target:
     """Learn classes, thresholds and class means from the training rows alone.
 
     Parameters
     ----------
     name
-        One of ``TARGETS``; ``"auto"`` is ``"label"`` for a flat table and ``"tier"`` for a panel.
+        What :func:`choose_target` gave, or what it takes: then the choice rests on these rows alone.
     rows
         Positions of the training rows, shape (n,).
     positive
@@ -112,15 +135,9 @@ def fit_target(name: str, table: UserTable, rows: np.ndarray, positive: str = "a
     DataError
         If the target does not fit the table, or the training rows hold a single class.
     """
-    if name not in TARGETS:
-        raise DataError(f"target: got {name!r}; allowed are {', '.join(TARGETS)}. Set one of them.")
-    flat = table.meta.kind == "flat"
-    name = ("label" if flat else "tier") if name == "auto" else name
-    if flat != (name == "label"):
-        allowed = "label" if flat else "intent, spend, tier"
-        raise DataError(f"target: got {name!r} for a {table.meta.kind} user table; allowed are auto, {allowed}.")
+    choice = name if isinstance(name, Choice) else choose_target(name, table, rows)
     frame = table.frame.iloc[rows]
-    target = _label_target(table, frame) if flat else _outcome_target(name, table, frame)
+    target = _label_target(table, frame) if choice.name == LABEL else _outcome_target(choice, table, frame)
     target = _with_positive(target, positive)
     _check_classes(target, target.labels(frame))
     return target
@@ -141,30 +158,31 @@ def _class_order(name: str) -> tuple[int, float, str]:
         return 1, 0.0, name
 
 
-def _outcome_target(name: str, table: UserTable, frame: pd.DataFrame) -> Target:
-    spend, orders = str(table.meta.spend_outcome), str(table.meta.orders_outcome)
-    if name == "intent":
-        return Target("intent", "binary", orders, classes=("no", "yes"))
-    amounts = frame[spend].to_numpy(np.float64)
-    thresholds = tuple(float(q) for q in np.quantile(amounts, TIER_QUANTILES))
-    if name == "spend":
-        return Target("spend", "regression", spend, thresholds=thresholds)
-    if not thresholds[0] < thresholds[1]:
-        raise DataError(
-            f"target tier: the training rows' spend quantiles {TIER_QUANTILES} are {thresholds}; they must rise. "
-            "Too few users buy within the horizon: lengthen the horizon or use target=intent."
-        )
-    target = Target("tier", "multiclass", spend, classes=TIERS, thresholds=thresholds)
+def _outcome_target(choice: Choice, table: UserTable, frame: pd.DataFrame) -> Target:
+    column, why = str(table.meta.orders_outcome), choice.why
+    if choice.name == INTENT:
+        return Target(INTENT, "binary", column, classes=("no", "yes"), why=why)
+    if choice.name == ORDERS:
+        return Target(ORDERS, "regression", column, why=why)
+    column = str(table.meta.spend_outcome)
+    amounts = frame[column].to_numpy(np.float64)
+    if choice.name == SPEND:
+        # Where half of the rows spend nothing every predicted amount would lie above the quantiles.
+        cuts = tier_thresholds(THREE_TIERS, amounts) if tier_form(amounts) == THREE_TIERS else ()
+        return Target(SPEND, "regression", column, thresholds=cuts, why=why)
+    classes, cuts = CLASSES[choice.name], tier_thresholds(choice.name, amounts)
+    target = Target(TIER, "multiclass", column, classes=classes, thresholds=cuts, why=why)
     codes = target.labels(frame)
-    means = tuple(float(amounts[codes == code].mean()) for code in range(len(TIERS)))
-    return replace(target, class_spend=means)
+    held = [codes == code for code in range(len(classes))]
+    means, shares = (float(amounts[rows].mean()) for rows in held), (float(rows.mean()) for rows in held)
+    return replace(target, class_spend=tuple(means), class_share=tuple(shares))
 
 
 def _with_positive(target: Target, positive: str) -> Target:
     if target.task == "regression":
         return target
     if positive == "auto":
-        named = target.name == "tier" or len(target.classes) == 2
+        named = target.name == TIER or len(target.classes) == 2
         return replace(target, positive=len(target.classes) - 1 if named else None)
     if positive not in target.classes:
         raise DataError(

@@ -15,6 +15,7 @@ from purchasing_power.gates.staging import Advantage, GateEvidence, GatePolicy
 from purchasing_power.kinds.case import GateCase
 from purchasing_power.kinds.kind import Kind
 from purchasing_power.model.protocol import Model, Table
+from purchasing_power.shop.leaks import LEAKS
 from steps.promotion.options import Options
 
 # Timed on so many rows, so often in turn; the fastest of each counts.
@@ -74,6 +75,7 @@ def _of_rows(options: Options, models: Models, table: Table, rows: Table, attemp
         attempt=attempt,
         advantages=_advantages(options.accept, models, rows) if models.champion is not None else (),
         baseline_name=kind.baseline_name,
+        leaks=tuple(getattr(models.challenger.meta, "settings", {}).get(LEAKS, ())),
     )
 
 
@@ -88,6 +90,7 @@ def gate_policy(options: Options) -> GatePolicy:
         tolerance=options.tolerance,
         calibration_error=options.calibration_error,
         slice_margin=options.slice_margin,
+        leak=options.leak,
     )
 
 

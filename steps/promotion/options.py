@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from purchasing_power.gates.staging import ADVANTAGES
+from purchasing_power.gates.staging import ACCEPTED, ADVANTAGES, REFUSE
 from tracking.entry import choice, count, number, parameter
 from tracking.registry import ModelOptions
 
@@ -20,6 +20,10 @@ class Options(ModelOptions):
     gate: str = parameter("enforce, or dry_run to show what would happen", choice("enforce", "dry_run"))
     force: str = parameter("reason for moving the stage although the gate refuses, or none; it goes to the ledger")
     approval: str = parameter("required asks for the version tag approved_by", choice("none", "required"))
+    leak: str = parameter(
+        "columns that alone give the outcome away: refuse, or accepted where they are known before it",
+        choice(REFUSE, ACCEPTED),
+    )
     metric: str = parameter("figure the versions are compared by", str)
     level: float = parameter("level of the bootstrap intervals at the first try, such as 0.95", number)
     margin: float = parameter("how much better than production the lower bound must be", number)

@@ -8,10 +8,10 @@ from typing import Any
 
 from purchasing_power.errors import DataError
 from purchasing_power.model.params import REPRESENTATIONS, ModelParams, choices
-from purchasing_power.snapshot.target import TARGETS
+from purchasing_power.snapshot.target_choice import TARGETS
 from purchasing_power.text.encoder_spec import DEVICES, RUNTIME_CHOICES
 from purchasing_power.tuning import space
-from tracking.entry import choice, count, parameter, subset
+from tracking.entry import choice, count, in_order, parameter, subset
 
 
 def references(text: str) -> list[str]:
@@ -35,7 +35,7 @@ class Options:
     """Parameters of ``tune``."""
 
     users: str = parameter("user table: a folder, a runs:/ URI, or latest")
-    target: str = parameter("what to predict", choice(*TARGETS))
+    target: str = parameter("what to predict; of several the first that the table carries", in_order(*TARGETS))
     positive: str = parameter("class whose probability is the score, or auto")
     trials: int = parameter("complete or pruned trials the study shall hold in all", count)
     folds: int = parameter("folds within the known rows", count)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import optuna
 
-from purchasing_power.evaluation.cross_validation import CrossValidation
+from purchasing_power.evaluation.cross_validation import CrossValidation, scorable
 from purchasing_power.model.params import ModelParams
 from purchasing_power.model.splits import folds, split
+from purchasing_power.snapshot.target_choice import Choice, choose_target
 from purchasing_power.snapshot.user_table import UserTable
 from purchasing_power.text.store import store_folder
 from purchasing_power.tuning.space import Space, draw
@@ -18,13 +19,20 @@ from steps.study.options import Options
 from steps.study.trial_runs import Objective
 
 
+def choice_of(options: Options, table: UserTable) -> Choice:
+    """The target that the table's training rows carry, as ``train`` chooses it."""
+    parts = split(table, options.seed)
+    return choose_target(options.target, table, parts.train, parts.calibrate)
+
+
 def validation_of(options: Options, table: UserTable, progress: bool) -> CrossValidation:
     """Folds within the known rows; test rows are in none of them."""
-    workspace = Path(options.workspace)
+    workspace, target = Path(options.workspace), choice_of(options, table).name
+    pairs = folds(table, split(table, options.seed).known, options.folds, options.seed)
     return CrossValidation(
         table,
-        folds(table, split(table, options.seed).known, options.folds, options.seed),
-        options.target,
+        scorable(table, pairs, target, options.positive),
+        target,
         options.positive,
         seed=options.seed,
         store=store_folder(workspace),

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import r2_score, roc_auc_score
 
-from purchasing_power.evaluation.baselines import naive_score, prior_prediction, rfm_columns, rfm_proba
+from purchasing_power.evaluation.baselines import naive_name, naive_score, prior_prediction, rfm_columns, rfm_proba
 from purchasing_power.snapshot.user_table import UserTableMeta
 
 PANEL = UserTableMeta("panel", ("spend_28d", "orders_168d"), ())
@@ -31,6 +31,12 @@ def shop_rows(rows: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
 def test_the_naive_score_is_last_months_spend_and_nothing_on_record_is_zero() -> None:
     frame = pd.DataFrame({"spend_28d": [3.0, np.nan, 1.0]})
     assert naive_score(frame, PANEL).tolist() == [3.0, 0.0, 1.0]
+
+
+def test_a_shop_without_amounts_gets_last_months_orders_as_its_naive_score() -> None:
+    meta = UserTableMeta("panel", ("orders_28d",), ())
+    assert naive_score(pd.DataFrame({"orders_28d": [2.0, np.nan]}), meta).tolist() == [2.0, 0.0]
+    assert (naive_name(meta), naive_name(PANEL)) == ("last month's orders", "last month's spend")
 
 
 def test_a_table_without_spend_gets_a_constant_naive_score() -> None:

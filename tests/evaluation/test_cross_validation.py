@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from matrix_heads import MATRIX_HEADS, fit_head, heads_for
-from tables import flat, panel
+from tables import changed, flat, panel, sparse
 
+from purchasing_power.errors import DataError
 from purchasing_power.evaluation import cross_validation
-from purchasing_power.evaluation.cross_validation import CrossValidation, cached
+from purchasing_power.evaluation.cross_validation import CrossValidation, cached, scorable
 from purchasing_power.evaluation.target_metrics import primary_score
 from purchasing_power.model.calibration import calibrated
 from purchasing_power.model.features import column_groups, prepare, transformer
 from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.splits import folds, split
 from purchasing_power.snapshot.target import fit_target
+from purchasing_power.snapshot.target_choice import choose_target
 
 PARAMS = {"representation": "tfidf", "text_components": 4, "trees": 30, "leaf_rows": 10, "epochs": 5}
 
@@ -62,6 +64,26 @@ def test_every_matrix_column_belongs_to_one_user_table_column(head: str) -> None
     groups = column_groups(columns, table.meta)
     assert sorted(np.concatenate(list(groups.values()))) == list(range(X.shape[1]))
     assert set(groups) == {*table.meta.features, "text (tfidf)"}
+
+
+def test_folds_that_lack_a_class_of_the_chosen_target_are_left_out() -> None:
+    table = sparse(1_000, cutoffs=8)
+    parts = split(table)
+    pairs = folds(table, parts.known, 5)
+    name = choose_target("auto", table, parts.train, parts.calibrate).name
+    assert name == "four_tiers"
+    assert scorable(table, pairs, name) == pairs
+    # Until the third cutoff nobody spends, at the fifth nobody does.
+    moments = table.cutoffs()
+    silent = table.frame["cutoff"].isin([*moments[:2], moments[4]]) & table.frame["spend_next_28d"].notna()
+    quiet = changed(table, spend_next_28d=table.frame["spend_next_28d"].mask(silent, 0.0))
+    scored = [quiet.frame["cutoff"].iloc[later].iloc[0] for _, later in scorable(quiet, pairs, name)]
+    assert scored == [moments[3], moments[5]]
+    checked = CrossValidation(quiet, scorable(quiet, pairs, name), name)
+    assert {checked.target(number).classes for number in range(2)} == {("none", "low", "middle", "high")}
+    assert np.isfinite(checked.scores(model_params(representation="none", head="logistic"))).all()
+    with pytest.raises(DataError, match="none of 1 has rows of every class"):
+        scorable(quiet, pairs[:1], name)
 
 
 def test_what_is_remembered_stays_below_the_limit_and_the_last_used_stays() -> None:

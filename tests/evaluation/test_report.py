@@ -9,10 +9,11 @@ import pytest
 
 from purchasing_power.errors import DataError
 from purchasing_power.evaluation.bootstrap import Resampling, interval, paired_bootstrap
-from purchasing_power.evaluation.evaluation import Driver, Effect, Evaluation
+from purchasing_power.evaluation.evaluation import Driver, Effect, Evaluation, target_phrase, tier_rows
 from purchasing_power.evaluation.metrics import classification_metrics, ranking_metrics, regression_metrics
 from purchasing_power.evaluation.pictures import confusion_counts, decile_means
 from purchasing_power.evaluation.report import against_naive, evaluation_report, headline
+from purchasing_power.snapshot.target import Target
 
 SPACE = "\N{NO-BREAK SPACE}"
 DRIVERS = (
@@ -219,6 +220,58 @@ def test_tenths_by_prediction_hold_their_own_means() -> None:
     prediction = np.arange(20.0)
     figures = decile_means(prediction + 1, prediction)
     assert figures[0].tolist() == [0.5, 1.5, 1.0] and figures.shape == (10, 3)
+
+
+TARGET = Target(
+    "tier",
+    "multiclass",
+    "spend_next_28d",
+    classes=("none", "low", "middle", "high"),
+    positive=3,
+    thresholds=(0.0, 25.5, 1_200.0),
+    class_spend=(0.0, 12.0, 300.0, 2_000.0),
+    class_share=(0.9, 0.05, 0.03, 0.02),
+)
+
+
+@pytest.mark.parametrize(
+    ("tested", "phrase"),
+    [
+        (0.2, "the top-fifth spenders of the next 28 days"),
+        (0.176, "the top-fifth spenders of the next 28 days"),
+        (0.224, "the top-fifth spenders of the next 28 days"),
+        (0.17, "the high spenders of the next 28 days (17 % of those tested)"),
+        (0.33, "the high spenders of the next 28 days (33 % of those tested)"),
+        (0.0213, "the high spenders of the next 28 days (2.1 % of those tested)"),
+    ],
+)
+def test_high_spenders_are_a_top_fifth_only_where_they_are_about_a_fifth(tested: float, phrase: str) -> None:
+    assert target_phrase(TARGET, 28, tested).replace(SPACE, " ") == phrase
+
+
+def test_the_table_of_tiers_tells_spend_and_shares() -> None:
+    y = np.array([0, 0, 0, 3])
+    page = evaluation_report(replace(two_classes(), target="Tier. Why.", tiers=tier_rows(TARGET, y)))
+    cells = [re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<td>.*?</td>", page)]
+    at = cells.index("none")
+    assert [one.replace(SPACE, " ") for one in cells[at : at + 20]] == [
+        *("none", "up to 0.00", "0.00", "90.0 %", "75.0 %"),
+        *("low", "0.00 to 25.50", "12.00", "5.0 %", "0.0 %"),
+        *("middle", "25.50 to 1,200.00", "300.00", "3.0 %", "0.0 %"),
+        *("high", "above 1,200.00", "2,000.00", "2.0 %", "25.0 %"),
+    ]
+    # A model of an earlier version does not know its training rows' shares.
+    before = tier_rows(replace(TARGET, class_share=()), y)
+    assert [tier.trained for tier in before] == [None] * 4
+    assert tier_rows(replace(TARGET, name="intent"), y) == ()
+
+
+def test_warnings_stand_right_under_the_headline() -> None:
+    warned = replace(two_classes(), warnings=("Column <b> tells the outcome.",), population="known users")
+    page = evaluation_report(warned)
+    places = [page.index(part) for part in ('class="headline"', "Column &lt;b&gt; tells", "<dl", "known users")]
+    assert places == sorted(places)
+    assert 'class="warnings"' not in evaluation_report(two_classes())
 
 
 def test_parts_of_different_rows_are_refused() -> None:

@@ -107,3 +107,12 @@ def test_of_two_equal_models_the_gate_lets_at_most_one_in_twenty_pass(seed: int)
 def test_a_clearly_better_model_passes_nearly_always() -> None:
     rng = np.random.default_rng(1)
     assert sum(shop_month(rng, 0.2) for _ in range(20)) >= 19
+
+
+def test_a_version_trained_on_leaking_columns_is_refused_unless_that_is_accepted() -> None:
+    leaking = replace(GOOD, leaks=("refund alone gives an AUC of 0.9990 for y on 900 rows.",))
+    (reason,) = refusals(leaking)
+    assert "refund alone gives an AUC of 0.9990" in reason and "-P leak=accepted" in reason
+    assert refusals(leaking, replace(USUAL, leak="accepted")) == []
+    assert any("That was accepted" in said for said in decide(leaking, replace(USUAL, leak="accepted")).reasons)
+    assert leaking.to_dict()["leaks"] == leaking.leaks

@@ -27,5 +27,5 @@ KIND = Purchase()
 def test_served_predictions_may_differ_by_the_rounding_of_an_encoder_in_fewer_bits_alone(
     params: dict[str, str], levels: tuple[float, ...], bound: float
 ) -> None:
-    model = SimpleNamespace(params=model_params(**params), score_levels=levels)
+    model = SimpleNamespace(params=model_params(**params), score_levels=levels, target=SimpleNamespace(thresholds=()))
     assert KIND.rounding(model) == pytest.approx(bound)  # type: ignore[arg-type]

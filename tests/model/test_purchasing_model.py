@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matrix_heads import heads_for
-from tables import flat, panel
+from tables import flat, panel, sparse, without_amounts
 
 from purchasing_power.errors import DataError
 from purchasing_power.model import bundle, bundle_files
@@ -37,10 +37,32 @@ def test_training_twice_gives_the_same_predictions_with_any_number_of_threads() 
     pd.testing.assert_frame_equal(first.predict(table.frame), second.predict(table.frame), check_exact=True)
 
 
+def test_a_predicted_spend_of_a_slow_shop_is_not_high_for_all() -> None:
+    table = sparse(600)
+    model = trained(table, "spend", representation="none", head="logistic")
+    assert model.target.thresholds == ()
+    later = table.frame.iloc[split(table).test]
+    assert (model.predict(later)["tier"] == "high").mean() < 0.4
+
+
+def test_the_four_tiers_are_the_same_whichever_class_is_scored() -> None:
+    table = sparse(600)
+    parts, params = split(table), model_params(representation="none", head="logistic")
+    high, none = (
+        fit(table, parts, fit_target("tier", table, parts.train, positive), params).predict(table.frame)
+        for positive in ("auto", "none")
+    )
+    assert (high["tier"] == none["tier"]).all()
+    assert (none["score"] == none["probability_none"]).all()
+
+
 CASES = [
     (panel(), "tier", "multiclass"),
     (panel(), "intent", "binary"),
     (panel(), "spend", "regression"),
+    (panel(), "orders", "regression"),
+    (sparse(600), "tier", "multiclass"),
+    (without_amounts(panel()), "intent", "binary"),
     (flat(), "auto", "binary"),
     (flat(classes=3), "auto", "multiclass"),
     (flat(classes=0), "auto", "regression"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ from watched import trained
 
 from purchasing_power.serving.deployed import Deployed
 from purchasing_power.serving.fast.fast_model import FastModel
-from purchasing_power.serving.raw_rows import read_tables
+from purchasing_power.serving.raw_rows import read_raw_rows, read_tables
 from purchasing_power.serving.responder import purchase_responder
+from purchasing_power.serving.rows import RequestColumns
 from purchasing_power.serving.rules import Limits, RequestError
 from purchasing_power.shop.samples import small_shop
-from purchasing_power.shop.tables import scan
+from purchasing_power.shop.tables import scan, write_table
 from purchasing_power.snapshot.build import build
 from purchasing_power.snapshot.user_table import UserTable
 
@@ -28,6 +30,7 @@ TIMES = {
     "follows": "since",
     "campaigns": "sent_at",
     "redemptions": "redeemed_at",
+    "returns": "returned_at",
 }
 
 
@@ -35,7 +38,12 @@ TIMES = {
 def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, pd.DataFrame], UserTable]:
     folder = small_shop(tmp_path_factory.mktemp("raw") / "shop", users=60)
     tables = {path.stem: pd.read_parquet(path) for path in folder.glob("*.parquet")}
-    return tables, build(scan(folder), progress=False)
+    lines = tables["orders"].iloc[::5]
+    back = lines[["user_id", "order_id", "product_id", "quantity", "amount"]].assign(
+        returned_at=lines["ordered_at"] + pd.Timedelta(days=9)
+    )
+    write_table(back, folder / "returns.parquet")
+    return {**tables, "returns": back}, build(scan(folder), progress=False)
 
 
 def objects(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -108,6 +116,9 @@ LINE = {"order_id": "o", "product_id": "p", "ordered_at": "2024-05-01", "quantit
         ({"orders": [{**LINE, "colour": "red"}]}, "row 0, orders, colour: got an extra column"),
         ({"orders": [{**LINE, "amount": -1}]}, "orders: some entries break a rule: amount is below 0. Correct them"),
         ({"orders": [{**LINE, "amount": "much"}]}, "amount is not a number"),
+        ({"orders": [{**LINE, "amount": None}]}, "orders: .*amount is missing"),
+        ({"returns": [{"returned_at": "2024-05-01", "amount": -1}]}, "returns: .*amount is below 0"),
+        ({"returns": [{"returned_at": "2024-05-01", "amount": 1}] * 4}, "row 0, returns: got 4 objects"),
         ({"orders": [{**LINE, "amount": 10**400}]}, "orders: "),
         ({"orders": [{**LINE, "amount": [1]}]}, "orders: an entry holds a list"),
         ({"orders": [{"order_id": "o"}]}, "orders: product_id, ordered_at, quantity, amount is missing"),
@@ -130,3 +141,23 @@ def test_two_descriptions_of_a_product_are_refused(shop) -> None:
     row = {"user_id": "u", "cutoff": "2024-06-02", "orders": lines}
     with pytest.raises(RequestError, match="two different descriptions"):
         read_tables([row], shop[1].meta, Limits())
+
+
+def test_raw_rows_give_the_features_of_the_snapshot(shop, request_rows) -> None:
+    """Returns too, within the windows in which they happen."""
+    meta, (raw, wanted) = shop[1].meta, request_rows
+    columns = RequestColumns.of(meta)
+    rows = read_raw_rows(copy.deepcopy(raw), columns, meta, Limits())
+    expected = wanted[list(columns.numeric)].to_numpy(np.float64)
+    np.testing.assert_allclose(rows.numeric[:5], expected, atol=1e-9)
+    assert wanted["returned_lines_168d"].sum() > 0
+
+
+@pytest.mark.parametrize("population", ["known", "active"])
+def test_a_user_without_a_dated_sign_has_a_row_of_zeros(shop, population: str) -> None:
+    meta = replace(shop[1].meta, settings={**shop[1].meta.settings, "population": population})
+    columns = RequestColumns.of(meta)
+    rows = read_raw_rows([{"user_id": "new", "cutoff": "2024-12-01", "profile": {"age": 30}}], columns, meta, Limits())
+    found = dict(zip(columns.numeric, rows.numeric[0], strict=True))
+    assert (found["orders_168d"], found["spend_28d"], found["age"]) == (0, 0, 30)
+    assert np.isnan(found["days_since_order"])

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from tables import panel
 
-from purchasing_power.shop.leaks import find_leaks
+from purchasing_power.shop.leaks import find_leaks, with_leaks
 
 ROWS = 1_000
 
@@ -128,3 +131,21 @@ def test_rows_without_a_label_do_not_count_and_few_rows_say_nothing() -> None:
     leaking = frame.assign(copy=(y == "yes").astype(float))
     assert len(find_leaks(leaking, y.where(y.index < 500), "binary")) == 1
     assert find_leaks(leaking, y.where(y.index < 99), "binary") == ()
+
+
+def test_profile_columns_of_a_shop_are_looked_at_where_the_horizon_is_over() -> None:
+    table = panel(users=400)
+    orders, spend = str(table.meta.orders_outcome), str(table.meta.spend_outcome)
+    top = table.frame.groupby("cutoff")[spend].transform(lambda amounts: amounts > amounts.quantile(0.8))
+    frame = table.frame.assign(rank=top.astype(float), thanked=table.frame["noise"].where(table.frame[orders] > 0))
+
+    def said(numeric: list[str], frame: pd.DataFrame = frame) -> list[str]:
+        meta = replace(table.meta, settings={"profile_numeric": numeric})
+        return with_leaks(replace(table, frame=frame, meta=meta)).meta.settings.get("leaks", [])
+
+    assert said(["noise"]) == []
+    (thanked,) = said(["noise", "thanked"])
+    assert thanked.startswith("Whether thanked is missing gives an AUC of 1.0000 for buying in the next 28 days on 400")
+    (rank,) = said(["rank"])
+    assert rank.startswith("rank alone gives an AUC of 1.0000 for the top fifth of spend in the next 28 days on 400")
+    assert said(["rank"], frame.assign(**{orders: np.nan})) == []

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
@@ -111,3 +112,16 @@ def test_users_own_ids_never_get_the_key_of_the_samples(tmp_path: Path) -> None:
     own = read_key(tmp_path, sample=False)
     assert own != of_samples and len(own) >= 32
     assert read_key(tmp_path, sample=True) == read_key(tmp_path, sample=False) == own
+
+
+def test_the_command_prints_the_pseudonyms_of_ids_from_its_arguments_or_standard_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pseudonym.main(["u1", "--workspace", str(tmp_path)]) == 2
+    assert "there is none" in capsys.readouterr().err and not list(tmp_path.iterdir())
+    monkeypatch.setenv(KEY_VARIABLE, KEY.decode())
+    assert pseudonym.main(["u1", " 用户 1 "]) == 0
+    monkeypatch.setattr("sys.stdin", StringIO("u1\n用户 1\n"))
+    assert pseudonym.main([]) == 0
+    expected = pseudonymise(pd.Series(["u1", "用户 1"]), KEY).tolist()
+    assert capsys.readouterr().out.split() == expected * 2

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from purchasing_power.errors import DataError
-from purchasing_power.snapshot.build import build, features
+from purchasing_power.snapshot.build import build, features, features_of
+from purchasing_power.snapshot.plan import Plan
 from purchasing_power.snapshot.settings import SnapshotSettings
 from purchasing_power.snapshot.user_table import DOCUMENTS, UserTable
 
@@ -134,6 +135,7 @@ def test_a_missing_table_switches_its_block_off_and_says_so(orders: Tables, scan
         "documents": "off: no texts table and no titles of products",
     }
     assert table.meta.categorical == ()
+    assert not [name for name in table.frame if "return" in name]
     assert [list(texts) for texts in table.frame[DOCUMENTS]] == [[], [], []]
 
 
@@ -214,3 +216,31 @@ def test_profile_columns_with_names_that_the_table_needs_are_refused_in_one_line
     assert "\n" not in str(refusal.value)
     allowed = built(scanned({**orders, "users": users[["user_id", "age", "since"]]}), JUNE)
     assert allowed.frame.set_index("user_id").loc["ann", ["age", "since"]].tolist() == [30.0, "May"]
+
+
+def test_orders_without_amounts_have_no_feature_of_money(shop: Tables, panel: UserTable, scanned: Scan) -> None:
+    bare = {**shop, "orders": shop["orders"].drop(columns="amount")}
+    table = built(scanned(bare), PANEL)
+    assert table.meta.blocks["amounts"] == "off: orders has no amount column"
+    assert panel.meta.blocks["amounts"] == "on"
+    assert table.meta.spend_outcome is None and table.meta.orders_outcome == "orders_next_28d"
+    assert "spend_next_28d" not in table.frame and table.frame["orders_next_28d"].sum() > 0
+    units = {each.name: each.unit for each in features_of(Plan(**panel.meta.settings))}
+    gone = set(panel.meta.numeric) - set(table.meta.numeric)
+    assert {name for name, unit in units.items() if unit.startswith("currency")} < gone
+    assert not [name for name in table.meta.numeric if "spend" in name or "amount" in name]
+    counts = ["orders_28d", "days_since_order", "lines_per_order", "returned_lines_28d", "friend_active_share_28d"]
+    pd.testing.assert_frame_equal(table.frame[counts], panel.frame[counts])
+
+
+def test_without_amounts_shares_and_categories_go_by_order_lines(orders: Tables, scanned: Scan) -> None:
+    bare = {**orders, "orders": orders["orders"].drop(columns="amount")}
+    table = built(scanned(bare), JUNE)
+    # Before June p1 stands in 3 lines, p2 in 3, p3 in 1: drink and food are as frequent, and stand by their names.
+    assert table.meta.settings["categories"] == ["drink", "food"]
+    ann = table.frame.set_index("user_id").loc["ann"]
+    assert ann["category_share_drink"] == pytest.approx(2 / 4)
+    assert ann["top_product_share_168d"] == pytest.approx(2 / 4)
+    assert table.meta.meanings["category_share_drink"].startswith("Share of order lines")
+    with pytest.raises(DataError, match="got no amount column; the earlier user table"):
+        build(scanned(bare), JUNE, progress=False, earlier=built(scanned(orders), JUNE).meta.settings)

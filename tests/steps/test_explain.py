@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,9 +17,11 @@ from purchasing_power.errors import DataError
 from purchasing_power.model.flat_params import model_params
 from purchasing_power.model.purchasing_model import PurchasingModel, fit
 from purchasing_power.model.splits import split
+from purchasing_power.shop.pseudonym import KEY_VARIABLE, pseudonymise
 from purchasing_power.snapshot import user_table
 from purchasing_power.snapshot.cutoffs import at_cutoff
 from purchasing_power.snapshot.target import fit_target
+from purchasing_power.snapshot.user_table import UserTable
 from steps import explain, score
 from tracking import registry, runs
 from tracking.chain import options_of
@@ -88,6 +91,46 @@ def test_an_unknown_user_is_refused_without_repeating_the_id(given: dict[str, st
     with pytest.raises(DataError, match="none of the 80 rows") as error:
         run(explain, given, user="ann@example.com")
     assert "ann" not in str(error.value)
+
+
+def test_a_column_whose_name_mlflow_does_not_take_is_explained_all_the_same(
+    model: PurchasingModel, given: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {model.meta.numeric[0]: "tenure [months]", model.meta.numeric[1]: "tenure (months)"}
+    frame = TABLE.frame.rename(columns=names)
+    numeric = tuple(names.get(name, name) for name in TABLE.meta.numeric)
+    table = UserTable(frame, replace(TABLE.meta, numeric=numeric))
+    parts = split(table)
+    renamed = fit(table, parts, fit_target("tier", table, parts.train), model.params)
+    monkeypatch.setattr(registry, "open_model", lambda found, kind: renamed)
+    user_table.write(table, tmp_path / "users")
+    made = run(explain, given, users=str(tmp_path / "users"))
+    found = json.loads(Path(runs.location(made["explanation"])).read_text())
+    logged = mlflow.get_run(made["explanation"].split("/")[1]).data.metrics
+    assert set(names.values()) <= {one["feature"] for one in found["model"]["drivers"]}
+    assert len([name for name in logged if name.startswith("shap.")]) == len(found["model"]["permutation"])
+
+
+def test_the_shops_own_id_is_taken_and_from_an_environment_variable_kept_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = "a key of some length"
+    monkeypatch.setenv(KEY_VARIABLE, key)
+    hidden = pseudonymise(TABLE.frame["user_id"].astype("str"), key.encode())
+    rows = UserTable(TABLE.frame.assign(user_id=hidden), TABLE.meta)
+    place = TABLE.frame["user_id"].tolist().index("user-0003")
+    monkeypatch.setenv("ASKED", "user-0003")
+    assert explain.row_of(rows, hidden[place], tmp_path) == explain.row_of(rows, "env:ASKED", tmp_path) == place
+    assert caplog.text == ""
+    assert explain.row_of(rows, " user-0003 ", tmp_path) == place
+    assert "MLflow keeps" in caplog.text and "user-0003" not in caplog.text
+    monkeypatch.delenv("ASKED")
+    with pytest.raises(DataError, match="variable ASKED is not set"):
+        explain.row_of(rows, "env:ASKED", tmp_path)
+    monkeypatch.delenv(KEY_VARIABLE)
+    with pytest.raises(DataError, match="no key in") as error:
+        explain.row_of(rows, "user-0003", tmp_path)
+    assert "user-0003" not in str(error.value) and not list(tmp_path.iterdir())
 
 
 def test_score_gives_reasons_only_when_asked_and_they_add_up(given: dict[str, str]) -> None:

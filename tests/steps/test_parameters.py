@@ -9,12 +9,20 @@ from typing import ClassVar
 
 import pytest
 
+from purchasing_power.snapshot.settings import SnapshotSettings
+from steps.retrain import KEPT
 from tracking.chain import entry_points, options_of
 from tracking.entry import Parser, choice, count, number, optional_date, parameter, parse, subset
 
 POINTS = entry_points()
 # Entry point, the parameter's name before, and its name now.
 RENAMED = [("monitor", "matter", "drift_importance"), ("watch", "matter", "drift_importance")]
+
+
+def test_a_retrained_model_has_the_snapshot_of_the_version_in_production() -> None:
+    settings = {one.name for one in fields(SnapshotSettings)}
+    assert set(KEPT) == settings - {"last_cutoff"}
+    assert settings < set(POINTS["snapshot"].defaults)
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,23 @@ def test_a_forced_move_is_made_and_keeps_its_reason_and_what_the_gate_said(users
     assert record.forced in Path(runs.location(made["promotion_report"])).read_text()
 
 
+def test_a_version_trained_on_leaking_columns_is_refused_unless_that_is_accepted(
+    users: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, leak = registry.open_model, "refund alone gives an AUC of 0.9990 for buying on 900 rows."
+
+    def leaking(version, kind):  # type: ignore[no-untyped-def]
+        model = opened(version, kind)
+        return replace(model, meta=replace(model.meta, settings={**model.meta.settings, "leaks": [leak]}))
+
+    monkeypatch.setattr(registry, "open_model", leaking)
+    assert run(promote, users=users, version="2", to="staging")["gate"] == "refused"
+    assert [one["name"] for one in ledger.records(MODEL)[-1].checks if not one["held"]] == ["leaks"]
+    assert run(promote, users=users, version="2", to="staging", leak="accepted")["gate"] == "promoted"
+    record = ledger.records(MODEL)[-1]
+    assert record.policy["leak"] == "accepted" and record.figures["leaks"] == [leak] and "was accepted" in record.reason
+
+
 def test_rows_that_a_version_was_trained_on_refuse_it_with_a_record(users: str, tmp_path: Path) -> None:
     table = user_table.read(Path(users))
     cutoffs = sorted(table.frame["cutoff"].unique())

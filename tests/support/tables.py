@@ -56,6 +56,30 @@ def panel(users: int = 150, cutoffs: int = 6, seed: int = 0, signal: float = 1.0
     return UserTable(frame, meta)
 
 
+def sparse(users: int = 2_000, cutoffs: int = 5, buys: float = 0.1, seed: int = 0) -> UserTable:
+    """A panel of a slow shop: in each horizon about ``buys`` of the users spend something, by their own rate."""
+    table, rng = panel(users, cutoffs, seed), np.random.default_rng(seed + 1)
+    rate = np.tile(rng.gamma(0.5, 2.0 * buys, users), cutoffs)
+    orders, before = rng.poisson(rate).astype(np.float64), rng.poisson(rate).astype(np.float64)
+    spend = orders * np.round(rng.gamma(2.0, 20.0, len(rate)), 2)
+    unknown = table.frame["spend_next_28d"].isna().to_numpy()
+    return changed(
+        table,
+        orders_28d=before,
+        spend_28d=before * 40.0,
+        orders_next_28d=np.where(unknown, np.nan, orders),
+        spend_next_28d=np.where(unknown, np.nan, spend),
+    )
+
+
+def without_amounts(table: UserTable) -> UserTable:
+    """The panel of the same shop, had its orders no amounts."""
+    numeric = tuple(name for name in table.meta.numeric if not name.startswith("spend"))
+    spend = [name for name in table.frame if name.startswith("spend")]
+    meta = replace(table.meta, numeric=numeric, spend_outcome=None)
+    return replace(table, frame=table.frame.drop(columns=spend), meta=meta)
+
+
 def flat(rows: int = 240, classes: int = 2, seed: int = 0) -> UserTable:
     """A flat table; ``classes`` = 0 makes the label a number. Its texts and one column tell the label."""
     rng = np.random.default_rng(seed)

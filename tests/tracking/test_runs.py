@@ -91,3 +91,30 @@ def test_what_the_demos_store_writes_is_no_uncommitted_change(ending: str) -> No
         pytest.skip("this is no git checkout")
     ignored = subprocess.run(["git", "-C", str(runs.ROOT), "check-ignore", "-q", f"mlflow.db{ending}"])
     assert ignored.returncode == 0
+
+
+NAMES = [
+    "shap.tenure [months]",
+    "shap.tenure (months)",
+    "shap.tenure_months",
+    "a//b",
+    "a/../b",
+    "/a",
+    "a/",
+    "..",
+    "x" * 300,
+]
+NAMES += ["shap.余额（元）", "shap.spend/visit: a-b", "é%", "", "a\nb", "x" * 299 + "y", "a/./b"]
+
+
+def test_names_from_data_become_distinct_names_that_mlflow_takes(client: MlflowClient) -> None:
+    made = [runs.metric_name(name) for name in NAMES]
+    assert len(set(made)) == len(NAMES)
+    with mlflow.start_run() as run:
+        mlflow.log_metrics(dict.fromkeys(made, 1.0))
+    assert set(client.get_run(run.info.run_id).data.metrics) == set(made)
+
+
+@pytest.mark.parametrize("name", ["shap.spend_28d", "shap.余额", "shap.spend/visit: a-b", "cv.fold_0"])
+def test_a_name_that_mlflow_takes_stays_as_it_is(name: str) -> None:
+    assert runs.metric_name(name) == name
