@@ -121,7 +121,11 @@ def _among_rows(connection: duckdb.DuckDBPyConnection, source: Source) -> int | 
         return None
     cells = ", ".join(identifier(name) for name in names)
     digits = f"length(regexp_replace(concat_ws('', {cells}), '[^0-9]', '', 'g'))"
-    few = f"WHERE {digits} <= {_FEW_DIGITS} ORDER BY {ROW} LIMIT {_LOOKED_AT}"
+    # Ids and days of the first columns rule out nearly all rows, without a look at the others.
+    first = " AND ".join(f"NOT regexp_matches({identifier(name)}, '[0-9][0-9]')" for name in names[:2])
+    if not connection.execute(f"SELECT 1 FROM {source.relation} WHERE {first} LIMIT 1").fetchall():
+        return None
+    few = f"WHERE {first} AND {digits} <= {_FEW_DIGITS} ORDER BY {ROW} LIMIT {_LOOKED_AT}"
     rows = connection.execute(f"SELECT {ROW}, {cells} FROM {source.relation} {few}").fetchall()
     return next((row[0] for row in rows if _is_header([cell or "" for cell in row[1:]], source.columns)), None)
 
