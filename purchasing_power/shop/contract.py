@@ -25,6 +25,7 @@ USER_COLUMNS: dict[str, tuple[str, ...]] = {
     "users": ("user_id",),
     "campaigns": ("user_id",),
     "redemptions": ("user_id",),
+    "returns": ("user_id",),
 }
 TIMES: dict[str, tuple[str, ...]] = {
     "orders": ("ordered_at",),
@@ -35,6 +36,7 @@ TIMES: dict[str, tuple[str, ...]] = {
     "users": ("joined_at",),
     "campaigns": ("sent_at",),
     "redemptions": ("redeemed_at",),
+    "returns": ("returned_at",),
 }
 OPEN_TABLES = ("users", "products")
 DEFAULTS: dict[str, dict[str, float]] = {"orders": {"discount": 0.0}}
