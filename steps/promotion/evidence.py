@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, replace
 from typing import Any
@@ -75,8 +76,19 @@ def _of_rows(options: Options, models: Models, table: Table, rows: Table, attemp
         attempt=attempt,
         advantages=_advantages(options.accept, models, rows) if models.champion is not None else (),
         baseline_name=kind.baseline_name,
-        leaks=tuple(getattr(models.challenger.meta, "settings", {}).get(LEAKS, ())),
+        leaks=_new_leaks(models),
     )
+
+
+def _new_leaks(models: Models) -> tuple[str, ...]:
+    """Leaks of the challenger that production does not have: the others were accepted when it was promoted."""
+    challenger, champion = (
+        [] if one is None else getattr(one.meta, "settings", {}).get(LEAKS, [])
+        for one in (models.challenger, models.champion)
+    )
+    # The figures differ from table to table.
+    known = {re.sub(r"\d+", "", text) for text in champion}
+    return tuple(text for text in challenger if re.sub(r"\d+", "", text) not in known)
 
 
 def gate_policy(options: Options) -> GatePolicy:
