@@ -29,6 +29,7 @@ lint: $(VENV)/installed-test  ## format, style, types, layers
 	lint-imports
 
 bench: $(VENV)/installed-bench  ## the figures of docs/figures.md
+	python benchmarks/intake.py
 	python benchmarks/snapshot.py
 	python benchmarks/quality.py
 	python benchmarks/encode.py

@@ -14,12 +14,12 @@ from purchasing_power.errors import DataError
 from purchasing_power.pages.page import LANGUAGES
 from purchasing_power.shop.flat import flat_report, read_flat
 from purchasing_power.shop.intake import ingest
+from purchasing_power.shop.intake_page.page import intake_page
 from purchasing_power.shop.mapping.mapping import load_mapping
 from purchasing_power.shop.mapping.suggest import suggest
 from purchasing_power.shop.order_lines import DUPLICATES
 from purchasing_power.shop.pseudonym import read_key
 from purchasing_power.shop.report import IntakeReport, summary
-from purchasing_power.shop.report_page import intake_page
 from purchasing_power.shop.samples import SAMPLES
 from purchasing_power.shop.tables import write_tables
 from purchasing_power.snapshot import user_table

@@ -1,5 +1,5 @@
-"""Raw tables of a shop: the contract, checks, intake, pseudonyms, samples and flat files.
+"""Raw tables of a shop: how files and columns are read, mapped to the contract, checked, and what an order line is.
 
-Imports errors, atomic folders and the user table alone. Start with :mod:`~purchasing_power.shop.contract`, then
-``intake``.
+Imports errors, atomic folders, pages and the user table alone. Start with :mod:`~purchasing_power.shop.contract`, then
+``intake``; a flat file enters by ``flat``.
 """

@@ -35,9 +35,10 @@ class Written:
 
 @dataclass(frozen=True)
 class Faults:
-    """Rows set aside: how many, why, and the first row of each reason."""
+    """Rows set aside: how many, why, and the first row of each reason; ``ragged`` could not be split into fields."""
 
     rows: int
+    ragged: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     first_rows: dict[str, int] = field(default_factory=dict)
 
@@ -170,7 +171,7 @@ def _table_report(typed: Typed, readings: Mapping[str, ColumnReading], kept: int
         quarantined=faults.rows,
         reasons=faults.reasons,
         first_rows=faults.first_rows,
-        columns=_column_reports(typed, readings),
+        columns=_column_reports(readings, typed.source.rows - faults.ragged),
     )
 
 
@@ -230,7 +231,7 @@ def _quarantine(
 ) -> Faults:
     """Write the bad rows of a table and those that could not be split into fields."""
     bad, reasons, first_rows = count_faults(connection, typed)
-    ragged = typed.source.ragged
+    ragged, split = typed.source.ragged, bad
     if ragged is not None:
         query = f"SELECT reason, count(*), min({ROW}) FROM {ragged} GROUP BY 1 ORDER BY 3"
         for reason, count, first in connection.execute(query).fetchall():
@@ -244,7 +245,7 @@ def _quarantine(
         query += f" UNION ALL BY NAME (SELECT {ROW} AS row, reason FROM {ragged})"
     (draft / QUARANTINE).mkdir(exist_ok=True)
     _copy(connection, f"SELECT * FROM ({query}) ORDER BY row", draft / QUARANTINE / f"{typed.name}.parquet")
-    return Faults(bad, reasons, first_rows)
+    return Faults(bad, bad - split, reasons, first_rows)
 
 
 def _pseudonyms(typed: Typed, readings: Mapping[str, ColumnReading]) -> dict[str, str]:
@@ -253,8 +254,7 @@ def _pseudonyms(typed: Typed, readings: Mapping[str, ColumnReading]) -> dict[str
     return {at: f"(SELECT any_value(pseudonym) FROM {PSEUDONYMS} WHERE id = ({readings[at].value}))" for at in columns}
 
 
-def _column_reports(typed: Typed, readings: Mapping[str, ColumnReading]) -> tuple[ColumnReport, ...]:
-    rows = typed.source.rows
+def _column_reports(readings: Mapping[str, ColumnReading], rows: int) -> tuple[ColumnReport, ...]:
     return tuple(
         ColumnReport(name, reading.kind, reading.how, rows - reading.cells, reading.unread)
         for name, reading in readings.items()

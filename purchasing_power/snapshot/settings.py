@@ -57,7 +57,7 @@ class SnapshotSettings:
             if getattr(self, name) < low:
                 raise DataError(
                     f"snapshot {name}: got {getattr(self, name)}; allowed are whole numbers >= {low}. "
-                    f"Give a larger {name}."
+                    f"Give {name}={low} or more."
                 )
         if self.first_cutoff and self.last_cutoff and self.last_cutoff < self.first_cutoff:
             raise DataError(

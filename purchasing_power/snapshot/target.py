@@ -196,7 +196,7 @@ def _check_classes(target: Target, labels: np.ndarray) -> None:
         if np.ptp(labels) == 0:
             raise DataError(
                 f"{target.column}: every training row has the value {labels[0]:g}; a target must vary. "
-                "Check the label column or widen the training period."
+                "Name another column with -P label=COLUMN, or take an earlier first_cutoff."
             )
         return
     if len(np.unique(labels)) < 2:

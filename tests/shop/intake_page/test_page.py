@@ -11,9 +11,9 @@ from html import unescape
 import pytest
 
 from purchasing_power.pages.page import LANGUAGES
+from purchasing_power.shop.intake_page.page import bulk, gaps, headline, intake_page
+from purchasing_power.shop.intake_page.words import CHINESE, ENGLISH, WORDS
 from purchasing_power.shop.report import ColumnReport, IntakeReport, KeyMatch, Money, OrderFigures, TableReport
-from purchasing_power.shop.report_page import bulk, gaps, headline, intake_page
-from purchasing_power.shop.report_words import CHINESE, ENGLISH, WORDS
 
 ODD = "<b>a & b</b>"
 WEEKS = tuple((date(2024, 1, 1) + timedelta(weeks=week), orders) for week, orders in enumerate([3, 0, 0, 5, 0, 7]))

@@ -13,9 +13,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from purchasing_power.pages.page import BLUE, DASH, ORANGE, SPACE, bold, code, render_page, share, verdict
 from purchasing_power.pages.pictures import BLUE as BAR
 from purchasing_power.pages.pictures import picture
+from purchasing_power.shop.intake_page.words import UNITS, WORDS, term
 from purchasing_power.shop.key_matches import LEAST_SHARE
 from purchasing_power.shop.report import ColumnReport, IntakeReport, KeyMatch, Money, OrderFigures, TableReport
-from purchasing_power.shop.report_words import UNITS, WORDS, term
 
 MOST_GAPS = 5
 # Weeks at either end that hold at most this share of the orders (or FEW of them) are isolated where the gap is so long.
@@ -38,8 +38,8 @@ def intake_page(report: IntakeReport, title: str, language: str) -> str:
     """
     words = WORDS[language]
     return render_page(
-        "purchasing_power.shop",
-        "intake.html.j2",
+        "purchasing_power.shop.intake_page",
+        "page.html.j2",
         words["title"].format(name=title),
         language,
         ORANGE if report.warnings else BLUE,
