@@ -73,7 +73,7 @@ def list_files(mapping: ShopMapping, folder_or_file: Path) -> Export:
         If there is no such folder or file.
     """
     if folder_or_file.is_file():
-        named = {name for table in mapping.tables.values() for name in table.files}
+        named = {table.files for table in mapping.tables.values()}
         joined = any(table.joins for table in mapping.tables.values())
         return Export(mapping, folder_or_file, (folder_or_file,), len(named) == 1 and not joined, {})
     if not folder_or_file.is_dir():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -14,6 +13,7 @@ from purchasing_power.errors import DataError
 from purchasing_power.shop.columns.column_reading import read_columns
 from purchasing_power.shop.contract import OPEN_TABLES, TABLES
 from purchasing_power.shop.mapping.doubts import read_one_table, repeated_totals
+from purchasing_power.shop.mapping.looked import Looked, is_whole, look_at, match, named_time, price_of, repeats
 from purchasing_power.shop.mapping.mapping import built_in_names, list_files, load_mapping
 from purchasing_power.shop.mapping.rules import ShopMapping
 from purchasing_power.shop.mapping.tables import fits_headers
@@ -39,22 +39,6 @@ _TELLING = {
     "campaigns": ("user_id", "campaign_id", "sent_at"),
     "redemptions": ("user_id", "campaign_id", "redeemed_at"),
 }
-
-
-@dataclass(frozen=True)
-class Looked:
-    """A file, or a sheet of one, that was looked at: its source, the kind of each column, and which can be times."""
-
-    path: Path
-    source: Source
-    kinds: dict[str, str]
-    times: frozenset[str]
-    sheet: str | None = None
-
-    @property
-    def name(self) -> str:
-        """The name of the file, with the sheet where it is one of several."""
-        return self.path.name if self.sheet in (None, "*") else f"{self.path.name}, sheet {self.sheet}"
 
 
 # A file, the sheet where it is one of several, and its rows.
@@ -86,7 +70,7 @@ def suggest(folder_or_file: Path, scratch: Path, connection: duckdb.DuckDBPyConn
     if known is not None:
         first = f"this looks like {known.name}: -P mapping={known.name} reads it as below."
         return _comments([first, *faults]) + known.text
-    return _proposed([_look_at(*part, connection) for part in opened], faults, connection)
+    return _proposed([look_at(*part, connection) for part in opened], faults, connection)
 
 
 def _open(path: Path, scratch: Path, connection: duckdb.DuckDBPyConnection) -> list[Opened]:
@@ -102,23 +86,6 @@ def _open(path: Path, scratch: Path, connection: duckdb.DuckDBPyConnection) -> l
         return [read("*")]
     except DataError:
         return [read(sheet) for sheet in sheets]
-
-
-def _look_at(path: Path, sheet: str | None, source: Source, connection: duckdb.DuckDBPyConnection) -> Looked:
-    readings = read_columns(connection, source, dict.fromkeys(source.columns, "open"))
-    kinds = {name: reading.kind for name, reading in readings.items()}
-    return Looked(path, source, kinds, _times(source, kinds, connection), sheet)
-
-
-def _times(source: Source, kinds: dict[str, str], connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
-    """Columns of times: those found as such, and those whose name says so and most of whose cells can be read so."""
-    words = {
-        word for column in ("ordered_at", "occurred_at", "written_at", "joined_at") for word in column_words(column)
-    }
-    named = [name for name, kind in kinds.items() if kind in ("number", "text", "id") and plain(name) in words]
-    readings = read_columns(connection, source, dict.fromkeys(named, "time")) if named else {}
-    readable = {name for name, reading in readings.items() if 2 * reading.unread < reading.cells}
-    return frozenset(readable | {name for name, kind in kinds.items() if kind == "time"})
 
 
 def _comments(lines: Iterable[str]) -> str:
@@ -176,18 +143,18 @@ def _assigned(looked: list[Looked]) -> dict[str, list[Looked]]:
 
 
 def _describes_products(part: Looked) -> bool:
-    product, title = _match("product_id", part), _match("title", part)
+    product, title = match("product_id", part), match("title", part)
     return product is not None and title not in (None, product)
 
 
 def _score(table: str, part: Looked) -> float:
-    found = {name for name in _TELLING[table] if _match(name, part) is not None}
-    if table == "orders" and ("amount" not in found and _price(part) is not None):
+    found = {name for name in _TELLING[table] if match(name, part) is not None}
+    if table == "orders" and ("amount" not in found and price_of(part) is not None):
         found.add("amount")
     # A time that cannot be read, or days that are counted, are told of where the column would stand.
-    if table == "orders" and {"order_id", "amount"} & found and _named_time("ordered_at", part):
+    if table == "orders" and {"order_id", "amount"} & found and named_time("ordered_at", part):
         found.add("ordered_at")
-    if table == "events" and "event" in found and _named_time("occurred_at", part):
+    if table == "events" and "event" in found and named_time("occurred_at", part):
         found.add("occurred_at")
     needed = {name for name, column in TABLES[table].items() if column.needed}
     lines = table == "orders" and {"order_id", "product_id"} <= found
@@ -206,35 +173,9 @@ def _score(table: str, part: Looked) -> float:
     return (len(found) + bonus + (0.5 if table == "returns" else 0.0)) if enough else 0.0
 
 
-def _match(column: str, part: Looked) -> str | None:
-    """The column of a file that a contract column is most likely to be."""
-    names = {plain(name): name for name in reversed(part.source.columns)}
-    kind = _kind(column)
-    for word in column_words(column):
-        name = names.get(word)
-        if name is not None and (name in part.times if kind == "time" else _suits(kind, part.kinds[name])):
-            return name
-    return None
-
-
-def _kind(column: str) -> str:
-    kinds = {name: spec.kind for columns in TABLES.values() for name, spec in columns.items()}
-    return kinds.get(column, "money")
-
-
-def _suits(kind: str, found: str) -> bool:
-    if kind in ("number", "money"):
-        return found == "number"
-    return found not in ("nested", "empty") and not (kind == "text" and found == "time")
-
-
-def _price(part: Looked) -> str | None:
-    return _match("unit_price", part)
-
-
 def _table(table: str, parts: list[Looked], looked: list[Looked], connection: duckdb.DuckDBPyConnection) -> str:
     part = parts[0]
-    columns = {name: found for name in TABLES[table] if (found := _match(name, part)) is not None}
+    columns = {name: found for name in TABLES[table] if (found := match(name, part)) is not None}
     columns = _distinct(columns)
     lines: list[str] = []
     tail: list[str] = []
@@ -244,7 +185,7 @@ def _table(table: str, parts: list[Looked], looked: list[Looked], connection: du
         columns, tail = _with_amount(columns, part, connection)
         columns, joins = _with_join(columns, part, looked)
         lines += joins
-    lines_too = table == "products" and _match("order_id", part) is not None
+    lines_too = table == "products" and match("order_id", part) is not None
     if table in OPEN_TABLES and not lines_too:
         columns |= _further(table, part, columns)
     used = {name for value in columns.values() for name in _used(value, part)}
@@ -253,17 +194,18 @@ def _table(table: str, parts: list[Looked], looked: list[Looked], connection: du
     notes += [_told_missing(name, table) for name in missing]
     notes += [told for name in missing if TABLES[table][name].kind == "time" for told in _told_time(name, part)]
     notes += [f"not placed: {', '.join(left)}"] if left and not lines_too else []
-    files = [scalar(other.path.name) for other in parts]
-    text = "".join(f"  # {note}\n" for note in notes)
-    text += f"  {table}:\n    from: {files[0] if len(files) == 1 else '[' + ', '.join(files) + ']'}\n"
-    if part.sheet is not None:
-        text += f"    read: {{sheet: {scalar(part.sheet)}}}\n"
+    text = "".join(f"  # {note}\n" for note in notes) + f"  {table}:\n" + _from(parts)
     text += "".join(f"    {line}\n" for line in [*lines, *tail])
-    if table == "users" and "user_id" in columns and _repeats(part, columns["user_id"], connection):
-        text += "    distinct: user_id\n"
-    if table == "products" and (lines_too or _repeats(part, columns["product_id"], connection)):
-        text += "    distinct: product_id\n"
+    key = {"users": "user_id", "products": "product_id"}.get(table)
+    if key in columns and (lines_too or repeats(part, columns[key], connection)):
+        text += f"    distinct: {key}\n"
     return text + "    columns:\n" + "".join(f"      {name}: {scalar(value)}\n" for name, value in columns.items())
+
+
+def _from(parts: list[Looked]) -> str:
+    files = [scalar(other.path.name) for other in parts]
+    text = f"    from: {files[0] if len(files) == 1 else '[' + ', '.join(files) + ']'}\n"
+    return text if parts[0].sheet is None else text + f"    read: {{sheet: {scalar(parts[0].sheet)}}}\n"
 
 
 def _doubtful(columns: dict[str, str], part: Looked, connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -276,26 +218,14 @@ def _doubtful(columns: dict[str, str], part: Looked, connection: duckdb.DuckDBPy
         if most is not None and most[0] is not None and 0 < most[0] <= 1:
             del columns["discount"]
             notes.append(f"{discount} holds shares of 0 to 1, not money: multiply it in where prices are before it")
-    amount, price = columns.get("amount"), _price(part)
-    if amount is not None and price is not None and "quantity" not in columns and _is_whole(part, amount, connection):
+    amount, price = columns.get("amount"), price_of(part)
+    if amount is not None and price is not None and "quantity" not in columns and is_whole(part, amount, connection):
         notes.append(f"{amount} holds whole numbers and {price} is there too: {amount} may be a quantity")
     return notes
 
 
-def _is_whole(part: Looked, column: str, connection: duckdb.DuckDBPyConnection) -> bool:
-    value = read_columns(connection, part.source, {column: "number"})[column].value
-    row = connection.execute(f"SELECT bool_and({value} = floor({value})) FROM {part.source.relation}").fetchone()
-    return bool(row and row[0])
-
-
-def _named_time(column: str, part: Looked) -> str | None:
-    """A column whose name says that it holds times, and whose cells do not."""
-    names = {plain(name): name for name in reversed(part.source.columns) if name not in part.times}
-    return next((names[word] for word in column_words(column) if word in names), None)
-
-
 def _told_time(column: str, part: Looked) -> list[str]:
-    name = _named_time(column, part)
+    name = named_time(column, part)
     if name is None:
         return []
     if part.kinds[name] == "number":
@@ -333,7 +263,7 @@ def _with_amount(
     columns: dict[str, str], part: Looked, connection: duckdb.DuckDBPyConnection
 ) -> tuple[dict[str, str], list[str]]:
     """The amount of a line: a column, quantity times price, or a share of the order's total."""
-    price, total = _price(part), _match("order_total", part)
+    price, total = price_of(part), match("order_total", part)
     order, quantity = columns.get("order_id"), columns.get("quantity")
     if "amount" not in columns and price is not None:
         worked = f"{_quoted(quantity)} * {_quoted(price)}" if quantity else price
@@ -367,8 +297,8 @@ def _with_join(columns: dict[str, str], part: Looked, looked: list[Looked]) -> t
     if not missing or order is None:
         return columns, []
     for other in looked:
-        key = _match("order_id", other)
-        more = {name: found for name in (*missing, "status", "currency") if (found := _match(name, other)) is not None}
+        key = match("order_id", other)
+        more = {name: found for name in (*missing, "status", "currency") if (found := match(name, other)) is not None}
         if other.path == part.path or other.sheet or key is None or not set(missing) <= set(more):
             continue
         on = scalar(order) if order == key else f"{{{scalar(order)}: {scalar(key)}}}"
@@ -395,12 +325,6 @@ def _further(table: str, part: Looked, columns: dict[str, str]) -> dict[str, str
 
 def _safe(name: str, place: int) -> str:
     return re.sub(r"\W+", "_", name.strip()).strip("_").lower() or f"column_{place}"
-
-
-def _repeats(part: Looked, column: str, connection: duckdb.DuckDBPyConnection) -> bool:
-    cell = identifier(column)
-    row = connection.execute(f"SELECT count({cell}), count(DISTINCT {cell}) FROM {part.source.relation}").fetchone()
-    return row is not None and row[0] > row[1]
 
 
 def scalar(text: str) -> str:

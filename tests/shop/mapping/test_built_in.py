@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 from exports import Intake, ingested
 from layouts import EXPORTS
+
+from purchasing_power.shop.mapping.mapping import apply_mapping, load_mapping
 
 Intakes = Callable[[str], Intake]
 
@@ -24,6 +28,13 @@ def test_a_built_in_mapping_reads_its_layout_with_the_right_rows_orders_users_an
     name: str, intakes: Intakes
 ) -> None:
     assert (intakes(name).figures(), intakes(name).rows()) == (EXPORTS[name].right, EXPORTS[name].tables)
+
+
+def test_an_export_that_is_one_file_may_have_any_name(tmp_path: Path) -> None:
+    content = EXPORTS["rees46"].files["2019-Oct.csv"]
+    (tmp_path / "anything.csv").write_text(str(content))
+    shop = apply_mapping(load_mapping("rees46"), tmp_path / "anything.csv", tmp_path / "scratch", duckdb.connect())
+    assert {name: source.rows for name, source in shop.sources.items()} == {"orders": 2, "events": 4, "products": 3}
 
 
 def test_a_discount_of_a_shopify_order_is_shared_over_its_lines(intakes: Intakes) -> None:
