@@ -38,8 +38,8 @@ def summary(model: str, outputs: dict[str, str]) -> str:
     version = f"version {production.version}" if production is not None else "no version yet"
     lines = [
         f"In production: {version} of {model} (version {outputs['candidate']} was {outputs['gate']} by the gate)",
-        *_target(registry.find(model, outputs["candidate"])),
         _figures(outputs["evaluation"]),
+        *_target(registry.find(model, outputs["candidate"])),
     ]
     if "monitor_verdict" in outputs:
         lines.append(f"Monitoring: {outputs['monitor_verdict']}")

@@ -124,7 +124,8 @@ def _freshness(reference: Reference, now: Mapping[str, Counts], moment: date) ->
         newest = _tenth(sketch.cuts, counts.counts)
         later = newest - float(sketch.cuts[0])
         if later > STALE_DAYS:
-            message += f"; the newest orders are {later:.0f} days older than they were then. Check that the export reaches to the cutoff"
+            message += f"; the newest orders are {later:.0f} days older than they were then"
+            message += ". Check that the export reaches to the cutoff"
     status = BAD if later > STALE_DAYS else LOOK if age > OLD_DAYS else GOOD
     return QualityCheck("freshness", status, f"{message}.", float(age))
 

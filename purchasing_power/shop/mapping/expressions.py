@@ -116,6 +116,14 @@ def column_names(expression: exp.Expr) -> list[str]:
     return list(dict.fromkeys(_name(column) for column in expression.find_all(exp.Column)))
 
 
+def asked_as(expression: exp.Expr) -> dict[str, set[str]]:
+    """What an expression asks of each column that it names: ``text``, ``compared`` or ``value``, as in :func:`bind`."""
+    asked: dict[str, set[str]] = {}
+    for column in expression.find_all(exp.Column):
+        asked.setdefault(_name(column), set()).add(_asked(column))
+    return asked
+
+
 def _name(column: exp.Column) -> str:
     return ".".join(part.name for part in column.parts)
 
@@ -152,6 +160,9 @@ def _asked(column: exp.Column) -> str:
         parent = parent.parent
     if parent is None:
         return "value"
+    if isinstance(parent, exp.Is) and isinstance(parent.expression, exp.Null):
+        # Whether a cell holds anything: what it holds does not matter.
+        return "text"
     if isinstance(parent, _OF_TEXT) or (isinstance(parent, exp.Cast) and parent.to.this.name in ("VARCHAR", "TEXT")):
         return "text"
     quoted = any(isinstance(part, exp.Literal) and part.is_string for part in parent.iter_expressions())

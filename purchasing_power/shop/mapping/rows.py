@@ -11,7 +11,7 @@ import duckdb
 from purchasing_power.errors import DataError
 from purchasing_power.shop.columns.column_reading import ColumnReading, read_columns
 from purchasing_power.shop.columns.formats import Formats
-from purchasing_power.shop.mapping.expressions import bind, column_names, parse_expression
+from purchasing_power.shop.mapping.expressions import asked_as, bind, column_names, parse_expression
 from purchasing_power.shop.mapping.form import nearest
 from purchasing_power.shop.reading.source import ROW, Source, find_column
 from purchasing_power.shop.reading.sql import identifier, literal
@@ -185,7 +185,8 @@ class Expressions:
 
     def unread(self, text: str, where: str) -> tuple[str, ...]:
         """Notes on columns of an expression that have cells which could not be read."""
-        names = [self.rows.find(name) for name in column_names(parse_expression(text, where))]
+        asked = asked_as(parse_expression(text, where)).items()
+        names = [self.rows.find(name) for name, ways in asked if "value" in ways]
         parts = [(name, self.readings[name]) for name in names if name in self.readings]
         return tuple(
             f"{where}: {part.unread:,} of {part.cells:,} cells of {name} are not {_held(part)}, so that `{text}` "
@@ -223,12 +224,13 @@ def expressions(rows: Rows, texts: Mapping[str, str], work: Workplace) -> Expres
     DataError
         If an expression names a column that is not there.
     """
-    named = [
-        rows.column(name, where)
-        for where, text in texts.items()
-        for name in column_names(parse_expression(text, where))
-    ]
-    readings = rows.read(work, dict.fromkeys(named, "open"))
+    wanted: dict[str, str] = {}
+    for where, text in texts.items():
+        for name, ways in asked_as(parse_expression(text, where)).items():
+            column = rows.column(name, where)
+            # What a column holds need not be found out where it is taken as the text that it is.
+            wanted[column] = "text" if ways == {"text"} and wanted.get(column) != "open" else "open"
+    readings = rows.read(work, wanted)
     return Expressions(rows, readings, _whole(rows, readings, work))
 
 

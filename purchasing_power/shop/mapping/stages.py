@@ -212,10 +212,8 @@ def keep_where(rows: Rows, conditions: tuple[str, ...], where: str, work: Workpl
         before, after = work.values(
             f"SELECT (SELECT count(*) FROM {rows.source.relation}), (SELECT count(*) FROM {relation})"
         )
-        rows = rows.of(relation).telling(
-            f"{where}: {after:,} of {before:,} rows fulfil `{text}`; the others are left out",
-            *bound.unread(text, where),
-        )
+        left = f"{where}: {after:,} of {before:,} rows fulfil `{text}`; the others are left out"
+        rows = rows.of(relation).telling(*([left] if after < before else []), *bound.unread(text, where))
     return rows
 
 
