@@ -40,7 +40,7 @@ class Options:
     user: str = parameter("flat file: the column of user ids, rows of one user stay together")
     task: str = parameter("flat file: what the label is", choice("auto", "binary", "multiclass", "regression"))
     max_amount: float = parameter("shop: order lines above this amount are quarantined", number)
-    mapping: str = parameter("shop: a mapping file, one built in, suggest to have one proposed, or none")
+    mapping: str = parameter("a mapping file, one built in, suggest to have one proposed, or none")
     duplicates: str = parameter("shop: order lines that repeat one in every column", choice(*DUPLICATES))
     language: str = parameter("language of the intake page: en or zh", choice(*LANGUAGES))
     workspace: str = parameter("folder for the pseudonym key and caches")
@@ -59,8 +59,13 @@ def run(options: Options) -> Outputs:
         if options.mapping == SUGGEST:
             return _suggest(source, scratch)
         key = read_key(Path(options.workspace), sample=options.data in SAMPLES)
-        read = _flat if source.is_file() and options.mapping == "none" else _shop
+        read = _flat if is_flat(source, options.mapping) else _shop
         return read(options, source, key, scratch)
+
+
+def is_flat(source: Path, mapping: str) -> bool:
+    """Whether data is a flat file: one file, of which no mapping makes a shop's tables."""
+    return source.is_file() and (mapping == "none" or not load_mapping(mapping).tables)
 
 
 def _suggest(source: Path, scratch: Path) -> Outputs:
@@ -102,7 +107,13 @@ def _tell(options: Options, report: IntakeReport) -> str:
 
 def _flat(options: Options, source: Path, key: bytes, scratch: Path) -> Outputs:
     table, quarantine = read_flat(
-        source, text=options.text, label=options.label, user=options.user, key=key, task=options.task
+        source,
+        text=options.text,
+        label=options.label,
+        user=options.user,
+        key=key,
+        task=options.task,
+        mapping=None if options.mapping == "none" else options.mapping,
     )
     user_table.write(table, scratch / "users")
     write_tables({"quarantine": quarantine}, scratch / "quarantine")

@@ -13,6 +13,7 @@ from mlflow.entities.model_registry import ModelVersion
 
 from purchasing_power.errors import DataError
 from purchasing_power.snapshot.target_choice import LABEL
+from steps.ingest import is_flat
 from tracking import registry, runs
 from tracking.chain import check_steps, run_steps
 from tracking.entry import Outputs, execute, parameter
@@ -118,7 +119,7 @@ class Options:
     user: str = parameter("flat file: the column of user ids")
     task: str = parameter("flat file: what the label is")
     max_amount: str = parameter("shop: order lines above this amount are quarantined")
-    mapping: str = parameter("shop: a mapping file, one built in, or none")
+    mapping: str = parameter("a mapping file, one built in, or none")
     duplicates: str = parameter("shop: order lines that repeat one in every column")
     language: str = parameter("language of the intake page and of reasons: en or zh")
     positive: str = parameter("class whose probability is the score, or auto")
@@ -137,7 +138,7 @@ def run(options: Options) -> Outputs:
             "mapping: got suggest, which proposes a mapping and makes no model; main takes a mapping file, one that is "
             "built in, or none. Run -e ingest -P mapping=suggest first, and give its file here."
         )
-    flat = Path(options.data).is_file() and options.mapping == "none"
+    flat = is_flat(Path(options.data), options.mapping)
     check_steps((FLAT + FLAT_USE) if flat else (SHOP + SHOP_USE), given)
     production = registry.at_stage(options.model, registry.PRODUCTION)
     check_comparable(production, options.model, LABEL if flat else options.target)

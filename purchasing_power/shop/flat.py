@@ -16,9 +16,11 @@ from purchasing_power.errors import DataError
 from purchasing_power.shop.flat_cells import Cells, Roles, find_roles, read_cells
 from purchasing_power.shop.labels import Label, check_task, read_label
 from purchasing_power.shop.leaks import LEAKS, find_leaks
+from purchasing_power.shop.mapping.files import read_as_told
+from purchasing_power.shop.mapping.mapping import load_mapping
 from purchasing_power.shop.profile_columns import careful_columns, is_birth_date, refuse_reserved
 from purchasing_power.shop.pseudonym import pseudonymise
-from purchasing_power.shop.reading.source import ROW, Source, read_source
+from purchasing_power.shop.reading.source import ROW, Source
 from purchasing_power.shop.reading.sql import identifier
 from purchasing_power.shop.report import ColumnReport, IntakeReport, TableReport
 from purchasing_power.shop.values import DATED, as_text
@@ -30,7 +32,14 @@ RESERVED = (CUTOFF, DOCUMENTS, USER)
 
 
 def read_flat(
-    path: Path, *, text: str = "text", label: str = "label", user: str = "user_id", key: bytes, task: str = "auto"
+    path: Path,
+    *,
+    text: str = "text",
+    label: str = "label",
+    user: str = "user_id",
+    key: bytes,
+    task: str = "auto",
+    mapping: str | None = None,
 ) -> tuple[UserTable, pd.DataFrame]:
     """A table in one file as a user table of kind ``"flat"``, and the rows that were set aside.
 
@@ -49,6 +58,8 @@ def read_flat(
         Key of the user pseudonyms.
     task
         ``"binary"``, ``"multiclass"``, ``"regression"`` or ``"auto"``: found from the label.
+    mapping
+        A mapping file without ``tables``, which corrects how the file and its columns are read.
 
     Returns
     -------
@@ -65,10 +76,11 @@ def read_flat(
     """
     check_task(task)
     with tempfile.TemporaryDirectory() as scratch, duckdb.connect() as connection:
-        source = read_source(path, Path(scratch), connection)
+        told = None if mapping is None else load_mapping(mapping)
+        source, formats = read_as_told(told, path, Path(scratch), connection)
         roles = find_roles(source, text, label, user)
         _refuse_unusable(source, roles)
-        cells = read_cells(connection, source, roles)
+        cells = read_cells(connection, source, roles, formats)
         target = None if cells.label is None else read_label(cells.label, task, cells.label_numbers)
         ids = row_ids(cells) if cells.users is None else cells.users
         faults = _faults(target, ids, user)

@@ -9,11 +9,13 @@ import duckdb
 import pandas as pd
 
 from purchasing_power.errors import DataError
-from purchasing_power.shop.columns.column_reading import ColumnReading, read_columns
+from purchasing_power.shop.columns.column_reading import ColumnReading, Formats, read_columns
 from purchasing_power.shop.reading.source import ROW, Source, find_column
 from purchasing_power.shop.reading.sql import identifier
 from purchasing_power.shop.values import MISSING_WORDS
 from purchasing_power.snapshot.user_table import USER
+
+FOUND_OUT = Formats()
 
 log = logging.getLogger(__name__)
 
@@ -89,13 +91,15 @@ def find_roles(source: Source, text: str, label: str, user: str) -> Roles:
     return roles
 
 
-def read_cells(connection: duckdb.DuckDBPyConnection, source: Source, roles: Roles) -> Cells:
+def read_cells(
+    connection: duckdb.DuckDBPyConnection, source: Source, roles: Roles, formats: Formats = FOUND_OUT
+) -> Cells:
     """All cells of a source, its rows in their order."""
     names = [name for name in source.columns if name not in roles.taken]
     wanted = dict.fromkeys(names, "open")
     wanted |= {} if roles.label is None else {roles.label: "open"}
     wanted |= {} if roles.user is None else {roles.user: "id"}
-    found = read_columns(connection, source, wanted)
+    found = read_columns(connection, source, wanted, formats)
     found |= {name: _as_categories(connection, source, name, found[name]) for name in names}
     values = {f"f{place}": _value(found[name]) for place, name in enumerate(names)}
     values |= {f"t{place}": f"CAST({identifier(name)} AS VARCHAR)" for place, name in enumerate(roles.texts)}

@@ -25,12 +25,13 @@ from purchasing_power.shop.checks import (
 )
 from purchasing_power.shop.columns.column_reading import ColumnReading, Formats, read_columns
 from purchasing_power.shop.contract import KEYS, MAX_AMOUNT, OPEN_TABLES, REQUIRED_TABLES, TABLES, USER_COLUMNS
+from purchasing_power.shop.mapping.files import read_as_told
 from purchasing_power.shop.mapping.mapping import apply_mapping, load_mapping
 from purchasing_power.shop.order_figures import order_figures
 from purchasing_power.shop.order_lines import DUPLICATES, LINES, OrderLines, resolve_lines, taken_off
 from purchasing_power.shop.order_rules import OrderRules
 from purchasing_power.shop.pseudonym import make_pseudonyms
-from purchasing_power.shop.reading.source import Source, find_column, find_sources, read_source
+from purchasing_power.shop.reading.source import Source, find_column, find_sources
 from purchasing_power.shop.report import IntakeReport, summary
 from purchasing_power.shop.tables import shop_folder
 from purchasing_power.shop.written_tables import Written, write_orders, write_other, write_returns
@@ -118,21 +119,29 @@ def ingest(
 
 
 def _shop(connection: duckdb.DuckDBPyConnection, source: Path, mapping: str | None, scratch: Path) -> Shop:
-    if mapping is not None:
-        mapped = apply_mapping(load_mapping(mapping), source, scratch, connection)
+    told = None if mapping is None else load_mapping(mapping)
+    if told is not None and told.tables:
+        mapped = apply_mapping(told, source, scratch, connection)
         return Shop(mapped.sources, mapped.rules, mapped.formats, mapped.notes, mapped.warnings)
     if not source.is_dir():
         raise DataError(
             f"shop folder: no folder at {source}. Give a folder that holds orders.parquet or orders.csv, "
             "or name a sample."
         )
-    paths = find_sources(source)
-    known = {name: path for name, path in paths.items() if name in TABLES}
+    known = {name: path for name, path in find_sources(source).items() if name in TABLES}
     _refuse_missing(source, known)
+    read = {name: read_as_told(told, known[name], scratch, connection) for name in TABLES if name in known}
+    return Shop(
+        {name: table for name, (table, _) in read.items()},
+        OrderRules() if told is None else told.rules,
+        {name: formats for name, (_, formats) in read.items()},
+        tuple(f"{name} in the shop folder is no shop table and was skipped" for name in _others(source, known)),
+    )
+
+
+def _others(source: Path, known: Mapping[str, Path]) -> list[str]:
     used = {path.name for path in known.values()}
-    others = sorted(path.name for path in source.iterdir() if path.name not in used and not path.name.startswith("."))
-    notes = tuple(f"{name} in the shop folder is no shop table and was skipped" for name in others)
-    return Shop({name: read_source(known[name], scratch, connection) for name in TABLES if name in known}, notes=notes)
+    return sorted(path.name for path in source.iterdir() if path.name not in used and not path.name.startswith("."))
 
 
 def _refuse_missing(source: Path, known: Mapping[str, Path]) -> None:

@@ -308,3 +308,13 @@ def test_ages_are_taken_at_the_newest_day_in_the_file(tmp_path: Path) -> None:
     table, _ = read_flat(_save(tmp_path, _frame(seen=days, birthday=["1990-06-30", "1990-07-01", None] * 10)), key=KEY)
     assert table.frame["birthday_age_years"][:2].tolist() == [30.0, 29.0]
     assert table.meta.settings["dates"] == ["seen"]
+
+
+def test_a_mapping_corrects_how_a_flat_file_is_read(tmp_path: Path) -> None:
+    lines = "".join(f"{n};{n % 2};1,{n:03}\n" for n in range(60))
+    (tmp_path / "file.csv").write_text(lines)
+    (tmp_path / "mapping.yaml").write_text(
+        "read: {file.csv: {header: [number, label, price]}}\nformats: {file.csv: {columns: {price: {decimal: ','}}}}\n"
+    )
+    table, _ = read_flat(tmp_path / "file.csv", key=KEY, mapping=str(tmp_path / "mapping.yaml"))
+    assert table.frame["price"].tolist() == [1 + n / 1000 for n in range(60)]

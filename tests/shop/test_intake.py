@@ -241,3 +241,16 @@ def test_the_largest_amount_is_a_choice(tmp_path: Path) -> None:
     write_tables({"orders": _orders(amount=[10, 2e6, 3, 4])}, tmp_path / "shop")
     report = ingest(tmp_path / "shop", tmp_path / "target", key=KEY, now=NOW, max_amount=3e6)
     assert report.tables["orders"].quarantined == 0
+
+
+def test_a_mapping_without_tables_corrects_how_the_files_of_the_contract_are_read(tmp_path: Path) -> None:
+    (tmp_path / "mapping.yaml").write_text(
+        "guests: [bob]\nformats: {orders.csv: {date: day_first, columns: {amount: {decimal: ','}}}}\n"
+    )
+    (tmp_path / "source").mkdir()
+    lines = _orders(ordered_at=["01.02.2024", "02.03.2024", "03.04.2024", "04.05.2024"], amount=["1,234"] * 4)
+    lines.to_csv(tmp_path / "source" / "orders.csv", index=False)
+    ingest(tmp_path / "source", tmp_path / "target", key=KEY, now=NOW, mapping=str(tmp_path / "mapping.yaml"))
+    orders = pd.read_parquet(tmp_path / "target" / "orders.parquet")
+    assert orders["ordered_at"].dt.month.tolist() == [2, 3, 4, 5] and orders["amount"].tolist() == [1.234] * 4
+    assert orders["user_id"].isna().tolist() == [False, False, True, True]

@@ -8,6 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from purchasing_power.errors import DataError
 from purchasing_power.shop.columns.formats import Formats
 from purchasing_power.shop.mapping.doubts import read_one_table
@@ -143,11 +145,29 @@ def _refuse_copies(paths: list[Path], where: str) -> None:
 
 
 def _open(export: Export, path: Path, read: dict[str, Any], work: Workplace) -> Source:
-    said = next((part for name, part in export.mapping.read.items() if _means(name, path)), {})
-    options = ReadOptions(**{**said, **read})
+    options = ReadOptions(**{**_said(export.mapping, path), **read})
     if (path, options) not in export.opened:
         export.opened[path, options] = read_one_table(path, work.scratch, work.connection, options)
     return export.opened[path, options]
+
+
+def read_as_told(
+    mapping: ShopMapping | None, path: Path, scratch: Path, connection: duckdb.DuckDBPyConnection
+) -> tuple[Source, Formats]:
+    """A file as a source and how its columns are written, where a mapping may correct what is found out of both.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, or the mapping names a column that it does not have.
+    """
+    said = {} if mapping is None else _said(mapping, path)
+    source = read_one_table(path, scratch, connection, ReadOptions(**said))
+    return source, Formats() if mapping is None else Formats(columns=_formats(mapping, path, source))
+
+
+def _said(mapping: ShopMapping, path: Path) -> dict[str, Any]:
+    return next((part for name, part in mapping.read.items() if _means(name, path)), {})
 
 
 def _means(name: str, path: Path) -> bool:

@@ -6,7 +6,8 @@ date formats) is found out; what was found wrongly is corrected here. Words are 
 ``007`` are texts. File names stand as in the folder, without regard to case, with or without their ending; ``*`` and
 ``?`` stand for any characters, and an export that is one file answers to any name. Column names stand as in the
 header, without regard to case and blanks at the ends; where two files have a column of one name, that of the joined
-file is ``file.column``.
+file is ``file.column``. A file without ``tables`` corrects the reading alone: of a folder whose files have the
+contract's names, or of a flat file.
 
 .. code-block:: yaml
 

@@ -113,6 +113,8 @@ class ShopMapping:
         The file as it stands, so that a run can log it.
     digest
         SHA-256 of ``text``, in hexadecimal.
+    tables
+        Empty where the files have the contract's names, or there is a flat one, and only their reading is corrected.
     read, formats
         By file name, as the mapping writes it.
     time_zone
@@ -138,9 +140,7 @@ def check_mapping(document: Any, name: str, text: str, digest: str) -> ShopMappi
         If a key is unknown or a value has the wrong type, with the path.
     """
     parts = form.keys(document, "the file", TOP_KEYS)
-    if "tables" not in parts:
-        raise DataError(f"mapping {name}: tables is missing; it says which file becomes which table. Add it.")
-    tables = form.keys(parts["tables"], "tables", TABLES)
+    tables = form.keys(parts.get("tables", {}), "tables", TABLES)
     read = form.keys(parts.get("read", {}), "read")
     formats = form.keys(parts.get("formats", {}), "formats")
     return ShopMapping(

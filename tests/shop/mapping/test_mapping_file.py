@@ -70,7 +70,6 @@ def test_a_mapping_keeps_its_text_and_the_digest_changes_with_it(tmp_path: Path)
         ("tables:\n  orders: [x\n", "line 3"),
         (GOOD + "tables: {}\n", "the key 'tables' stands twice"),
         ("- a\n", "the file: got a list"),
-        ("read: {}\n", "tables is missing"),
     ],
 )
 def test_a_fault_in_a_mapping_is_told_with_its_path_and_what_is_allowed(
