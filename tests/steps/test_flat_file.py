@@ -66,7 +66,7 @@ def test_a_flat_file_goes_from_csv_to_production(project: Project, tmp_path: Pat
     if labels == "binary":
         other = project.run_here("main", data="small_shop", workspace=str(project.folder / "workspace"))
         assert other.returncode != 0
-        assert "production predicts label, this run would predict tier" in other.stderr
+        assert "production predicts label, this run would predict auto" in other.stderr
 
 
 def test_a_single_class_is_met_with_one_line(project: Project, tmp_path: Path) -> None:

@@ -115,8 +115,8 @@ def test_a_version_trained_on_leaking_columns_is_refused_unless_that_is_accepted
     opened, leak = registry.open_model, "refund alone gives an AUC of 0.9990 for buying on 900 rows."
 
     def leaking(version, kind):  # type: ignore[no-untyped-def]
-        model = opened(version, kind)
-        return replace(model, meta=replace(model.meta, settings={**model.meta.settings, "leaks": [leak]}))
+        model, leaks = opened(version, kind), [leak] if str(version.version) == "2" else []
+        return replace(model, meta=replace(model.meta, settings={**model.meta.settings, "leaks": leaks}))
 
     monkeypatch.setattr(registry, "open_model", leaking)
     assert run(promote, users=users, version="2", to="staging")["gate"] == "refused"
@@ -124,6 +124,29 @@ def test_a_version_trained_on_leaking_columns_is_refused_unless_that_is_accepted
     assert run(promote, users=users, version="2", to="staging", leak="accepted")["gate"] == "promoted"
     record = ledger.records(MODEL)[-1]
     assert record.policy["leak"] == "accepted" and record.figures["leaks"] == [leak] and "was accepted" in record.reason
+
+
+def test_a_leak_that_production_has_too_was_accepted_and_a_further_one_is_refused(
+    users: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = registry.open_model
+    known = "refund alone gives an AUC of 0.{}990 for buying on 900 rows."
+    further = ["paid alone gives an AUC of 0.9950 for buying on 900 rows."]
+    more: dict[str, list[str]] = {"1": [], "2": []}
+
+    def leaking(version, kind):  # type: ignore[no-untyped-def]
+        model, number = opened(version, kind), str(version.version)
+        leaks = [known.format(number), *more[number]]
+        return replace(model, meta=replace(model.meta, settings={**model.meta.settings, "leaks": leaks}))
+
+    monkeypatch.setattr(registry, "open_model", leaking)
+    stand(production="1")
+    more["2"] = further
+    assert run(promote, users=users, version="2", to="staging")["gate"] == "refused"
+    (text,) = [one["text"] for one in ledger.records(MODEL)[-1].checks if one["name"] == "leaks"]
+    assert "paid" in text and "refund" not in text
+    more["2"] = []
+    assert run(promote, users=users, version="2", to="staging")["gate"] == "promoted"
 
 
 def test_rows_that_a_version_was_trained_on_refuse_it_with_a_record(users: str, tmp_path: Path) -> None:
