@@ -117,14 +117,14 @@ def reuse_plan(earlier: dict[str, Any], tables: dict[str, ir.Table], settings: S
     if plan.amounts and not has_amounts(tables):
         raise DataError(
             "orders: got no amount column; the earlier user table was made of orders with amounts. Bring the column "
-            "back, or take a snapshot with like=none."
+            "back, or take a new snapshot with -e snapshot -P like=none."
         )
     had = [*plan.profile_numeric, *plan.profile_categorical]
     lost = [name for name in had if "users" not in tables or name not in tables["users"].columns]
     if lost:
         raise DataError(
             f"users: {len(lost)} profile columns of the earlier user table are gone ({', '.join(lost[:10])}); all "
-            f"{len(had)} are needed. Bring them back, or take a snapshot with like=none."
+            f"{len(had)} are needed. Bring them back, or take a new snapshot with -e snapshot -P like=none."
         )
     return plan
 

@@ -8,12 +8,20 @@ import pandas as pd
 import pytest
 
 from purchasing_power.errors import DataError
+from purchasing_power.shop import flat, flat_cells
 from purchasing_power.shop.flat import read_flat
 from purchasing_power.shop.labels import MISSING
 from purchasing_power.shop.pseudonym import pseudonymise
 from purchasing_power.snapshot.user_table import document_codes, read, write
 
 KEY = b"a key of some length"
+
+
+@pytest.fixture(autouse=True)
+def heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let loggers speak that the migrations of a tracking store, in an earlier test, have disabled."""
+    for logger in (flat.log, flat_cells.log):
+        monkeypatch.setattr(logger, "disabled", False)
 
 
 def _frame(rows: int = 30, **columns: Any) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from purchasing_power.snapshot.settings import SnapshotSettings
 
 @pytest.mark.parametrize("field", ["lookback", "horizon", "step", "max_documents"])
 def test_lengths_out_of_range_are_refused(field: str) -> None:
-    with pytest.raises(DataError, match=f"snapshot {field}: got 0; allowed .* Give a larger {field}"):
+    with pytest.raises(DataError, match=f"snapshot {field}: got 0; allowed .* Give {field}=[17] or more"):
         SnapshotSettings(**{field: 0})
 
 
