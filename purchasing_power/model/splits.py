@@ -66,8 +66,8 @@ def folds(table: UserTable, rows: np.ndarray, count: int, seed: int = 0) -> list
     usable = [moment for moment in moments if moments[0] + horizon <= moment][-count:]
     if not usable:
         raise DataError(
-            f"folds: {len(moments)} cutoffs of known outcome within one horizon; at least two a horizon apart are "
-            "needed. Take an earlier first_cutoff, a smaller step or a shorter horizon."
+            f"folds: {_seen(moments, horizon)}; at least two that lie a horizon apart are needed. "
+            f"{_shorter(moments, 1)}"
         )
     return [(rows[(times + horizon <= moment).to_numpy()], rows[(times == moment).to_numpy()]) for moment in usable]
 
@@ -84,6 +84,19 @@ def _horizon(table: UserTable) -> pd.Timedelta:
     return pd.Timedelta(days=int(table.meta.horizon_days or 0))
 
 
+def _seen(moments: np.ndarray, horizon: pd.Timedelta) -> str:
+    ends = [f"{pd.Timestamp(moment):%Y-%m-%d}" for moment in moments[[0, -1]]] if len(moments) else []
+    span = f" ({' to '.join(ends)})" if ends else ""
+    return f"{len(moments)} cutoffs have a known outcome{span}, at a horizon of {horizon.days} days"
+
+
+def _shorter(moments: np.ndarray, gaps: int) -> str:
+    """The longest horizon that fits that many times between the first cutoff and the last, with cutoffs as far apart."""
+    days = (pd.Timestamp(moments[-1]) - pd.Timestamp(moments[0])).days // gaps if len(moments) else 0
+    shorter = f"Take a horizon of at most {days} days (-P horizon={days} -P step={days}), or bring" if days else "Bring"
+    return f"{shorter} orders from before."
+
+
 def _panel_split(table: UserTable) -> Split:
     rows = known_outcomes(table)
     times, horizon = table.frame[CUTOFF].iloc[rows], _horizon(table)
@@ -94,8 +107,8 @@ def _panel_split(table: UserTable) -> Split:
     train = moments[moments + horizon <= calibrate[0]] if len(calibrate) else calibrate
     if not len(train):
         raise DataError(
-            f"split: {len(moments)} cutoffs have a known outcome; training, calibration and test need three that lie "
-            f"a horizon ({horizon.days} days) apart. Take an earlier first_cutoff, a smaller step or a shorter horizon."
+            f"split: {_seen(moments, horizon)}; training, calibration and test need three that lie a horizon apart. "
+            f"{_shorter(moments, 2)}"
         )
     return Split(*(rows[times.isin(part).to_numpy()] for part in (train, calibrate, test)))
 

@@ -28,7 +28,7 @@ PARTNERS: dict[str, tuple[str, ...]] = {
 LEAST_SHARE = 0.5
 # Ways in which two exports may write one id differently.
 _VARIANTS = {
-    "leading zeros left out": "ltrim(lower(id), '0')",
+    "leading zeros left out": "ltrim(id, '0')",
     "upper and lower case ignored": "lower(id)",
     "a decimal point and zeros left out": r"regexp_replace(id, '\.0+$', '')",
     "everything but digits and leading zeros left out": r"ltrim(regexp_replace(id, '\D', '', 'g'), '0')",

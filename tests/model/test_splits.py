@@ -61,7 +61,7 @@ def test_rows_of_one_user_stay_together_in_a_flat_split() -> None:
 
 
 def test_too_few_cutoffs_are_refused_with_a_remedy() -> None:
-    with pytest.raises(DataError, match=r"2 cutoffs have a known outcome.*earlier first_cutoff"):
+    with pytest.raises(DataError, match=r"2 cutoffs have a known outcome.*-P horizon=14 -P step=14"):
         split(panel(cutoffs=3))
 
 
