@@ -91,7 +91,7 @@ def _seen(moments: np.ndarray, horizon: pd.Timedelta) -> str:
 
 
 def _shorter(moments: np.ndarray, gaps: int) -> str:
-    """The longest horizon that fits that many times between the first cutoff and the last, with cutoffs as far apart."""
+    """The longest horizon that fits that many times between the first cutoff and the last, as horizon and step."""
     days = (pd.Timestamp(moments[-1]) - pd.Timestamp(moments[0])).days // gaps if len(moments) else 0
     shorter = f"Take a horizon of at most {days} days (-P horizon={days} -P step={days}), or bring" if days else "Bring"
     return f"{shorter} orders from before."
