@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from xml.sax.saxutils import escape
-from zipfile import ZipFile
 
 import duckdb
 import pandas as pd
+from workbooks import write_workbook
 
 from purchasing_power.shop.intake import ingest
 from purchasing_power.shop.mapping.mapping import MappedShop, apply_mapping, load_mapping
@@ -65,48 +64,9 @@ def workbook(sheets: dict[str, list[list[object]]]) -> Callable[[Path], None]:
     """What writes a workbook of these sheets: texts and numbers, row by row."""
 
     def write(path: Path) -> None:
-        names = list(sheets)
-        main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-        office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-        package = "http://schemas.openxmlformats.org/package/2006"
-        tags = "".join(f'<sheet name="{name}" sheetId="{i}" r:id="r{i}"/>' for i, name in enumerate(names, 1))
-        links = "".join(
-            f'<Relationship Id="r{i}" Type="{office}/worksheet" Target="worksheets/sheet{i}.xml"/>'
-            for i in range(1, len(names) + 1)
-        )
-        with ZipFile(path, "w") as archive:
-            archive.writestr(
-                "[Content_Types].xml",
-                f'<Types xmlns="{package}/content-types"><Default Extension="xml" ContentType="application/xml"/>'
-                '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-                '<Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.'
-                'spreadsheetml.sheet.main+xml"/></Types>',
-            )
-            archive.writestr(
-                "_rels/.rels",
-                f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" Type="{office}/officeDocument" '
-                'Target="xl/workbook.xml"/></Relationships>',
-            )
-            archive.writestr(
-                "xl/workbook.xml", f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>{tags}</sheets></workbook>'
-            )
-            archive.writestr(
-                "xl/_rels/workbook.xml.rels", f'<Relationships xmlns="{package}/relationships">{links}</Relationships>'
-            )
-            for i, rows in enumerate(sheets.values(), 1):
-                cells = "".join(f"<row>{''.join(_cell(value) for value in row)}</row>" for row in rows)
-                archive.writestr(
-                    f"xl/worksheets/sheet{i}.xml",
-                    f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData></worksheet>',
-                )
+        write_workbook(path, sheets)
 
     return write
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, (int, float)):
-        return f"<c><v>{value}</v></c>"
-    return f'<c t="inlineStr"><is><t>{escape(str(value))}</t></is></c>'
 
 
 @dataclass(frozen=True)
