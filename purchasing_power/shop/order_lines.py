@@ -20,6 +20,8 @@ LINES = "order_lines"
 # What a line is: bought, given back, both at once, or left out.
 BOUGHT, RETURNED, BOTH, LEFT = 0, 1, 2, 3
 _MONEY = ("amount", "discount", "coupon_discount")
+_MOST_STATUSES = 20
+_LONGEST_CURRENCY = 4
 _EXACT = "repeats an earlier row in every column"
 
 
@@ -118,8 +120,11 @@ def _statuses(
     left = [name for name in counts if name in rules.left_out]
     returned = [name for name in counts if name in rules.returned]
     others = [f"{name} ({count:,})" for name, count in counts.items() if name not in (*left, *returned)]
-    if others:
-        notes.append(f"orders.status: lines of these statuses count as bought: {', '.join(others[:12])}")
+    if len(others) > _MOST_STATUSES:
+        # So many words are no statuses, and may be anything.
+        notes.append(f"orders.status: {len(others):,} different words are no known status and count as bought")
+    elif others:
+        notes.append(f"orders.status: lines of these statuses count as bought: {', '.join(others)}")
     roles = (
         f"CASE WHEN {_among(word, left)} THEN {LEFT} WHEN {back} THEN {RETURNED} "
         f"WHEN {_among(word, returned)} THEN {BOTH} ELSE {BOUGHT} END"
@@ -155,6 +160,11 @@ def _rates(
 
 
 def _without_rates(counts: dict[str, int], own: str, unknown: list[str]) -> DataError:
+    if any(len(name) > _LONGEST_CURRENCY for name in counts):
+        return DataError(
+            f"orders.currency: got {len(counts):,} different words, some of more than {_LONGEST_CURRENCY} characters; "
+            "allowed are codes and signs of currencies. Name the right column in a mapping file, or leave it out."
+        )
     seen = ", ".join(f"{name} ({count:,} lines)" for name, count in list(counts.items())[:10])
     rates = ", ".join(f"{name}: …" for name in unknown[:10])
     return DataError(

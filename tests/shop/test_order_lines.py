@@ -137,6 +137,16 @@ def test_several_currencies_without_rates_stop_the_intake(tmp_path: Path) -> Non
         _ingest(tmp_path, orders=_lines(*rows, currency=["GBP", "gbp ", "JPY"]))
 
 
+def test_words_that_are_no_statuses_and_no_currencies_are_counted_and_not_shown(tmp_path: Path) -> None:
+    rows = [("ann", str(n), "p", "2024-01-01", 1, 10.0) for n in range(30)]
+    words = [f"person {n} lives here" for n in range(30)]
+    report, _ = _ingest(tmp_path, orders=_lines(*rows, status=words))
+    assert "30 different words are no known status" in summary(report) and "lives" not in summary(report)
+    with pytest.raises(DataError, match="got 30 different words") as caught:
+        _ingest(tmp_path, orders=_lines(*rows, currency=words))
+    assert "lives" not in str(caught.value).lower()
+
+
 def test_one_currency_is_named_with_the_money(tmp_path: Path) -> None:
     rows = [("ann", str(n), "p", f"2024-01-0{n}", 1, 10.0) for n in (1, 2)]
     report, target = _ingest(tmp_path, orders=_lines(*rows, currency=["EUR", None]))
