@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ KEY = b"a key of some length"
 
 
 @pytest.fixture(autouse=True)
-def heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let loggers speak that the migrations of a tracking store, in an earlier test, have disabled."""
+def heard(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Let loggers speak that an earlier test has disabled: the migrations of a tracking store, or all of them."""
+    monkeypatch.setattr(logging.root.manager, "disable", logging.NOTSET)
+    caplog.set_level(logging.INFO)
     for logger in (flat.log, flat_cells.log):
         monkeypatch.setattr(logger, "disabled", False)
 
