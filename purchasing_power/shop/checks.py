@@ -10,7 +10,7 @@ import duckdb
 
 from purchasing_power.errors import DataError
 from purchasing_power.shop.columns.column_reading import ColumnReading
-from purchasing_power.shop.contract import DEFAULTS, EARLIEST, OPEN_TABLES, TABLES, naive_utc
+from purchasing_power.shop.contract import DEFAULTS, EARLIEST, OPEN_TABLES, TABLES, USER_COLUMNS, naive_utc
 from purchasing_power.shop.reading.source import ROW, Source
 from purchasing_power.shop.reading.sql import identifier, literal
 from purchasing_power.shop.report import describe
@@ -23,10 +23,11 @@ _UNREAD = {"number": "is not a number", "money": "is not a number", "time": "is 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Largest amount of one line, and the moment that no time may lie after."""
+    """Largest amount of one line, the moment that no time may lie after, and ids that stand for no user."""
 
     max_amount: float
     now: datetime
+    guests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def type_table(
     """
     columns = {column: readings[at] for column, at in found.items()}
     rules = tuple(rule for column, reading in columns.items() for rule in _rules(name, column, reading, bounds))
-    values = [_value(name, column, reading) for column, reading in columns.items()]
+    values = [_value(name, column, reading, bounds.guests) for column, reading in columns.items()]
     faults = " | ".join(f"CASE WHEN {rule.wrong} THEN {1 << bit}::BIGINT ELSE 0 END" for bit, rule in enumerate(rules))
     kept = ", ".join([ROW, *(identifier(column) for column in columns)])
     inner = f"SELECT {ROW}, {', '.join(values + _flags(columns))} FROM {source.relation}"
@@ -118,8 +119,10 @@ def type_table(
     return Typed(name, table, source, dict(found), rules)
 
 
-def _value(name: str, column: str, reading: ColumnReading) -> str:
+def _value(name: str, column: str, reading: ColumnReading, guests: tuple[str, ...]) -> str:
     default, value = DEFAULTS.get(name, {}).get(column), reading.value
+    if guests and column in USER_COLUMNS[name]:
+        value = f"CASE WHEN {value} NOT IN ({', '.join(map(literal, guests))}) THEN {value} END"
     if default is not None:
         value = f"CASE WHEN {reading.present} THEN {value} ELSE {default} END"
     kind = {"number": "DOUBLE", "money": "DOUBLE", "time": "TIMESTAMP"}.get(TABLES[name][column].kind, "VARCHAR")

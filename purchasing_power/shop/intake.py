@@ -158,6 +158,7 @@ def _ingest(
     connection: duckdb.DuckDBPyConnection, shop: Shop, draft: Path, key: bytes, bounds: Bounds, duplicates: str
 ) -> IntakeReport:
     tables: dict[str, ReadTable] = {}
+    bounds = replace(bounds, guests=shop.rules.guests)
     for name, source in tqdm(shop.sources.items(), desc="intake", unit="table"):
         tables[name] = _read(connection, name, source, shop.formats.get(name, Formats()), bounds)
     orders = tables.pop("orders")

@@ -30,7 +30,8 @@ class OrderLines:
     """The lines in the table ``LINES``, and what is to be told of them.
 
     ``LINES`` holds ``ROW``, the contract's columns and ``role``: ``BOUGHT``, ``RETURNED``, ``BOTH`` or ``LEFT``.
-    ``added_up`` of them go into another line, ``both`` are a purchase and its return; ``rates`` are the rules'.
+    ``added_up`` of them go into another line, ``both`` are a purchase and its return; ``currency`` is the shop's own
+    (empty where unknown), ``rates`` are the rules'.
     """
 
     typed: Typed
@@ -39,6 +40,7 @@ class OrderLines:
     added_up: int = 0
     returned: int = 0
     both: int = 0
+    currency: str = ""
     rates: dict[str, float] = field(default_factory=dict)
     money: tuple[Money, ...] = ()
     notes: tuple[str, ...] = ()
@@ -152,23 +154,43 @@ def _rates(
     if blank and counts:
         notes.append(f"orders.currency: {blank:,} lines state none and are taken as {own}")
     rates = {name.upper(): rate for name, rate in rules.rates.items()} | {own: 1.0}
+    return _factor("orders", counts, rates, own), own
+
+
+def returned_rate(connection: duckdb.DuckDBPyConnection, typed: Typed, lines: OrderLines) -> tuple[str, str]:
+    """SQL of the factor that makes the money of a returns table the shop's own, and the shop's currency.
+
+    Raises
+    ------
+    DataError
+        If it states a currency that is neither the orders' own nor has a rate.
+    """
+    if "currency" not in typed.columns:
+        return "1.0", lines.currency
+    query = f"SELECT upper(trim(currency)), count(*) FROM {typed.good} GROUP BY 1 ORDER BY 2 DESC, 1"
+    counts = {name: count for name, count in connection.execute(query).fetchall() if name is not None}
+    own = lines.currency or next(iter(counts), "")
+    return _factor("returns", counts, {**lines.rates, own: 1.0}, own), own
+
+
+def _factor(table: str, counts: dict[str, int], rates: Mapping[str, float], own: str) -> str:
     unknown = [name for name in counts if name not in rates]
     if unknown:
-        raise _without_rates(counts, own, unknown)
+        raise _without_rates(table, counts, own, unknown)
     cases = " ".join(f"WHEN {literal(name)} THEN {rates[name]!r}" for name in counts if name != own)
-    return (f"CASE upper(trim(currency)) {cases} ELSE 1.0 END" if cases else "1.0"), own
+    return f"CASE upper(trim(currency)) {cases} ELSE 1.0 END" if cases else "1.0"
 
 
-def _without_rates(counts: dict[str, int], own: str, unknown: list[str]) -> DataError:
+def _without_rates(table: str, counts: dict[str, int], own: str, unknown: list[str]) -> DataError:
     if any(len(name) > _LONGEST_CURRENCY for name in counts):
         return DataError(
-            f"orders.currency: got {len(counts):,} different words, some of more than {_LONGEST_CURRENCY} characters; "
+            f"{table}.currency: got {len(counts):,} different words, some of more than {_LONGEST_CURRENCY} characters; "
             "allowed are codes and signs of currencies. Name the right column in a mapping file, or leave it out."
         )
     seen = ", ".join(f"{name} ({count:,} lines)" for name, count in list(counts.items())[:10])
     rates = ", ".join(f"{name}: …" for name in unknown[:10])
     return DataError(
-        f"orders.currency: got {len(counts)} currencies ({seen}); money of different currencies cannot be added up. "
+        f"{table}.currency: got {seen} where the shop's own is {own}; different currencies cannot be added up. "
         f"Write what one unit of each is in {own} into the mapping file, as in `currency: {{own: {own}, rates: "
         f"{{{rates}}}}}`, and give it with -P mapping=FILE."
     )
@@ -176,14 +198,11 @@ def _without_rates(counts: dict[str, int], own: str, unknown: list[str]) -> Data
 
 def _make_lines(connection: duckdb.DuckDBPyConnection, typed: Typed, rules: OrderRules, roles: str, rate: str) -> None:
     have = typed.columns
-    user = "user_id"
-    if rules.guests:
-        user = f"CASE WHEN user_id IN ({', '.join(map(literal, rules.guests))}) THEN NULL ELSE user_id END"
     # Without an order id, what a user buys at one moment is an order; the user's pseudonym is put before it at the end.
     order = "order_id" if "order_id" in have else "ordered_at::VARCHAR"
     product = "product_id" if "product_id" in have else "'any product'"
     quantity = "abs(quantity)" if "quantity" in have else "1.0"
-    values = [f"{user} AS user_id", f"{order} AS order_id", f"{product} AS product_id", "ordered_at"]
+    values = ["user_id", f"{order} AS order_id", f"{product} AS product_id", "ordered_at"]
     values += [f"{quantity} AS quantity"]
     money = [name for name in _MONEY if name in have]
     values += [f"abs({name}) AS {name}" if rate == "1.0" else f"abs({name}) * {rate} AS {name}" for name in money]
@@ -283,7 +302,7 @@ def _figures(connection: duckdb.DuckDBPyConnection, lines: OrderLines, rules: Or
         )
     added = _added_up(connection)
     rates = {name.upper(): rate for name, rate in rules.rates.items()}
-    lines = replace(lines, added_up=added, returned=returned, both=both, rates=rates)
+    lines = replace(lines, added_up=added, returned=returned, both=both, currency=own, rates=rates)
     return replace(lines, money=_money(connection, lines, own))
 
 

@@ -11,7 +11,7 @@ import duckdb
 from purchasing_power.shop.checks import Bounds, Typed, bad_rows, count_faults
 from purchasing_power.shop.columns.column_reading import ColumnReading
 from purchasing_power.shop.contract import OPEN_TABLES, USER_COLUMNS
-from purchasing_power.shop.order_lines import OrderLines, bought_sql, returned_sql
+from purchasing_power.shop.order_lines import OrderLines, bought_sql, returned_rate, returned_sql
 from purchasing_power.shop.profile_columns import careful_columns
 from purchasing_power.shop.pseudonym import PSEUDONYMS
 from purchasing_power.shop.reading.source import ROW
@@ -73,7 +73,7 @@ def write_returns(
     """
     parts = [returned_sql(lines)]
     if table is not None:
-        parts.append(_returns_rows(table[0], lines))
+        parts.append(_returns_rows(table[0], lines, returned_rate(connection, table[0], lines)[0]))
     query = " UNION ALL BY NAME ".join(f"({part})" for part in parts)
     names = ("product_id", "returned_at", "quantity", "amount")
     columns = ["pseudonym AS user_id", f"{lines.order_id} AS order_id", *names]
@@ -89,17 +89,18 @@ def write_returns(
 
 def _money(connection: duckdb.DuckDBPyConnection, typed: Typed, lines: OrderLines) -> tuple[Money, ...]:
     """Money of the orders with what the returns table gives back, by currency."""
-    own = next((one.currency for one in lines.money if one.rate == 1), "")
+    own = returned_rate(connection, typed, lines)[1]
     currency = f"coalesce(upper(trim(currency)), {literal(own)})" if "currency" in typed.columns else literal(own)
     query = f"SELECT {currency}, round(sum(abs(amount)), 6) FROM {typed.good} GROUP BY 1 ORDER BY 1"
-    money = {one.currency: one for one in lines.money}
+    # Orders that state no currency are in the one that the returns state.
+    money = {one.currency or own: replace(one, currency=one.currency or own) for one in lines.money}
     for name, back in connection.execute(query).fetchall():
         one = money.get(name, Money(name, 0.0, 0.0, lines.rates.get(name, 1.0)))
         money[name] = replace(one, returned=one.returned + (back or 0.0))
     return tuple(money.values())
 
 
-def _returns_rows(typed: Typed, lines: OrderLines) -> str:
+def _returns_rows(typed: Typed, lines: OrderLines, rate: str) -> str:
     """Good rows of a returns table with the columns of returned lines; a missing user is that of the order."""
     have = typed.columns
     cells = {name: f"r.{name}" if name in have else f"NULL AS {name}" for name in ("order_id", "product_id")}
@@ -110,16 +111,10 @@ def _returns_rows(typed: Typed, lines: OrderLines) -> str:
             "LEFT JOIN (SELECT order_id, any_value(user_id) AS user_id FROM order_lines GROUP BY 1) o USING (order_id)"
         )
     quantity = "abs(r.quantity)" if "quantity" in have else "NULL"
-    rate = _rate(lines) if "currency" in have else "1.0"
     return (
         f"SELECT r.{ROW}, {user} AS user_id, {cells['order_id']}, {cells['product_id']}, r.returned_at, "
         f"{quantity} AS quantity, abs(r.amount) * {rate} AS amount FROM {typed.good} AS r {join}"
     )
-
-
-def _rate(lines: OrderLines) -> str:
-    cases = " ".join(f"WHEN {literal(name)} THEN {rate!r}" for name, rate in lines.rates.items())
-    return f"CASE upper(trim(r.currency)) {cases} ELSE 1.0 END" if cases else "1.0"
 
 
 def _stated_twice(connection: duckdb.DuckDBPyConnection, typed: Typed, lines: OrderLines) -> tuple[str, ...]:

@@ -132,7 +132,7 @@ def test_a_cancelled_line_beside_the_line_that_it_cancels_gives_it_back(tmp_path
 
 def test_several_currencies_without_rates_stop_the_intake(tmp_path: Path) -> None:
     rows = [("ann", str(n), "p", f"2024-01-0{n}", 1, 10.0) for n in (1, 2, 3)]
-    message = r"got 2 currencies \(GBP \(2 lines\), JPY \(1 lines\)\).*rates: \{JPY: …\}.*mapping=FILE"
+    message = r"got GBP \(2 lines\), JPY \(1 lines\) where the shop's own is GBP.*rates: \{JPY: …\}.*mapping=FILE"
     with pytest.raises(DataError, match=message):
         _ingest(tmp_path, orders=_lines(*rows, currency=["GBP", "gbp ", "JPY"]))
 
@@ -204,3 +204,38 @@ def test_order_figures_agree_with_pandas(tmp_path: Path) -> None:
     assert found.orders_per_user == lines.groupby("user_id").size().median()
     assert sum(count for _, count in found.weeks) == 300
     assert all(monday.weekday() == 0 for monday, _ in found.weeks)
+
+
+def test_a_returns_table_in_a_currency_without_a_rate_stops_the_intake(tmp_path: Path) -> None:
+    rows = [("ann", str(n), "p", f"2024-01-0{n}", 1, 10.0) for n in (1, 2)]
+    back = pd.DataFrame({"order_id": ["1"], "returned_at": ["2024-01-05"], "amount": [900.0], "currency": ["JPY"]})
+    with pytest.raises(DataError, match=r"returns\.currency: got JPY \(1 lines\) where the shop's own is USD"):
+        _ingest(tmp_path, orders=_lines(*rows, currency=["USD", "USD"]), returns=back)
+    assert not (tmp_path / "target").exists()
+    (tmp_path / "m.yaml").write_text("currency: {own: USD, rates: {JPY: 0.01}}")
+    ingest(tmp_path / "source", tmp_path / "target", key=KEY, now=NOW, mapping=str(tmp_path / "m.yaml"))
+    assert _table(tmp_path / "target", "returns")["amount"].tolist() == [9]
+
+
+def test_orders_without_a_currency_have_the_one_that_the_returns_state(tmp_path: Path) -> None:
+    back = pd.DataFrame({"order_id": ["1"], "returned_at": ["2024-01-05"], "amount": [4.0], "currency": ["EUR"]})
+    report, _ = _ingest(tmp_path, orders=_lines(("ann", "1", "p", "2024-01-01", 1, 10.0)), returns=back)
+    assert [(one.currency, one.gross, one.returned) for one in report.money] == [("EUR", 10, 4)]
+
+
+def test_an_id_of_guests_is_nobody_in_every_table(tmp_path: Path) -> None:
+    rows = [("ann", "1", "p", "2024-01-01", 1, 10.0), ("0", "2", "p", "2024-01-02", 1, 10.0)]
+    source = tmp_path / "source"
+    source.mkdir()
+    _lines(*rows).to_csv(source / "orders.csv", index=False)
+    events = pd.DataFrame({"user_id": ["0", "ann"], "occurred_at": ["2024-01-01"] * 2, "event": ["view"] * 2})
+    events.to_csv(source / "events.csv", index=False)
+    back = pd.DataFrame({"user_id": ["0"], "returned_at": ["2024-01-05"], "amount": [4.0]})
+    pd.concat([back, back.assign(user_id="ann")]).to_csv(source / "returns.csv", index=False)
+    (tmp_path / "m.yaml").write_text('guests: ["0"]')
+    report = ingest(source, tmp_path / "target", key=KEY, now=NOW, mapping=str(tmp_path / "m.yaml"))
+    ann = pseudonymise(pd.Series(["ann"]), KEY)[0]
+    for name, guests in (("orders", 1), ("returns", 1), ("events", 0)):
+        users = _table(tmp_path / "target", name)["user_id"]
+        assert users.dropna().tolist() == [ann] and users.isna().sum() == guests
+    assert report.tables["events"].reasons == {"user_id is missing": 1}
