@@ -25,13 +25,14 @@ from purchasing_power.shop.checks import (
 )
 from purchasing_power.shop.columns.column_reading import ColumnReading, Formats, read_columns
 from purchasing_power.shop.contract import KEYS, MAX_AMOUNT, OPEN_TABLES, REQUIRED_TABLES, TABLES, USER_COLUMNS
+from purchasing_power.shop.mapping.doubts import repeated_totals
 from purchasing_power.shop.mapping.files import read_as_told
 from purchasing_power.shop.mapping.mapping import apply_mapping, load_mapping
 from purchasing_power.shop.order_figures import order_figures
 from purchasing_power.shop.order_lines import DUPLICATES, LINES, OrderLines, resolve_lines, taken_off
 from purchasing_power.shop.order_rules import OrderRules
 from purchasing_power.shop.pseudonym import make_pseudonyms
-from purchasing_power.shop.reading.source import Source, find_column, find_sources
+from purchasing_power.shop.reading.source import ROW, Source, find_column, find_sources
 from purchasing_power.shop.report import IntakeReport, summary
 from purchasing_power.shop.tables import shop_folder
 from purchasing_power.shop.written_tables import Written, write_orders, write_other, write_returns
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 
 # What DuckDB may hold in memory; what is larger goes to the scratch folder.
 MEMORY_LIMIT = "1000MB"
+# Order lines that are looked at for totals which stand on every line.
+_DOUBTED = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Shop:
     formats: dict[str, Formats] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    mapped: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ def _shop(connection: duckdb.DuckDBPyConnection, source: Path, mapping: str | No
     told = None if mapping is None else load_mapping(mapping)
     if told is not None and told.tables:
         mapped = apply_mapping(told, source, scratch, connection)
-        return Shop(mapped.sources, mapped.rules, mapped.formats, mapped.notes, mapped.warnings)
+        return Shop(mapped.sources, mapped.rules, mapped.formats, mapped.notes, mapped.warnings, True)
     if not source.is_dir():
         raise DataError(
             f"shop folder: no folder at {source}. Give a folder that holds orders.parquet or orders.csv, "
@@ -174,7 +178,24 @@ def _ingest(
         written[name] = write_other(connection, table.typed, table.readings, bounds, draft)
     notes = [note for table in (orders, *tables.values()) for note in table.notes]
     report = _report(connection, written, [*shop.notes, *notes, *lines.notes], matches, lines, draft)
-    return replace(report, warnings=(*shop.warnings, *report.warnings))
+    return replace(report, warnings=(*shop.warnings, *_doubts(connection, orders.typed, shop), *report.warnings))
+
+
+def _doubts(connection: duckdb.DuckDBPyConnection, typed: Typed, shop: Shop) -> list[str]:
+    """A warning where an order's total seems to stand on each of its lines; a mapping has been asked already."""
+    have = typed.columns
+    if shop.mapped or not {"order_id", "amount"} <= {*have}:
+        return []
+    product = "product_id" if "product_id" in have else None
+    found = repeated_totals(
+        connection, f"(SELECT * FROM {typed.good} WHERE {ROW} <= {_DOUBTED})", "order_id", "amount", product
+    )
+    if found is None:
+        return []
+    return [
+        f"orders.amount: in {found[1]:,} of {found[0]:,} orders of several lines all lines hold the same amount; if "
+        "it is the total of the order, it counts once for each line. A mapping with `share` divides it over the lines."
+    ]
 
 
 def _read(

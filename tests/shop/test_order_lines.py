@@ -239,3 +239,12 @@ def test_an_id_of_guests_is_nobody_in_every_table(tmp_path: Path) -> None:
         users = _table(tmp_path / "target", name)["user_id"]
         assert users.dropna().tolist() == [ann] and users.isna().sum() == guests
     assert report.tables["events"].reasons == {"user_id is missing": 1}
+
+
+def test_an_order_total_that_stands_on_every_line_is_warned_of_and_prices_of_lines_are_not(tmp_path: Path) -> None:
+    rows = [("ann", str(n), product, f"2024-01-{n + 1:02}", 1, 10.0 + n) for n in range(20) for product in "pq"]
+    report, _ = _ingest(tmp_path, orders=_lines(*rows))
+    assert any("in 20 of 20 orders of several lines all lines hold the same amount" in one for one in report.warnings)
+    priced = [(*row[:5], row[5] + (row[2] == "q")) for row in rows]
+    report, _ = _ingest(tmp_path, orders=_lines(*priced))
+    assert report.warnings == ()

@@ -77,8 +77,6 @@ from purchasing_power.shop.mapping.tables import build_table
 from purchasing_power.shop.order_rules import OrderRules
 from purchasing_power.shop.reading.source import Source
 
-ENDINGS = (".yaml", ".yml")
-
 
 @dataclass(frozen=True)
 class MappedShop:
